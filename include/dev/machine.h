@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A machine as its devices see it: address spaces, clock, loop, ISA lines,
+ * and the requests a device may make of it (reset, power off, stop). The
+ * board fills it; nothing here knows what kind of computer it is.
+ *
+ * Threads: the pointers are fixed once the board is up. Requests may be made
+ * from any thread, under any device's lock; they are carried out later on
+ * the main thread with all vCPUs parked.
+ */
+#ifndef VMBOX_DEV_MACHINE_H
+#define VMBOX_DEV_MACHINE_H
+
+#include "compiler.h"
+#include "err.h"
+#include "dev/clock.h"
+#include "dev/device.h"
+#include "dev/memory.h"
+
+struct loop;
+struct json;
+
+enum run_state { RUN_PRELAUNCH, RUN_RUNNING, RUN_PAUSED, RUN_SHUTDOWN, RUN_GUEST_PANICKED, RUN_DEBUG };
+
+enum machine_request {
+	REQ_RESET	= 1,	/* guest or host asks for a reset */
+	REQ_SHUTDOWN	= 2,	/* power off, or exit when nobody minds */
+	REQ_STOP	= 4,	/* vm_stop */
+	REQ_PANIC	= 8,	/* pvpanic */
+	REQ_POWERDOWN	= 16,	/* press the power button */
+};
+
+struct msi_msg {
+	u64 addr;
+	u32 data;
+};
+
+/* Handed over by the board and by the applet above it. */
+struct machine_ops {
+	/* A write to the interrupt window 0xfeexxxxx. Any thread, any lock below CPU. */
+	void (*msi)(void *ctx, struct msi_msg msg);
+	/* Something waits in m->requests; wakes the main thread. */
+	void (*request)(void *ctx);
+	/* Event for QMP: data is a JSON object text or NULL. */
+	void (*event)(void *ctx, const char *name, const char *data_json);
+	/* A20 gate, 1: open. */
+	void (*a20)(void *ctx, int level);
+	/* NMI and SMI to the processors. */
+	void (*nmi)(void *ctx);
+	void (*smi)(void *ctx);
+};
+
+struct machine {
+	struct mem_space mem, io;
+	struct clock *clock;
+	struct loop *loop;
+	const struct machine_ops *ops;
+	void *ctx;
+	struct device_bus root;		/* "main-system-bus" */
+	const struct irq *isa_irq[16];	/* as an ISA device sees them */
+	struct mem_region *ram;		/* the main RAM's region */
+	u64 ram_size, below_4g, above_4g;
+	unsigned cpus, max_cpus;
+	const char *name;		/* -name */
+	u8 uuid[16];
+	bool has_uuid;
+	s64 rtc_offset_s;		/* RTC = host UTC + this */
+	u32 requests;			/* atomic, enum machine_request */
+	int exit_code;			/* of a shutdown that a device asks for (isa-debug-exit) */
+	bool shutdown_by_guest;
+	enum run_state state;
+	/* Things others hang on the machine by name: "fw_cfg", "pic", "ioapic", "acpi-pm". */
+	struct { const char *name; void *ptr; } services[24];
+	struct machine_hook *reset_hooks, *done_hooks;
+};
+
+/* Called in order of registration; memory belongs to the caller. */
+struct machine_hook {
+	void (*fn)(void *opaque);
+	void *opaque;
+	struct machine_hook *next;
+};
+
+int  machine_init(struct machine *m, struct loop *loop, bool manual_clock, struct err *err);
+void machine_free(struct machine *m);
+
+void machine_request(struct machine *m, enum machine_request what);
+/* Shutdown with an exit status of our own. */
+void machine_exit(struct machine *m, int code);
+/* After all devices were reset. / When the board is complete, before the first reset. */
+void machine_on_reset(struct machine *m, struct machine_hook *h, void (*fn)(void *), void *opaque);
+void machine_on_done(struct machine *m, struct machine_hook *h, void (*fn)(void *), void *opaque);
+/* Runs the hooks; main thread, vCPUs parked. */
+void machine_reset_devices(struct machine *m);
+void machine_done(struct machine *m);
+
+int  machine_service_add(struct machine *m, const char *name, void *ptr);
+void *machine_service(struct machine *m, const char *name);
+
+/* QMP event by name; data_json may be NULL. */
+void machine_event(struct machine *m, const char *name, const char *data_json);
+
+/* Port ranges the simple way: maps the region at port in the I/O space. */
+void machine_map_io(struct machine *m, struct mem_map *map, struct mem_region *r, u16 port);
+
+#endif
