@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The contract between the block engine and its drivers. There are two kinds:
+ *
+ * Byte drivers (protocols and filters) move bytes: preadv, pwritev, ...
+ * Mapping drivers (formats) do no data I/O. map() answers "where is it";
+ * alloc() and commit() answer "where may it go". The engine reads, writes,
+ * decompresses, decrypts, copies on write, and asks the backing node.
+ *
+ * Locking, held by the engine while it calls:
+ *   LOCK_NONE	preadv pwritev flush status map alloc commit abort compressed
+ *		zero discard encrypt decrypt: from any thread, several at once.
+ *		alloc..commit, zero and discard hold the byte range, aligned to
+ *		lim.cluster, exclusively; map and in-place data I/O hold it shared.
+ *		A driver guards its own tables with its own mutex, and never holds
+ *		that mutex while it waits for a range.
+ *   LOCK_DRAINED	truncate reopen snapshot_* check amend make_empty bitmap_*: no I/O.
+ * Lock order: range lock, driver mutex, metadata cache, child node's the same.
+ */
+#ifndef VMBOX_BLOCK_DRIVER_H
+#define VMBOX_BLOCK_DRIVER_H
+
+#include <pthread.h>
+#include "block/block.h"
+#include "registry.h"
+
+struct json;
+struct blk_check;
+struct blk_snapshot;
+struct blk_measure;
+
+enum blk_kind {
+	BLK_HOLE,		/* the backing node answers; zeros without one */
+	BLK_ZERO,		/* reads as zeros here */
+	BLK_DATA,		/* plain or encrypted bytes in @node at @host */
+	BLK_COMPRESSED,		/* inside one compressed unit */
+};
+
+#define BLK_X_ENCRYPTED	BIT(0)	/* pass through decrypt() */
+#define BLK_X_IN_PLACE	BIT(1)	/* DATA: may be overwritten where it is */
+#define BLK_X_OFFSET	BIT(2)	/* ZERO: has host space at @host all the same */
+#define BLK_X_RECURSE	BIT(3)	/* DATA: may be zero below, asking the file pays */
+#define BLK_X_EOF	BIT(4)
+
+enum blk_codec { BLK_CODEC_DEFLATE, BLK_CODEC_ZLIB, BLK_CODEC_ZSTD, BLK_CODEC_BZIP2,
+		 BLK_CODEC_LZFSE };
+
+struct blk_extent {
+	enum blk_kind kind;
+	u32 flags;
+	u64 off, len;		/* guest bytes; contains what was asked for */
+	struct blk_node *node;	/* of host space */
+	u64 host;		/* of the byte at @off; compressed: of the unit's first byte */
+	/* BLK_COMPRESSED only */
+	enum blk_codec codec;
+	u32 clen;		/* stored bytes, or an upper limit (the stream ends itself) */
+	u64 unit_off;		/* guest offset of the unit's first byte */
+	u32 unit_len;		/* bytes it unpacks to */
+};
+
+/* Space for a write: alloc() fills it, commit() or abort() ends it. */
+struct blk_alloc {
+	u64 off, len;		/* guest bytes, aligned to the copy-on-write unit, contains the request's start */
+	struct blk_node *node;
+	u64 host;
+	u32 flags;		/* BLK_X_ENCRYPTED */
+	bool fresh;		/* the host space is new: bytes around the request must be filled ... */
+	bool zeroed;		/* ... unless it reads as zeros and so did the old content */
+	bool cow;		/* out: the engine copied old data into it */
+	u64 priv[4];		/* the driver's */
+};
+
+struct blk_limits {
+	u32 request_align;	/* byte drivers: of offset, length and memory */
+	u32 cluster;		/* mapping drivers: unit of allocation; 1 without one */
+	u32 max_compressed;	/* largest unit that compressed() takes; 0: cannot */
+	u64 max_size;		/* largest virtual size; 0: 2^63 - 1 */
+};
+
+#define BLK_DRV_PROTOCOL	BIT(0)
+#define BLK_DRV_FILTER		BIT(1)	/* data is that of child 0, same offsets */
+#define BLK_DRV_READ_ONLY	BIT(2)
+#define BLK_DRV_NO_FILE		BIT(3)	/* opens its children itself */
+#define BLK_DRV_BACKING		BIT(4)	/* the format can name a backing file */
+#define BLK_DRV_SNAPSHOTS	BIT(5)
+#define BLK_DRV_GROWS		BIT(6)	/* the format needs a file that can grow */
+
+struct blk_driver {
+	const char *name;		/* "qcow2" */
+	const char *prefix;		/* protocols: "nbd" opens "nbd:..." names */
+	u32 flags;
+	size_t priv_size;
+	const struct blk_optdesc *create_opts;
+	const struct blk_optdesc *amend_opts;
+
+	/* 0: not mine ... 100: certainly */
+	int (*probe)(const u8 *buf, size_t len, const char *filename);
+	/* Protocols: takes a file name apart into options. */
+	int (*parse_filename)(const char *filename, struct blk_opts *o, struct err *e);
+	/* Child "file" is open already unless BLK_DRV_NO_FILE. Takes its keys out of @o. */
+	int (*open)(struct blk_node *n, struct blk_opts *o, struct err *e);
+	void (*close)(struct blk_node *n);
+	int (*reopen)(struct blk_node *n, struct blk_opts *o, u32 flags, struct err *e);
+	/* Protocols: make an empty file. */
+	int (*create_file)(struct blk_graph *g, const char *filename, struct blk_opts *o,
+			   struct err *e);
+	/* Formats: write an empty image of @size bytes into @file (RDWR, size 0). */
+	int (*create)(struct blk_graph *g, struct blk_node *file, u64 size, struct blk_opts *o,
+		      struct err *e);
+
+	/* byte drivers */
+	int (*preadv)(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len);
+	int (*pwritev)(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len,
+		       u32 flags);
+	int (*status)(struct blk_node *n, u64 off, u64 len, struct blk_extent *x);
+
+	/* mapping drivers */
+	int (*map)(struct blk_node *n, u64 off, u64 len, struct blk_extent *x);
+	int (*alloc)(struct blk_node *n, u64 off, u64 len, struct blk_alloc *a);
+	int (*commit)(struct blk_node *n, struct blk_alloc *a);
+	void (*abort)(struct blk_node *n, struct blk_alloc *a);
+	/* Stores one unit [off, off + len) as the @clen bytes at @cbuf. */
+	int (*compressed)(struct blk_node *n, u64 off, u32 len, const void *cbuf, u32 clen);
+	int (*compress)(struct blk_node *n, const void *in, u32 len, void *out, u32 *clen);
+	/* @key_off: guest or host offset, as the format's tweak wants it, computed by @guest, @host. */
+	int (*crypt)(struct blk_node *n, bool encrypt, u64 guest, u64 host, void *buf, size_t len);
+
+	/* both; offsets aligned to lim.cluster (or request_align). -ENOTSUP: the engine does without */
+	int (*zero)(struct blk_node *n, u64 off, u64 len, u32 flags);
+	int (*discard)(struct blk_node *n, u64 off, u64 len);
+	int (*flush)(struct blk_node *n);	/* own metadata, in order; the engine flushes children after */
+	u64 (*length)(struct blk_node *n);	/* protocols whose size changes under us */
+	int (*truncate)(struct blk_node *n, u64 size, bool exact, int prealloc, struct err *e);
+
+	/* toolbox */
+	int (*info)(struct blk_node *n, struct json *specific);	/* members of "format-specific" data */
+	int (*check)(struct blk_node *n, struct blk_check *c, struct err *e);
+	int (*amend)(struct blk_node *n, struct blk_opts *o, bool force,
+		     void (*progress)(void *opaque, u64 done, u64 total), void *opaque,
+		     struct err *e);
+	int (*measure)(struct blk_opts *o, struct blk_node *src, struct blk_measure *m,
+		       struct err *e);
+	int (*change_backing)(struct blk_node *n, const char *file, const char *fmt,
+			      struct err *e);
+	int (*make_empty)(struct blk_node *n, struct err *e);
+	const struct blk_snapshot_ops *snapshots;
+	const struct blk_bitmap_ops *bitmaps;
+	int (*exact_filename)(struct blk_node *n, struct blk_opts *o);
+};
+
+/* ---- internal state tests ---- */
+
+#define BLK_MAX_CHILDREN 16
+
+struct blk_child {
+	char role[16];			/* "file", "backing", "data-file", "extents.0" */
+	struct blk_node *node;
+};
+
+struct blk_node {
+	const struct blk_driver *drv;
+	struct blk_graph *graph;
+	void *priv;
+	int refs;
+	u32 flags;			/* BLK_O_* */
+	char *name;			/* node-name */
+	char *filename;
+	struct blk_opts opts;		/* explicit options, for exact file names */
+	u64 size;			/* read with blk_length() */
+	struct blk_limits lim;
+	struct blk_child *child;	/* file is child 0 where there is one */
+	int n_children;
+	struct blk_node *file, *backing;	/* shortcuts into child[] */
+	char *backing_name, *backing_fmt;	/* as the image says; NULL: none */
+	bool backing_missing_ok;
+	bool encrypted, probed;
+	void *ranges;			/* range lock */
+	void *units;			/* decompressed units */
+	void (*resize_cb)(void *opaque, u64 size);
+	void *resize_opaque;
+	struct blk_node *next;		/* in the graph */
+};
+
+#define BLOCK_FORMAT(d) REGISTER(block, d)
+REGISTRY_DECLARE(block);
+
+const struct blk_driver *blk_driver_find(const char *name);
+/* Attaches @c (takes over the reference) under @role; 0 or -ENOMEM. */
+int blk_attach(struct blk_node *n, const char *role, struct blk_node *c);
+void blk_detach(struct blk_node *n, struct blk_node *c);	/* drops the reference */
+struct blk_node *blk_child_find(struct blk_node *n, const char *role);
+/* Opens the child @role from the options "role" (a node name), "role.*", or @filename. */
+int blk_open_child(struct blk_node *n, const char *role, const char *filename,
+		   struct blk_opts *o, u32 flags, struct err *e);
+/*
+ * As above for a name that stood inside an image: the graph's policy decides. -EPERM with text
+ * when it may not be followed.
+ */
+int blk_open_reference(struct blk_node *n, const char *role, const char *filename,
+		       struct blk_opts *o, u32 flags, struct err *e);
+void blk_set_length(struct blk_node *n, u64 size);	/* and tells the observer */
+
+/* ---- bounded cache of table slices ---- */
+
+struct blk_mcache;
+/*
+ * Slices of @slice bytes (a power of two) of node @n, at most @max of them in memory. Dirty
+ * slices are written on eviction, by blk_mcache_write() and before those that depend on them.
+ */
+struct blk_mcache *blk_mcache_new(struct blk_node *n, u32 slice, u32 max);
+void blk_mcache_free(struct blk_mcache *c);	/* drops dirty slices: write first */
+void blk_mcache_set_node(struct blk_mcache *c, struct blk_node *n);
+/* Slice at file offset @off; pinned until put. @read false: contents start as zeros. */
+int blk_mcache_get(struct blk_mcache *c, u64 off, bool read, void **p);
+void blk_mcache_put(struct blk_mcache *c, void *p);
+void blk_mcache_dirty(struct blk_mcache *c, void *p);
+/* Everything dirty in @c is written only after all that is dirty in @dep now, and flushed. */
+int blk_mcache_depends(struct blk_mcache *c, struct blk_mcache *dep);
+/* The next write of @c is preceded by a flush of its node (data before links). */
+void blk_mcache_depends_on_flush(struct blk_mcache *c);
+int blk_mcache_write(struct blk_mcache *c);	/* dependencies first; no final flush */
+void blk_mcache_forget(struct blk_mcache *c, u64 off, u64 len);	/* drops slices, dirty ones too */
+int blk_mcache_empty(struct blk_mcache *c);	/* writes, then drops all */
+
+#endif
