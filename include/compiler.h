@@ -19,6 +19,7 @@
 #define __cold		__attribute__((cold))
 #define __hot		__attribute__((hot))
 #define __pure		__attribute__((pure))
+#undef __always_inline	/* glibc has its own */
 #define __always_inline	inline __attribute__((always_inline))
 #define __noinline	__attribute__((noinline))
 #define __maybe_unused	__attribute__((unused))
