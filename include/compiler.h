@@ -32,8 +32,12 @@
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
 
-#define MIN(a, b) ({ __auto_type _a = (a); __auto_type _b = (b); _a < _b ? _a : _b; })
-#define MAX(a, b) ({ __auto_type _a = (a); __auto_type _b = (b); _a > _b ? _a : _b; })
+/* Each argument is evaluated once; the counter lets them nest. */
+#define MIN(a, b)	PICK(a, <, b, __COUNTER__)
+#define MAX(a, b)	PICK(a, >, b, __COUNTER__)
+#define PICK(a, op, b, n)	PICK_(a, op, b, n)
+#define PICK_(a, op, b, n) ({ __auto_type pick_a##n = (a); __auto_type pick_b##n = (b); \
+	pick_a##n op pick_b##n ? pick_a##n : pick_b##n; })
 #define ALIGN_UP(x, a)	 (((x) + ((__typeof__(x))(a) - 1)) & ~((__typeof__(x))(a) - 1))
 #define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a) - 1))
 #define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
