@@ -54,7 +54,4 @@ int applet_run(int argc, char **argv);
 void applet_foreach(bool aliases, void (*fn)(void *ctx, const struct applet *a, const char *name),
 		    void *ctx);
 
-/* The version text of --version, "1.0 (abcdef0)". */
-extern const char vmbox_version[];
-
 #endif

@@ -34,8 +34,9 @@
  * options, "-" is an operand, options may stand after operands (unless
  * OPT_CMD_NO_PERMUTE). With OPT_CMD_QEMU long names take one dash or two
  * (-smp 4, --smp 4) and there are no clusters and no prefixes. -h, --help
- * (and -help with OPT_CMD_QEMU) always exist, -V and --version at the top;
- * a table may claim the letters for itself.
+ * (and -help with OPT_CMD_QEMU), -V and --version always exist; a table may
+ * claim the letters for itself. A word like -1G is an operand where no
+ * option is called by that digit. A table has 512 entries at most.
  */
 #ifndef VMBOX_OPTION_H
 #define VMBOX_OPTION_H
@@ -249,7 +250,7 @@ void opt_help(const struct opt_cmd *cmd, const char *program, struct strbuf *out
 /* mdoc(7) page with every sub-command; aliases NULL-terminated or NULL. */
 void opt_man(const struct opt_cmd *cmd, const char *name, const char *const *aliases,
 	     int section, struct strbuf *out);
-/* The body of a bash function that completes cmd's words; see tools/vmbox/completion.c. */
+/* The branches of a bash `case` that know cmd's words; see tools/vmbox/docs.c. */
 void opt_completion(const struct opt_cmd *cmd, const char *name, struct strbuf *out);
 
 #endif

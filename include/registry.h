@@ -26,9 +26,20 @@
 	extern const void *const __start_reg_##reg[] __attribute__((weak)); \
 	extern const void *const __stop_reg_##reg[] __attribute__((weak))
 
+/*
+ * An empty registry has both symbols at address 0; the compiler, which thinks
+ * of two objects, must not fold arithmetic on them into relocations.
+ */
+static __always_inline const void *const *registry_address(const void *const *p)
+{
+	__asm__("" : "+r"(p));
+	return p;
+}
+
 #define REGISTRY_FOREACH(reg, var) \
-	for (const void *const *_p_##reg = __start_reg_##reg; \
-	     _p_##reg < __stop_reg_##reg && ((var) = *_p_##reg, 1); \
+	for (const void *const *_p_##reg = registry_address(__start_reg_##reg), \
+	     *const *_end_##reg = registry_address(__stop_reg_##reg); \
+	     _p_##reg < _end_##reg && ((var) = *_p_##reg, 1); \
 	     _p_##reg++)
 
 #endif
