@@ -229,13 +229,18 @@ enum x86_map {
 #define X86_KEY_66	0x00000080u
 #define X86_KEY_F3	0x00000100u
 #define X86_KEY_F2	0x00000200u
-#define X86_KEY_W	0x00000400u	/* REX.W, VEX.W in 64-bit mode or as encoded */
+#define X86_KEY_W	0x00000400u	/* REX.W, VEX.W as encoded */
 #define X86_KEY_L	0x00000800u
 #define X86_KEY_VEX	0x00001000u
 #define X86_KEY_M64	0x00002000u	/* 64-bit mode */
 #define X86_KEY_REXB	0x00004000u
+#define X86_KEY_W64	0x00008000u	/* W in 64-bit mode; elsewhere W is ignored */
 
-/* One table line. acc[] and spec[] run in parallel with x86_insn.opnd[]. */
+/*
+ * One table line. acc[] and spec[] run in parallel with x86_insn.opnd[]. The
+ * lines of an opcode stand behind a head: op X86_OP_INVALID, with map and
+ * opcode, which only heads have (x86_form_head() finds it).
+ */
 struct x86_form {
 	u16 op;
 	u8  map;	/* enum x86_map */
@@ -263,8 +268,8 @@ struct x86_form {
  */
 int x86_decode(struct x86_insn *out, const u8 *bytes, unsigned avail, enum x86_mode mode);
 
-/* The table lines, X86_OP_INVALID first; count goes to *count if not NULL. */
-const struct x86_form *x86_forms(unsigned *count);
+/* Number of entries of x86_form_table[], heads included. */
+unsigned x86_form_count(void);
 
 extern const struct x86_op_info x86_op_infos[X86_OP_COUNT];
 extern const struct x86_form x86_form_table[];
@@ -272,6 +277,14 @@ extern const struct x86_form x86_form_table[];
 static inline const struct x86_form *x86_insn_form(const struct x86_insn *insn)
 {
 	return &x86_form_table[insn->form];
+}
+
+/* The head in front of a line, which names its map and opcode. */
+static inline const struct x86_form *x86_form_head(const struct x86_form *form)
+{
+	while (form->op != X86_OP_INVALID)
+		form--;
+	return form;
 }
 
 static inline const struct x86_op_info *x86_op_info(unsigned op)
