@@ -13,6 +13,7 @@ goals := $(or $(MAKECMDGOALS),all)
 $(goals): sub-make ;
 sub-make:
 	@$(if $(O),mkdir -p '$(O)')
+	$(if $(filter check run,$(goals)),@$(here)/scripts/setup)
 	@$(MAKE) $(if $(O),-C '$(O)') -f $(here)/Makefile srctree=$(here) $(goals)
 else
 
