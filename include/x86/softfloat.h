@@ -34,6 +34,8 @@ struct sf_env {
 	bool daz;
 	bool ftz;
 	bool c1;		/* the last result was rounded away from zero */
+	u8 sticky;		/* x87 flags that are set anyway: the host path may add them to flags */
+	u16 cw;			/* the x87 control word, for the host path */
 };
 
 /* A double extended value: explicit integer bit in sig, sign in se bit 15. */

@@ -27,7 +27,7 @@ struct sf_env sf_env_x87(u16 fcw)
 
 	return (struct sf_env){
 		.rc = fcw >> 10 & 3, .prec = prec[fcw >> 8 & 3], .mask = fcw & SF_ALL,
-		.x87 = true,
+		.x87 = true, .cw = fcw,
 	};
 }
 

@@ -9,8 +9,7 @@
 /* MASKMOVQ, MASKMOVDQU: bytes of a whose mask byte is negative, to seg:rDI. */
 static void maskmov(struct x86_cpu *cpu, const struct x86_insn *in, const u8 *a, const u8 *mask, unsigned n)
 {
-	u64 off = x86_get_reg(cpu, X86_RDI, in->asize);
-	u64 lin = x86_seg_linear(cpu, in->seg, off, n, X86_WRITE);
+	u64 lin = x86_mem(cpu, in, n, X86_WRITE);
 
 	for (unsigned i = 0; i < n; i++)
 		if (mask[i] & 0x80)
@@ -20,33 +19,19 @@ static void maskmov(struct x86_cpu *cpu, const struct x86_insn *in, const u8 *a,
 			x86_st8(cpu, lin + i, a[i]);
 }
 
-/* The data and mask registers are the last two register operands, whatever stands for the memory. */
-static void maskmov_regs(const struct x86_insn *in, unsigned *a, unsigned *m)
-{
-	unsigned first = in->opnd[0].kind == X86_OPND_XMM || in->opnd[0].kind == X86_OPND_MMX ? 0 : 1;
-
-	*a = in->opnd[first].reg;
-	*m = in->opnd[first + 1].reg;
-}
-
 static void exec_maskmovdqu(struct x86_cpu *cpu, const struct x86_insn *in)
 {
-	unsigned a, m;
-
-	maskmov_regs(in, &a, &m);
-	maskmov(cpu, in, cpu->vec[a].b, cpu->vec[m].b, 16);
+	maskmov(cpu, in, cpu->vec[in->opnd[1].reg].b, cpu->vec[in->opnd[2].reg].b, 16);
 }
 
 static void exec_maskmovq(struct x86_cpu *cpu, const struct x86_insn *in)
 {
-	union x86_vec va, vm;
-	unsigned a, m;
+	union x86_vec a, m;
 
 	mmx_check(cpu);
-	maskmov_regs(in, &a, &m);
-	va.q[0] = mmx_get(cpu, a);
-	vm.q[0] = mmx_get(cpu, m);
-	maskmov(cpu, in, va.b, vm.b, 8);
+	a.q[0] = mmx_get(cpu, in->opnd[1].reg);
+	m.q[0] = mmx_get(cpu, in->opnd[2].reg);
+	maskmov(cpu, in, a.b, m.b, 8);
 	mmx_touch(cpu);
 }
 

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* x87 loads, stores, constants, exchanges and conditional moves. */
+#include <string.h>
+
+#include "x87.h"
+
+struct f80 x87_load_float(struct x86_cpu *cpu, const struct x86_insn *in, bool *denorm)
+{
+	enum sf_format fmt = in->opnd[0].size == 4 ? SF_F32 : SF_F64;
+	struct sf_env exact = { .prec = 64, .mask = SF_ALL };
+	struct sf_num n = sf_unpack(&exact, fmt, x86_get_operand(cpu, in, 0));
+
+	*denorm = n.denorm;
+	if (n.cls == SF_C_SNAN)
+		return (struct f80){ n.sig, n.sign ? 0xffff : 0x7fff };
+	if (n.cls == SF_C_NUM)
+		return sf_round_pack80(&exact, n.sign, n.exp, n.sig, 0);
+	return sf_to_f80(&exact, fmt, x86_get_operand(cpu, in, 0));
+}
+
+struct f80 x87_load_int(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	unsigned shift = 64 - 8 * in->opnd[0].size;
+
+	return f80_from_int((s64)(x86_get_operand(cpu, in, 0) << shift) >> shift);
+}
+
+static void load80(struct x86_cpu *cpu, const struct x86_insn *in, u8 buf[10])
+{
+	x86_ld_block(cpu, x86_mem(cpu, in, 10, X86_READ), buf, 10);
+}
+
+/* Pushes v, or the default NaN on stack overflow. */
+static void push_checked(struct x86_cpu *cpu, const struct x86_insn *in, struct f80 v, u32 flags)
+{
+	if (!x87_empty(cpu, 7)) {
+		if (x87_overflow(cpu, in))
+			x87_push(cpu, f80_default_nan());
+		return;
+	}
+	if (x87_report(cpu, in, flags, false))
+		x87_push(cpu, v);
+}
+
+static void fld_mem(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	struct f80 v;
+	u32 flags = 0;
+
+	if (in->opnd[0].size == 10) {
+		u8 buf[10];
+
+		load80(cpu, in, buf);
+		memcpy(&v.sig, buf, 8);
+		memcpy(&v.se, buf + 8, 2);
+	} else {
+		bool denorm;
+
+		v = x87_load_float(cpu, in, &denorm);
+		if (denorm)
+			flags = SF_DE;
+		if ((v.se & 0x7fff) == 0x7fff && v.sig << 1 && !(v.sig >> 62 & 1)) {
+			flags = SF_IE;
+			v.sig |= 1ULL << 62;
+		}
+	}
+	push_checked(cpu, in, v, flags);
+}
+
+static void fld(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	x87_begin(cpu, in);
+	if (in->opnd[0].kind == X86_OPND_MEM) {
+		fld_mem(cpu, in);
+	} else if (!x87_empty(cpu, 7)) {
+		if (x87_overflow(cpu, in))
+			x87_push(cpu, f80_default_nan());
+	} else if (x87_empty(cpu, in->opnd[0].reg)) {
+		if (x87_underflow(cpu, in))
+			x87_push(cpu, f80_default_nan());
+	} else {
+		x87_report(cpu, in, 0, false);
+		x87_push(cpu, x87_get(cpu, in->opnd[0].reg));
+	}
+}
+
+static void fild(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	x87_begin(cpu, in);
+	push_checked(cpu, in, x87_load_int(cpu, in), 0);
+}
+
+static void fbld(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	u8 buf[10];
+
+	x87_begin(cpu, in);
+	load80(cpu, in, buf);
+	push_checked(cpu, in, f80_from_bcd(buf), 0);
+}
+
+/* A constant whose 64-bit significand is rounded as the control word says. */
+static void load_constant(struct x86_cpu *cpu, const struct x86_insn *in, u16 se, u64 sig, int error)
+{
+	unsigned rc = cpu->fpu.cw >> 10 & 3;
+
+	x87_begin(cpu, in);
+	if (error < 0 && (rc == SF_DOWN || rc == SF_ZERO))	/* sig is above the true value */
+		sig--;
+	else if (error > 0 && rc == SF_UP)
+		sig++;
+	push_checked(cpu, in, (struct f80){ sig, se }, 0);
+}
+
+#define CONSTANT(name, se, sig, error) \
+static void name(struct x86_cpu *cpu, const struct x86_insn *in) { load_constant(cpu, in, se, sig, error); }
+
+CONSTANT(fld1, 0x3fff, 0x8000000000000000, 0)
+CONSTANT(fldl2t, 0x4000, 0xd49a784bcd1b8afe, 1)
+CONSTANT(fldl2e, 0x3fff, 0xb8aa3b295c17f0bc, -1)
+CONSTANT(fldpi, 0x4000, 0xc90fdaa22168c235, -1)
+CONSTANT(fldlg2, 0x3ffd, 0x9a209a84fbcff799, -1)
+CONSTANT(fldln2, 0x3ffe, 0xb17217f7d1cf79ac, -1)
+CONSTANT(fldz, 0, 0, 0)
+
+static void store80(struct x86_cpu *cpu, u64 lin, struct f80 v)
+{
+	u8 buf[10];
+
+	memcpy(buf, &v.sig, 8);
+	memcpy(buf + 8, &v.se, 2);
+	x86_st_block(cpu, lin, buf, 10);
+}
+
+/* Stores of any float size; the return value tells whether a pop may follow. */
+static bool fst_mem(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	unsigned size = in->opnd[0].size;
+	u64 lin = x86_mem(cpu, in, size, X86_WRITE), val;
+	enum sf_format fmt = size == 4 ? SF_F32 : SF_F64;
+	struct sf_env env = x87_env(cpu);
+	bool empty = x87_empty(cpu, 0);
+
+	x86_probe(cpu, lin, size, X86_WRITE);
+	if (empty && !x87_underflow(cpu, in))
+		return false;
+	if (size == 10) {
+		store80(cpu, lin, empty ? f80_default_nan() : x87_get(cpu, 0));
+		if (!empty)
+			x87_report(cpu, in, 0, false);
+		return true;
+	}
+	if (empty) {
+		x86_st(cpu, lin, size, sf_default_nan(fmt));
+		return true;
+	}
+	val = sf_from_f80(&env, fmt, x87_get(cpu, 0));
+	if (env.flags & ~env.mask & (SF_OE | SF_UE)) {	/* nothing is stored */
+		x87_report(cpu, in, env.flags & ~SF_PE, false);
+		return false;
+	}
+	if (!x87_report_env(cpu, in, &env))
+		return false;
+	x86_st(cpu, lin, size, val);
+	return true;
+}
+
+static bool fst_reg(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	if (x87_empty(cpu, 0)) {
+		if (!x87_underflow(cpu, in))
+			return false;
+		x87_set(cpu, in->opnd[0].reg, f80_default_nan());
+		return true;
+	}
+	x87_report(cpu, in, 0, false);
+	x87_set(cpu, in->opnd[0].reg, x87_get(cpu, 0));
+	return true;
+}
+
+static bool fst_any(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	x87_begin(cpu, in);
+	return in->opnd[0].kind == X86_OPND_MEM ? fst_mem(cpu, in) : fst_reg(cpu, in);
+}
+
+static void fst(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	fst_any(cpu, in);
+}
+
+static void fstp(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	if (fst_any(cpu, in))
+		x87_pop(cpu);
+}
+
+static bool fist_any(struct x86_cpu *cpu, const struct x86_insn *in, bool truncate)
+{
+	unsigned size = in->opnd[0].size, bits = 8 * size;
+	struct sf_env env = x87_env(cpu);
+	u64 lin, val;
+
+	x87_begin(cpu, in);
+	lin = x86_mem(cpu, in, size, X86_WRITE);
+	x86_probe(cpu, lin, size, X86_WRITE);
+	if (x87_empty(cpu, 0)) {
+		if (!x87_underflow(cpu, in))
+			return false;
+		val = 1ULL << (bits - 1);
+	} else {
+		val = (u64)f80_to_int(&env, x87_get(cpu, 0), bits, truncate ? SF_ZERO : env.rc);
+		if (!x87_report_env(cpu, in, &env))
+			return false;
+	}
+	x86_st(cpu, lin, size, val);
+	return true;
+}
+
+static void fist(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	fist_any(cpu, in, false);
+}
+
+static void fistp(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	if (fist_any(cpu, in, false))
+		x87_pop(cpu);
+}
+
+static void fisttp(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	if (fist_any(cpu, in, true))
+		x87_pop(cpu);
+}
+
+static void fbstp(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	struct f80 v = f80_default_nan();	/* gives the indefinite */
+	struct sf_env env = x87_env(cpu);
+	u8 bcd[10];
+	u64 lin;
+
+	x87_begin(cpu, in);
+	lin = x86_mem(cpu, in, 10, X86_WRITE);
+	x86_probe(cpu, lin, 10, X86_WRITE);
+	if (!x87_empty(cpu, 0))
+		v = x87_get(cpu, 0);
+	f80_to_bcd(&env, v, bcd);
+	if (x87_empty(cpu, 0) ? !x87_underflow(cpu, in) : !x87_report_env(cpu, in, &env))
+		return;
+	x86_st_block(cpu, lin, bcd, 10);
+	x87_pop(cpu);
+}
+
+static void fxch(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	unsigned i = in->opnd[0].reg;
+	struct f80 a, b;
+
+	x87_begin(cpu, in);
+	if (x87_empty(cpu, 0) || x87_empty(cpu, i)) {
+		if (!x87_underflow(cpu, in))
+			return;
+		if (x87_empty(cpu, 0))
+			x87_set(cpu, 0, f80_default_nan());
+		if (x87_empty(cpu, i))
+			x87_set(cpu, i, f80_default_nan());
+	} else {
+		x87_report(cpu, in, 0, false);
+	}
+	a = x87_get(cpu, 0);
+	b = x87_get(cpu, i);
+	x87_set(cpu, 0, b);
+	x87_set(cpu, i, a);
+}
+
+static void fcmov(struct x86_cpu *cpu, const struct x86_insn *in, bool cond)
+{
+	unsigned i = in->opnd[1].reg;
+
+	x87_begin(cpu, in);
+	if (x87_empty(cpu, 0) || x87_empty(cpu, i)) {
+		if (x87_underflow(cpu, in))
+			x87_set(cpu, 0, f80_default_nan());
+		return;
+	}
+	x87_report(cpu, in, 0, false);
+	if (cond)
+		x87_set(cpu, 0, x87_get(cpu, i));
+}
+
+#define FCMOV(name, cond) \
+static void name(struct x86_cpu *cpu, const struct x86_insn *in) { fcmov(cpu, in, cond); }
+
+FCMOV(fcmovb, x86_cf(cpu))
+FCMOV(fcmove, x86_zf(cpu))
+FCMOV(fcmovbe, x86_cf(cpu) || x86_zf(cpu))
+FCMOV(fcmovu, x86_pf(cpu))
+FCMOV(fcmovnb, !x86_cf(cpu))
+FCMOV(fcmovne, !x86_zf(cpu))
+FCMOV(fcmovnbe, !x86_cf(cpu) && !x86_zf(cpu))
+FCMOV(fcmovnu, !x86_pf(cpu))
+
+static void ffree(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	x87_begin(cpu, in);
+	cpu->fpu.valid &= (u8)~(1u << x87_phys(cpu, in->opnd[0].reg));
+}
+
+static void ffreep(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	ffree(cpu, in);
+	x87_pop(cpu);
+}
+
+static void fincstp(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	x87_begin(cpu, in);
+	x87_report(cpu, in, 0, false);
+	x87_rotate(cpu, 1);
+}
+
+static void fdecstp(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	x87_begin(cpu, in);
+	x87_report(cpu, in, 0, false);
+	x87_rotate(cpu, -1);
+}
+
+#define ENTRY(OP, fn) { X86_OP_##OP, fn, NULL }
+static const struct x86_exec_entry entries[] = {
+	ENTRY(FLD, fld), ENTRY(FILD, fild), ENTRY(FBLD, fbld), ENTRY(FLD1, fld1), ENTRY(FLDL2T, fldl2t),
+	ENTRY(FLDL2E, fldl2e), ENTRY(FLDPI, fldpi), ENTRY(FLDLG2, fldlg2), ENTRY(FLDLN2, fldln2),
+	ENTRY(FLDZ, fldz), ENTRY(FST, fst), ENTRY(FSTP, fstp), ENTRY(FIST, fist), ENTRY(FISTP, fistp),
+	ENTRY(FISTTP, fisttp), ENTRY(FBSTP, fbstp), ENTRY(FXCH, fxch),
+	ENTRY(FCMOVB, fcmovb), ENTRY(FCMOVE, fcmove), ENTRY(FCMOVBE, fcmovbe), ENTRY(FCMOVU, fcmovu),
+	ENTRY(FCMOVNB, fcmovnb), ENTRY(FCMOVNE, fcmovne), ENTRY(FCMOVNBE, fcmovnbe), ENTRY(FCMOVNU, fcmovnu),
+	ENTRY(FFREE, ffree), ENTRY(FFREEP, ffreep), ENTRY(FINCSTP, fincstp), ENTRY(FDECSTP, fdecstp),
+};
+static const struct x86_exec_set x87_move = X86_EXEC_SET(entries);
+REGISTER(x86_exec, x87_move);
