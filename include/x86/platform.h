@@ -50,6 +50,11 @@ struct x86_platform_ops {
 	int  (*pic_ack)(void *ctx);
 	/* EOI of a level-triggered vector, broadcast to the IOAPICs. */
 	void (*ioapic_eoi)(void *ctx, u8 vector);
+	/*
+	 * FERR#: an x87 exception with CR0.NE clear; a PC raises IRQ 13 until
+	 * port 0xf0 is written. NULL: not wired.
+	 */
+	void (*ferr)(void *ctx, struct x86_cpu *cpu);
 	/* Guest clock in ns since machine start; stands still while the machine is stopped. */
 	u64  (*clock_ns)(void *ctx);
 	/*

@@ -158,18 +158,18 @@ static bool fcom_any(struct x86_cpu *cpu, const struct x86_insn *in, bool intege
 static void name(struct x86_cpu *cpu, const struct x86_insn *in) \
 { \
 	if (fcom_any(cpu, in, integer, signalling)) \
-		for (unsigned i = 0; i < (pops); i++) \
+		for (int i = 0; i < (pops); i++) \
 			x87_pop(cpu); \
 }
 
-FCOM(fcom, false, true, 0u)
-FCOM(fcomp, false, true, 1u)
-FCOM(fcompp, false, true, 2u)
-FCOM(ficom, true, true, 0u)
-FCOM(ficomp, true, true, 1u)
-FCOM(fucom, false, false, 0u)
-FCOM(fucomp, false, false, 1u)
-FCOM(fucompp, false, false, 2u)
+FCOM(fcom, false, true, 0)
+FCOM(fcomp, false, true, 1)
+FCOM(fcompp, false, true, 2)
+FCOM(ficom, true, true, 0)
+FCOM(ficomp, true, true, 1)
+FCOM(fucom, false, false, 0)
+FCOM(fucomp, false, false, 1)
+FCOM(fucompp, false, false, 2)
 
 static void fcomi_any(struct x86_cpu *cpu, const struct x86_insn *in, bool signalling, bool pop)
 {
