@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "bytes.h"
+#include "checksum.h"
 
 #define GPT_ENTRY_SIZE	128
 #define GPT_TABLE_SIZE	(GPT_ENTRIES * GPT_ENTRY_SIZE)
@@ -26,20 +27,6 @@ const struct guid gpt_type_linux = { {
 const struct guid gpt_type_bios_boot = { {
 	0x21, 0x68, 0x61, 0x48, 0x64, 0x49, 0x6e, 0x6f,
 	0x74, 0x4e, 0x65, 0x65, 0x64, 0x45, 0x46, 0x49 } };
-
-/* The reflected CRC-32 of IEEE 802.3, which UEFI uses for its tables. */
-static u32 gpt_crc(const void *data, size_t len)
-{
-	const u8 *p = data;
-	u32 crc = ~0u;
-
-	while (len--) {
-		crc ^= *p++;
-		for (int i = 0; i < 8; i++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-	}
-	return ~crc;
-}
 
 /* FNV-1a, then the finishing steps of MurmurHash3 so that all bits depend on all words. */
 static u64 name_hash(u64 seed, const char *space, const char *name)
@@ -170,8 +157,8 @@ static void fill_header(const struct gpt *g, const u8 *table, u64 lba, u64 other
 	put_le64(h + 72, entries);
 	put_le32(h + 80, GPT_ENTRIES);
 	put_le32(h + 84, GPT_ENTRY_SIZE);
-	put_le32(h + 88, gpt_crc(table, GPT_TABLE_SIZE));
-	put_le32(h + 16, gpt_crc(h, GPT_HEADER_SIZE));
+	put_le32(h + 88, crc32_update(0, table, GPT_TABLE_SIZE));
+	put_le32(h + 16, crc32_update(0, h, GPT_HEADER_SIZE));
 }
 
 /* One partition of type 0xee over the whole disk, so that old tools keep off. */
