@@ -54,7 +54,7 @@ enum {
 };
 
 struct json_limits {
-	unsigned max_depth;	/* 0: 128 */
+	unsigned max_depth;	/* 0: 128; never more than 1024 */
 	size_t max_bytes;	/* of text; 0: 64 MiB */
 	unsigned flags;
 };
@@ -66,7 +66,7 @@ struct json_limits {
  */
 struct json *json_parse(const char *text, size_t len, const struct json_limits *lim,
 			struct err *err);
-void json_free(struct json *j);		/* NULL is fine; any depth without recursion trouble */
+void json_free(struct json *j);		/* NULL is fine; recurses, which max_depth bounds */
 
 /* ---- the tree ---- */
 
@@ -82,6 +82,7 @@ bool json_equal(const struct json *a, const struct json *b);	/* objects: in any 
 
 /* The member, or NULL (also when obj is NULL or no object). */
 struct json *json_get(const struct json *obj, const char *key);
+struct json *json_get_n(const struct json *obj, const char *key, size_t key_len);
 /*
  * Sets key to val; an older value is freed. val NULL gives -ENOMEM, so that
  * json_set(o, "k", json_new_int(1)) needs one check. On failure val is freed.
