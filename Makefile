@@ -5,7 +5,7 @@ VERSION := 0.1.0
 MAKEFLAGS += -rR --no-print-directory
 export LC_ALL := C
 
-ifeq ($(srctree),)
+ifneq ($(origin srctree),command line)
 # First call: go to the folder where the results are wanted (O=, or here).
 here := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 goals := $(or $(MAKECMDGOALS),all)

@@ -17,6 +17,7 @@
 : "${objtree:=$srctree}"
 : "${VMBOX:=$objtree/vmbox}"
 export srctree objtree VMBOX LC_ALL=C
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 
 tap_nr=0
 tap_failed=0

@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# timeout: 600
+# menuconfig as a person uses it, in a terminal: find an applet, switch it off,
+# save, build, and it is gone.
+. "$(dirname "$0")/../lib.sh"
+. "$srctree/tests/e2e/build.sh"
+requires tmux
+o=$objtree/check/menuconfig
+socket=$PWD/tmux
+tm() { tmux -S "$socket" "$@"; }
+screen() { tm capture-pane -p -t m; }
+shows() { screen | grep -Eq -- "$1"; }
+keys() { tm send-keys -t m "$@"; }
+at_exit 'tm kill-server 2>/dev/null'
+
+mkdir -p "$o"
+vmake "$o" defconfig
+victim=$(expected_applets "$o/.config" | head -n 1)
+symbol=$(grep -rhB1 "^	bool \"$victim: " "$srctree/tools" --include=Kconfig | sed -n 's/^\(menu\)\{0,1\}config //p')
+note "switching off $victim (CONFIG_$symbol)"
+like "$(grep "^CONFIG_$symbol=" "$o/.config")" '=y$' "$victim is on at first"
+
+tm -f /dev/null new-session -d -s m -x 100 -y 50 "TERM=screen make -C '$srctree' O='$o' menuconfig; sleep 1000"
+ok "the menu appears" wait_for 20 shows 'vmbox configuration'
+# "/" searches; the answer offers to jump to the place in the menu.
+keys /
+ok "the search opens" wait_for 10 shows 'Enter'
+keys "$symbol" Enter
+ok "the search finds the symbol" wait_for 10 shows "Symbol: $symbol"
+keys 1
+if wait_for 3 shows "$victim: "; then
+	note "jumped"
+else
+	# A frontend without jumps: leave the answer and walk there by hand.
+	keys Enter
+fi
+walked() {
+	tries=0
+	# The highlighted line is the one whose tag the cursor stands on.
+	while [ $tries -lt 60 ]; do
+		row=$(tm display-message -p -t m '#{cursor_y}')
+		line=$(screen | sed -n "$((row + 1))p")
+		case $line in *"$1"*) return 0 ;; esac
+		keys Down
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	return 1
+}
+if ! shows "$victim: "; then
+	ok "the applets' menu is there" walked 'Applets'
+	keys Enter
+	ok "it opens" wait_for 10 shows "$victim: "
+fi
+ok "the line is reached" walked "$victim: "
+keys n
+ok "the feature is off" wait_for 10 shows "\\[ \\] $victim: "
+keys Escape Escape
+sleep 0.5
+if ! shows 'save your new'; then keys Escape Escape; sleep 0.5; fi
+ok "leaving asks whether to save" wait_for 10 shows 'save your new'
+keys Enter
+ok "saved" wait_for 10 grep -q "^# CONFIG_$symbol is not set" "$o/.config"
+builds "$o" "without $victim"
+not_ok "$victim is gone" "$o/vmbox" "$victim" --help
+tm kill-server
+done_testing

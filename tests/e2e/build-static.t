@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# slow
+# timeout: 900
+# The product: static, at home in an empty chroot, the same bits from any folder.
+. "$(dirname "$0")/../lib.sh"
+. "$srctree/tests/e2e/build.sh"
+requires file
+requires_config CONFIG_LIBC_MUSL
+
+like "$(file -b "$VMBOX")" 'statically linked' "file says static"
+is "$(LC_ALL=C readelf -lW "$VMBOX" | grep -c INTERP)" 0 "no interpreter"
+is "$(LC_ALL=C readelf -SW "$VMBOX" | grep -c '\.debug_')" 0 "stripped"
+is "$(LC_ALL=C readelf -lW "$VMBOX" | awk '/GNU_STACK/ { print $7 }')" "RW" "the stack is not executable"
+
+mkdir empty
+cp "$VMBOX" empty/vmbox
+# Without root, a user namespace gives the right to chroot.
+if [ "$(id -u)" = 0 ]; then jail="chroot empty"; else jail="unshare -r chroot empty"; fi
+is "$($jail /vmbox --list)" "$("$VMBOX" --list)" "runs in an empty chroot"
+ok "and its --help" $jail /vmbox --help
+
+# Two builds of the same configuration in other places, without ccache.
+export CCACHE=
+for dir in "$PWD/one" "$PWD/a/longer/name"; do
+	mkdir -p "$dir"
+	cp "$objtree/.config" "$dir/.config"
+	ok "builds in ${dir##*/}" vmake "$dir" -j2 all
+done
+ok "bit-identical from two folders" cmp one/vmbox a/longer/name/vmbox
+ok "unstripped too" cmp one/vmbox.unstripped a/longer/name/vmbox.unstripped
+ok "and the same as the build under test" cmp one/vmbox "$VMBOX"
+is "$(strings -a one/vmbox.unstripped | grep -F -e "$srctree" -e "$PWD" | head -n 3)" "" "no path of this machine inside"
+
+vmake "$PWD/one" size >size.txt
+like "$(cat size.txt)" '^lib +[1-9]' "make size counts lib"
+ok "make size adds up to the file within 5 %" awk -v file="$(wc -c <one/vmbox)" \
+	'/^total/ { d = $NF - file; if (d < 0) d = -d; exit d > file / 20 }' size.txt
+done_testing
