@@ -26,8 +26,7 @@
 #define VMBOX_QOPTS_H
 
 #include "json.h"
-
-#define QOPTS_ASKED_MAX 48
+#include "str.h"
 
 /*
  * A view of one object of the tree. The root view owns the tree; views made
@@ -35,11 +34,11 @@
  */
 struct qopts {
 	struct json *obj;		/* JSON_OBJECT */
-	struct qopts *parent;		/* NULL: root */
-	struct qopts *subs, *next;	/* all sub-views, for freeing */
-	const char *asked[QOPTS_ASKED_MAX]; /* names read so far, for suggestions */
-	unsigned nasked;
-	char what[96];			/* "-drive", "-device e1000: netdev" for messages */
+	struct qopts *subs, *next;	/* all sub-views, for freeing and for qopts_done() */
+	struct strbuf asked;		/* names read so far, NUL-terminated each: the suggestions */
+	bool root;
+	char what[64];			/* "-drive" */
+	char path[96];			/* "file." in front of the keys of a sub-view */
 };
 
 /*
@@ -67,6 +66,8 @@ int qopts_size_in(struct qopts *q, const char *key, char default_suffix, u64 *va
 int qopts_enum(struct qopts *q, const char *key, const char *const *names, int *val, struct err *err);
 /* A nested object; 1, 0 or -EINVAL when the value is no object. */
 int qopts_sub(struct qopts *q, const char *key, struct qopts **sub, struct err *err);
+/* Number of elements when key is an array, else 0. Elements are read as "key.0", "key.1.sub". */
+size_t qopts_count(struct qopts *q, const char *key);
 /* The raw value (marked with all below it), NULL when absent. Belongs to the tree. */
 const struct json *qopts_json(struct qopts *q, const char *key);
 /* An error unless key is there; for keys that have no default. */
@@ -81,7 +82,6 @@ int qopts_done(struct qopts *q, struct err *err);
  */
 struct json *keyval_parse(const char *text, const char *implied_key, struct err *err);
 /* Writes obj as key=value text with ",," (the inverse, for messages and file names). */
-struct strbuf;
 void keyval_print(const struct json *obj, struct strbuf *out);
 
 #endif
