@@ -201,6 +201,7 @@ struct x86_op_info {
 #define X86_FF_VSIB	0x0800
 #define X86_FF_UD	0x1000	/* known, always #UD (UD2, and VMX without it) */
 #define X86_FF_MMX	0x2000	/* MMX state: #NM/#MF rules, x87 tags become valid */
+#define X86_FF_CPL0_UD	0x4000	/* #UD unless CPL 0 */
 
 /* Exception classes of SDM vol. 2, 2.4 (and x87), struct x86_form.exc. */
 enum x86_exc {

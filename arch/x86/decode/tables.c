@@ -51,6 +51,7 @@
 
 #define LOCK	X86_FF_LOCK
 #define CPL0	X86_FF_CPL0
+#define CPL0_UD	X86_FF_CPL0_UD
 #define IOPL	X86_FF_IOPL
 #define D64	X86_FF_D64
 #define F64	X86_FF_F64
