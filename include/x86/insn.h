@@ -248,7 +248,7 @@ struct x86_form {
 	u8  opcode;
 	u32 key;
 	u32 mask;
-	u8  spec[4];	/* enum x86_spec (arch/x86/decode/spec.h) */
+	u8  spec[4];	/* enum x86_spec (x86/spec.h) */
 	u8  acc[4];	/* X86_ACC_* */
 	u16 flags;	/* X86_FF_* */
 	u8  feature;	/* enum x86_feature */

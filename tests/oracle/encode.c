@@ -6,7 +6,7 @@
  * the wanted line.
  */
 #include <string.h>
-#include "arch/x86/decode/spec.h"
+#include "x86/spec.h"
 #include "encode.h"
 
 struct emit {

@@ -5,7 +5,7 @@
  * line says. SDM vol. 2, chapter 2; AMD APM vol. 3, chapter 1.
  */
 #include "bytes.h"
-#include "spec.h"
+#include "x86/spec.h"
 
 /* Decoder state; done() and the take functions keep pos within limit. */
 struct dec {

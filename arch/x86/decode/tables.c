@@ -5,7 +5,7 @@
  * the facts of the mnemonics. The lines are read three times with different
  * meanings of OPC() and FORM(); each makes one entry.
  */
-#include "spec.h"
+#include "x86/spec.h"
 
 /* Constraints: value in the low word, mask in the high word. */
 #define K_(val, mask)	((u64)(val) | (u64)(mask) << 32)
@@ -168,7 +168,7 @@ unsigned x86_form_count(void)
 
 const struct x86_spec_info x86_spec_infos[SPEC_COUNT] = {
 #define SPEC(name, m, t, rt, r) [SPEC_##name] = { METHOD_##m, TYPE_##t, TYPE_##rt, r },
-#include "spec.def"
+#include "x86/spec.def"
 #undef SPEC
 };
 

@@ -6,8 +6,8 @@
  * (packed conversions); RvMw and its like name register and memory widths
  * that differ.
  */
-#ifndef X86_DECODE_SPEC_H
-#define X86_DECODE_SPEC_H
+#ifndef VMBOX_X86_SPEC_H
+#define VMBOX_X86_SPEC_H
 
 #include "x86/insn.h"
 
@@ -72,7 +72,7 @@ struct x86_spec_info {
 enum x86_spec {
 	SPEC_NONE,
 #define SPEC(name, method, type, rtype, reg) SPEC_##name,
-#include "spec.def"
+#include "x86/spec.def"
 #undef SPEC
 	SPEC_COUNT,
 };
