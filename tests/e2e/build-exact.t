@@ -71,4 +71,12 @@ printf '#error broken\n' >>"$copy/lib/err.c"
 not_ok "an error stops the build" build -s
 sed -i '$d' "$copy/lib/err.c"
 is "$(built)" "lib/err.o" "mended: that object"
+
+# In the source folder itself, as most people build.
+here() { make -C "$copy" "$@" </dev/null 2>&1; }
+here -s allnoconfig
+here -s -j2
+like "$(here)" 'Nothing to be done' "in the source folder: the second build does nothing"
+touch "$copy/lib/err.c"
+is "$(here -j2 | sed -n 's/^  CC  *//p')" "lib/err.o" "in the source folder: a changed source, its object"
 done_testing
