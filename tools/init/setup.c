@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include "str.h"
 
@@ -66,6 +67,15 @@ static void make_node(const struct init_node *n)
 	chmod(n->path, n->mode & 0777);
 }
 
+static void make_parent(const char *path)
+{
+	char dir[128];
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	*strrchr(dir, '/') = '\0';
+	mkdir(dir, 0755);
+}
+
 /*
  * Device files whose opening loads their driver: the kernel makes them only
  * when the driver is there. "MODULE NAME cMAJOR:MINOR" a line, as depmod
@@ -73,21 +83,22 @@ static void make_node(const struct init_node *n)
  */
 static void make_module_nodes(void)
 {
-	char module[64], name[64], path[80];
+	char module[64], name[64], path[128];
 	unsigned major, minor;
+	struct utsname u;
 	char type;
-	FILE *f = fopen("/etc/modules.devname", "re");
+	FILE *f;
 
+	uname(&u);
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.devname", u.release);
+	f = fopen(path, "re");
 	while (f && fscanf(f, "%63s %63s %c%u:%u", module, name, &type, &major, &minor) == 5) {
 		struct init_node n = { path, (type == 'b' ? S_IFBLK : S_IFCHR) | 0600,
 				       major, minor };
 
 		snprintf(path, sizeof(path), "/dev/%s", name);
-		if (strchr(name, '/')) {
-			*strrchr(path, '/') = '\0';
-			mkdir(path, 0755);
-			path[strlen(path)] = '/';
-		}
+		if (strchr(name, '/'))
+			make_parent(path);
 		make_node(&n);
 	}
 	if (f)

@@ -77,10 +77,9 @@ static void child_signals(void)
 static void __noreturn exec_shell(const struct init *in, const char *command)
 {
 	const char *path = *in->shell ? in->shell : "/bin/sh";
-	char *argv[] = { "-sh", NULL, NULL, NULL };
+	char *argv[] = { "sh", "-l", NULL, NULL };
 
 	if (command) {
-		argv[0] = "sh";
 		argv[1] = "-c";
 		argv[2] = (char *)command;
 	}
@@ -92,8 +91,7 @@ static void __noreturn exec_shell(const struct init *in, const char *command)
 		execv(path, argv);
 	if (*in->shell && !command)
 		init_say("%s: %s", path, strerror(errno));
-	argv[0] = "sh";
-	exit(applet_run(command ? 3 : 1, argv));
+	exit(applet_run(command ? 3 : 2, argv));
 }
 
 static void start_shell(struct init *in, struct init_console *c)
