@@ -16,7 +16,9 @@
  *
  * One round: wait (at most until the next timer), fds, timers that are due,
  * bottom halves. What a bottom half or timer schedules for "now" runs in the
- * next round, so that nothing starves the fds.
+ * next round, so that nothing starves the fds. A handler may call
+ * loop_run_once() to wait for others; its own event does not come again
+ * before it returned only if it takes it (fds are level-triggered).
  */
 #ifndef VMBOX_LOOP_H
 #define VMBOX_LOOP_H
@@ -41,8 +43,9 @@ struct loop_timer {
 	void (*fn)(struct loop_timer *t);
 	void *opaque;
 	u64 deadline_ns;	/* CLOCK_MONOTONIC */
-	u64 seq;		/* order among equal deadlines: first armed, first run; 0: not armed */
-	struct loop_timer *child, *next, *prev; /* pairing heap */
+	u64 seq;		/* order among equal deadlines: first armed, first run */
+	u32 state;		/* idle, in the heap, due */
+	struct loop_timer *child, *next, *prev; /* pairing heap, or the list of those due */
 	struct loop_stats_slot *stats;
 };
 

@@ -66,7 +66,8 @@ struct loop_stats_page {
 	u64 pair_seq;		/* odd while ticks1/ns1 are written */
 	char loop[32];		/* the loop's name */
 	char program[32];
-	u64 reserved[10];
+	char post[24];		/* name given to the latest loop_post() that ran, counted in slot 0 */
+	u64 reserved[7];
 	/* slot_count slots follow at slot_offset */
 };
 _Static_assert(sizeof(struct loop_stats_page) == 256, "layout of version 1");
