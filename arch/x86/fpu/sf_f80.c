@@ -16,6 +16,14 @@ static struct f80 pack64(struct sf_env *env, const struct sf_num *n)
 	return r;
 }
 
+/* An operand that is the result: only a pseudo-denormal changes its encoding. */
+static struct f80 canonical(struct f80 a)
+{
+	if (a.sig & SF_INT_BIT && !(a.se & 0x7fff))
+		a.se |= 1;
+	return a;
+}
+
 /* The scale of FSCALE, cut to a range that always over- or underflows. */
 static s32 scale_of(const struct sf_num *b)
 {
@@ -41,6 +49,8 @@ struct f80 f80_scale(struct sf_env *env, struct f80 a, struct f80 b)
 	sf_use(env, &nb);
 	if (sf_faults(env, env->flags & SF_PRE))
 		return a;
+	if (nb.cls == SF_C_ZERO)
+		return canonical(a);
 	if (nb.cls == SF_C_INF)
 		na.cls = nb.sign ? SF_C_ZERO : SF_C_INF;
 	if (na.cls == SF_C_NUM)
@@ -140,11 +150,11 @@ static struct f80 reduce(struct sf_env *env, struct sf_num *a, const struct sf_n
 		*quot = (int)q;
 		return pack64(env, a);
 	}
-	if (d >= 64) {		/* partial: 32 to 63 bits at a time */
+	if (d >= 64) {		/* partial: as many bits at a time as Intel's processors do */
 		s32 n = 32 + d % 32;
 
-		long_divide(a->sig, b->sig, n - 1, &rem);
-		set_remainder(a, rem, a->exp - (n - 1));
+		long_divide(a->sig, b->sig, n, &rem);
+		set_remainder(a, rem, a->exp - n);
 		*quot = -1;
 		return pack64(env, a);
 	}
@@ -173,6 +183,6 @@ struct f80 f80_rem(struct sf_env *env, struct f80 a, struct f80 b, bool nearest,
 	if (sf_faults(env, env->flags & SF_PRE))
 		return a;
 	if (na.cls == SF_C_ZERO || nb.cls == SF_C_INF)
-		return pack64(env, &na);
+		return canonical(a);
 	return reduce(env, &na, &nb, nearest, quot);
 }

@@ -189,18 +189,19 @@ static struct packed round_huge(struct sf_env *env, const struct sf_fmt *f, unsi
 
 /*
  * Unmasked O or U: x87 results keep their value with the exponent moved by
- * 24576; SSE delivers none, only flags matter (P is not reported with it
- * unless the rounding was inexact).
+ * 24576; SSE delivers none, only flags matter. FSCALE can exceed even the
+ * moved range and then gets infinity or zero.
  */
 static struct packed round_unmasked(struct sf_env *env, const struct rounded *r, s32 exp, u8 flag)
 {
-	env->flags |= flag | (r->inexact ? SF_PE : 0);
-	env->c1 = r->up;
+	bool lost;
+
 	exp += flag == SF_OE ? -24576 : 24576;
-	if (exp > SF_F80_BIAS)
-		return (struct packed){ .inf = true };
-	if (exp < 1 - SF_F80_BIAS)
-		return (struct packed){ .exp = 1 - SF_F80_BIAS };
+	lost = exp > SF_F80_BIAS || exp < 1 - SF_F80_BIAS;
+	env->flags |= flag | (r->inexact || lost ? SF_PE : 0);
+	env->c1 = lost ? flag == SF_OE : r->up;
+	if (lost)
+		return (struct packed){ .inf = flag == SF_OE };
 	return (struct packed){ .sig = r->sig, .exp = exp };
 }
 
