@@ -36,6 +36,7 @@ struct sh_edit {
 	char *cut;		/* for ^Y */
 };
 
+#undef CTRL
 #define CTRL(c) ((c) & 0x1f)
 
 static bool is_start(char c)
