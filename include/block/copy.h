@@ -61,6 +61,5 @@ int blk_compare_run(struct blk_compare *c);
 
 /* Length of the run at @buf that is all zero (true in *zero) or not, in multiples of @align. */
 size_t blk_zero_run(const void *buf, size_t len, size_t align, bool *zero);
-bool blk_is_zero(const void *buf, size_t len);
 
 #endif

@@ -214,11 +214,14 @@ void blk_mcache_set_node(struct blk_mcache *c, struct blk_node *n);
 int blk_mcache_get(struct blk_mcache *c, u64 off, bool read, void **p);
 void blk_mcache_put(struct blk_mcache *c, void *p);
 void blk_mcache_dirty(struct blk_mcache *c, void *p);
-/* Everything dirty in @c is written only after all that is dirty in @dep now, and flushed. */
-int blk_mcache_depends(struct blk_mcache *c, struct blk_mcache *dep);
+/* Once: all that is dirty in @before is written and flushed before anything of @c is written. */
+void blk_mcache_order(struct blk_mcache *c, struct blk_mcache *before);
 /* The next write of @c is preceded by a flush of its node (data before links). */
-void blk_mcache_depends_on_flush(struct blk_mcache *c);
-int blk_mcache_write(struct blk_mcache *c);	/* dependencies first; no final flush */
+void blk_mcache_flush_first(struct blk_mcache *c);
+bool blk_mcache_is_dirty(const struct blk_mcache *c);
+/* The node was flushed after everything of @c and those before it was written. */
+void blk_mcache_flushed(struct blk_mcache *c);
+int blk_mcache_write(struct blk_mcache *c);	/* in order; no final flush */
 void blk_mcache_forget(struct blk_mcache *c, u64 off, u64 len);	/* drops slices, dirty ones too */
 int blk_mcache_empty(struct blk_mcache *c);	/* writes, then drops all */
 

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The public I/O calls: bounds, the drain gate, write-through. */
+#include "block/int.h"
+
+static int check_range(const struct blk_node *n, u64 off, u64 len)
+{
+	u64 end;
+
+	if (add_overflows(off, len, &end) || end > blk_length(n))
+		return -EIO;
+	return 0;
+}
+
+int blk_preadv(struct blk_node *n, u64 off, const struct iovec *iov, int niov)
+{
+	u64 len = iov_bytes(iov, niov);
+	int ret = check_range(n, off, len);
+
+	if (ret)
+		return ret;
+	blk_enter(n);
+	ret = blk_node_preadv(n, off, iov, niov, len);
+	blk_leave(n);
+	return ret;
+}
+
+int blk_pread(struct blk_node *n, u64 off, void *buf, size_t len)
+{
+	struct iovec v = { buf, len };
+
+	return blk_preadv(n, off, &v, 1);
+}
+
+int blk_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u32 flags)
+{
+	u64 len = iov_bytes(iov, niov);
+	int ret = 0;
+
+	if (!(n->flags & BLK_O_RDWR))
+		return -EBADF;
+	if (n->flags & BLK_O_WRITETHROUGH)
+		flags |= BLK_FUA;
+	blk_enter(n);
+	if (check_range(n, off, len)) {
+		u64 end;
+
+		if (!(flags & BLK_RESIZE) || add_overflows(off, len, &end) || end > (u64)INT64_MAX)
+			ret = -EIO;
+		else if (blk_is_mapping(n) || n->drv->flags & BLK_DRV_FILTER)
+			ret = blk_node_truncate(n, end, false, BLK_PREALLOC_OFF, NULL);
+	}
+	if (!ret)
+		ret = blk_node_pwritev(n, off, iov, niov, len, flags);
+	blk_leave(n);
+	return ret;
+}
+
+int blk_pwrite(struct blk_node *n, u64 off, const void *buf, size_t len, u32 flags)
+{
+	struct iovec v = { (void *)buf, len };
+
+	return blk_pwritev(n, off, &v, 1, flags);
+}
+
+int blk_zero(struct blk_node *n, u64 off, u64 len, u32 flags)
+{
+	int ret = check_range(n, off, len);
+
+	if (ret)
+		return ret;
+	if (!(n->flags & BLK_O_RDWR))
+		return -EBADF;
+	if (n->flags & BLK_O_WRITETHROUGH)
+		flags |= BLK_FUA;
+	if (!(n->flags & BLK_O_UNMAP))
+		flags &= ~(u32)BLK_MAY_UNMAP;
+	blk_enter(n);
+	ret = blk_node_zero(n, off, len, flags);
+	blk_leave(n);
+	return ret;
+}
+
+int blk_discard(struct blk_node *n, u64 off, u64 len)
+{
+	int ret = check_range(n, off, len);
+
+	if (ret)
+		return ret;
+	blk_enter(n);
+	ret = blk_node_discard(n, off, len);
+	blk_leave(n);
+	return ret;
+}
+
+int blk_flush(struct blk_node *n)
+{
+	int ret;
+
+	blk_enter(n);
+	ret = blk_node_flush(n);
+	blk_leave(n);
+	return ret;
+}
+
+int blk_node_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, struct err *e)
+{
+	int ret;
+
+	if (!(n->flags & BLK_O_RDWR))
+		return err_set(e, EACCES, "Image is read-only");
+	if (size > (u64)INT64_MAX || (n->lim.max_size && size > n->lim.max_size))
+		return err_set(e, EFBIG, "The new size is too large for this format");
+	if (!n->drv->truncate)
+		return err_set(e, ENOTSUP, "Image format driver does not support resize");
+	ret = n->drv->truncate(n, size, exact, prealloc, e);
+	if (ret)
+		err_set(e, -ret, "Could not resize the image");
+	return ret;
+}
+
+int blk_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, struct err *e)
+{
+	int ret;
+
+	blk_drain_begin(n);
+	ret = blk_node_truncate(n, size, exact, prealloc, e);
+	blk_drain_end(n);
+	return ret;
+}

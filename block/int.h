@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of block/ share and nobody else sees. */
+#ifndef BLOCK_INT_H
+#define BLOCK_INT_H
+
+#include <errno.h>
+#include <stdlib.h>
+#include "block/driver.h"
+#include "block/toolbox.h"
+#include "bytes.h"
+
+struct blk_secret {
+	char *id;
+	u8 *data;
+	size_t len;
+	struct blk_secret *next;
+};
+
+struct blk_graph {
+	struct blk_policy policy;
+	struct blk_node *nodes;
+	struct blk_secret *secrets;
+	struct blk_mem_store *mem;	/* contents of "mem:NAME" files */
+	unsigned int serial;		/* of generated node names */
+	int depth;			/* of nested opens */
+};
+
+/* ---- ranges.c ---- */
+struct blk_range {
+	u64 off, end;
+	bool excl;
+	struct blk_range *next, **prev;
+};
+struct blk_ranges;
+struct blk_ranges *blk_ranges_new(void);
+void blk_ranges_free(struct blk_ranges *r);
+void blk_range_lock(struct blk_node *n, struct blk_range *r, u64 off, u64 len, bool excl);
+void blk_range_unlock(struct blk_node *n, struct blk_range *r);
+/* Counts a request of a user of the node; waits while the node is drained. */
+void blk_enter(struct blk_node *n);
+void blk_leave(struct blk_node *n);
+
+/* ---- io.c: no bounds check, no drain gate; beyond the end reads zeros ---- */
+int blk_node_preadv(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len);
+int blk_node_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len,
+		     u32 flags);
+int blk_node_pread(struct blk_node *n, u64 off, void *buf, size_t len);
+int blk_node_pwrite(struct blk_node *n, u64 off, const void *buf, size_t len);
+int blk_node_zero(struct blk_node *n, u64 off, u64 len, u32 flags);
+int blk_node_discard(struct blk_node *n, u64 off, u64 len);
+int blk_node_flush(struct blk_node *n);
+int blk_node_map(struct blk_node *n, u64 off, u64 len, struct blk_extent *x);
+int blk_node_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, struct err *e);
+/* Stores [off, off+len) compressed; the unit must be free of other writers (the engine locks). */
+int blk_node_put_compressed(struct blk_node *n, u64 off, u32 len, const void *cbuf, u32 clen);
+bool blk_is_mapping(const struct blk_node *n);
+
+struct iov_cur {
+	const struct iovec *v;
+	int n;
+	size_t skip;
+};
+/* Fills at most @max entries of @out with the next @len bytes, moves on; returns the count, *got bytes. */
+int iov_cur_take(struct iov_cur *c, u64 len, struct iovec *out, int max, u64 *got);
+void iov_cur_to_buf(struct iov_cur *c, void *buf, size_t len);
+void iov_cur_from_buf(struct iov_cur *c, const void *buf, size_t len);
+void iov_cur_zero(struct iov_cur *c, u64 len);
+u64 iov_bytes(const struct iovec *iov, int niov);
+
+/* ---- units.c: unpacked compressed units ---- */
+struct blk_units;
+struct blk_units *blk_units_new(void);
+void blk_units_free(struct blk_units *u);
+int blk_units_read(struct blk_node *n, const struct blk_extent *x, u64 off, struct iov_cur *c,
+		   u64 len);
+void blk_units_forget(struct blk_node *n, u64 off, u64 len);
+
+/* ---- codec.c ---- */
+/* Unpacks exactly @out_len bytes; -EIO when the data is bad or short. */
+int blk_unpack(enum blk_codec codec, const void *in, u32 in_len, void *out, u32 out_len);
+/* Packs into at most *out_len bytes; -E2BIG when it does not fit. @wbits: window (9..15). */
+int blk_pack(enum blk_codec codec, int level, int wbits, const void *in, u32 in_len, void *out,
+	     u32 *out_len);
+bool blk_codec_present(enum blk_codec codec);
+
+/* ---- path.c ---- */
+/* Length of a protocol prefix "nbd:" (4), 0 when @name is a plain path. */
+size_t blk_protocol_prefix(const char *name);
+
+/* ---- mem.c ---- */
+void blk_mem_stores_free(struct blk_graph *g);
+
+/* Zeroed array with overflow check and a cap in bytes; NULL and *ret set on failure. */
+void *blk_table_alloc(u64 count, u32 elem, u64 cap, int *ret);
+/* Memory for I/O, aligned to 4 KiB; free() it. */
+void *blk_buf_alloc(size_t len);
+u64 blk_max_meta(const struct blk_node *n);
+
+#endif

@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Consistency check and repair. Pass 1 walks everything that names clusters
+ * and counts references; pass 2 compares them with the stored refcounts;
+ * pass 3 looks at the COPIED flags. Counts stand in chunks made on demand, so
+ * the memory follows what is in use, not the length of a sparse file.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "qcow2.h"
+
+#define CHUNK_BITS 12
+#define CHUNK (1U << CHUNK_BITS)
+
+struct chunk {
+	u64 index;
+	struct chunk *next;
+	u32 n[CHUNK];
+};
+
+struct walk {
+	struct qcow2 *q;
+	struct blk_check *c;
+	struct chunk **hash;
+	u32 hash_bits;
+	u64 chunks, max_chunks;
+	u64 highest;		/* cluster in use */
+	u64 next_contiguous;
+	bool rebuild;
+};
+
+static void say(struct walk *w, const char *fmt, ...) __printf(2, 3);
+static void say(struct walk *w, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	if (!w->c->log)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	w->c->log(w->c->opaque, text);
+}
+
+static struct chunk **bucket(struct walk *w, u64 index)
+{
+	return &w->hash[(index * 0x9e3779b97f4a7c15ULL) >> (64 - w->hash_bits)];
+}
+
+static u32 *count_at(struct walk *w, u64 cluster, bool make)
+{
+	u64 index = cluster >> CHUNK_BITS;
+	struct chunk **b = bucket(w, index), *c;
+
+	for (c = *b; c; c = c->next)
+		if (c->index == index)
+			return &c->n[cluster & (CHUNK - 1)];
+	if (!make || w->chunks >= w->max_chunks)
+		return NULL;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return NULL;
+	c->index = index;
+	c->next = *b;
+	*b = c;
+	w->chunks++;
+	return &c->n[cluster & (CHUNK - 1)];
+}
+
+static u32 count(struct walk *w, u64 cluster)
+{
+	u32 *p = count_at(w, cluster, false);
+
+	return p ? *p : 0;
+}
+
+static int add(struct walk *w, u64 off, u64 len)
+{
+	u64 file = blk_length(w->q->n->file), end;
+
+	if (!len)
+		return 0;
+	if (add_overflows(off, len, &end) || end > (u64)INT64_MAX)
+		end = ~0ULL;
+	if (end > ALIGN_UP(file, (u64)w->q->cluster_size)) {
+		say(w, "ERROR: counting reference for region exceeding the end of the file by one cluster or more: offset 0x%llx size 0x%llx",
+		    off, len);
+		w->c->corruptions++;
+		return 0;
+	}
+	for (u64 c = q_index(w->q, off); c <= q_index(w->q, end - 1); c++) {
+		u32 *p = count_at(w, c, true);
+
+		if (!p)
+			return -ENOMEM;
+		++*p;
+		w->highest = MAX(w->highest, c);
+	}
+	return 0;
+}
+
+/* ---- pass 1 ---- */
+
+static int fix_entry(struct walk *w, u64 l2, u32 i)
+{
+	int ret = qcow2_set_entry(w->q, l2, i, q_extl2(w->q) ? 0 : OFLAG_ZERO,
+				  q_extl2(w->q) ? 0xffffffffULL << 32 : 0);
+
+	if (!ret)
+		w->c->corruptions_fixed++;
+	return ret;
+}
+
+static void fragments(struct walk *w, u64 off)
+{
+	w->c->allocated_clusters++;
+	if (w->next_contiguous && off != w->next_contiguous)
+		w->c->fragmented_clusters++;
+	w->next_contiguous = off + w->q->cluster_size;
+}
+
+static int walk_entry(struct walk *w, u64 l2, u32 i, bool active)
+{
+	struct qcow2 *q = w->q;
+	u64 e, bm, off, len;
+	int ret = qcow2_entry(q, l2, i, &e, &bm);
+
+	if (ret)
+		return ret;
+	qcow2_entry_space(q, e, &off, &len);
+	if (e & OFLAG_COMPRESSED) {
+		if (e & OFLAG_COPIED) {
+			say(w, "ERROR: coffset=0x%llx: copied flag must never be set for compressed clusters",
+			    e & L2_OFFSET_MASK & ((1ULL << (62 - (q->cluster_bits - 8))) - 1));
+			w->c->corruptions++;
+		}
+		if (q->has_data_file) {
+			say(w, "ERROR compressed cluster %d with data file, entry=0x%llx", i, e);
+			w->c->corruptions++;
+			return 0;
+		}
+		if (active) {
+			w->c->allocated_clusters++;
+			w->c->compressed_clusters++;
+			w->c->fragmented_clusters++;
+		}
+		return add(w, off, len);
+	}
+	if (q_extl2(q) && (bm & bm >> 32 & 0xffffffffULL)) {
+		w->c->corruptions++;
+		say(w, "ERROR offset=%llx: Allocated cluster has corrupted subcluster allocation bitmap", off);
+		return w->c->fix & BLK_FIX_ERRORS ? fix_entry(w, l2, i) : 0;
+	}
+	if (!len)
+		return 0;
+	if (q_in_cluster(q, off)) {
+		bool zero = !q_extl2(q) && e & OFLAG_ZERO && q->version >= 3;
+
+		w->c->corruptions++;
+		say(w, "%s offset=%llx: %s cluster is not properly aligned; L2 entry corrupted.",
+		    w->c->fix & BLK_FIX_ERRORS && zero ? "Repairing" : "ERROR", off,
+		    zero ? "Preallocated" : "Data");
+		return w->c->fix & BLK_FIX_ERRORS && zero ? fix_entry(w, l2, i) : 0;
+	}
+	if (active)
+		fragments(w, off);
+	return q->has_data_file ? 0 : add(w, off, len);
+}
+
+static int walk_l1(struct walk *w, u64 off, u32 size, bool active)
+{
+	struct qcow2 *q = w->q;
+	int ret = add(w, off, size * 8ULL);
+
+	for (u32 i = 0; !ret && i < size; i++) {
+		u64 e, l2;
+
+		ret = qcow2_get_u64(q, active ? q->l1 : q->l2, off + i * 8ULL, &e);
+		l2 = e & L1_OFFSET_MASK;
+		if (ret || !l2)
+			continue;
+		ret = add(w, l2, q->cluster_size);
+		if (q_in_cluster(q, l2)) {
+			say(w, "ERROR l2_offset=%llx: Table is not cluster aligned; L1 entry corrupted", l2);
+			w->c->corruptions++;
+			continue;
+		}
+		if (count(w, q_index(q, l2)) > 65535)
+			continue;	/* the same table over and over: counted often enough */
+		for (u32 k = 0; !ret && k < 1U << q->l2_bits; k++)
+			ret = walk_entry(w, l2, k, active);
+	}
+	return ret;
+}
+
+static int walk_snapshots(struct walk *w)
+{
+	struct qcow2 *q = w->q;
+	struct qcow2_snap *v = NULL;
+	struct err ign = ERR_INIT;
+	int ret = qcow2_snaps_read(q, &v, &ign);
+	u64 bytes = 0;
+
+	if (ret == -ENOMEM)
+		return ret;
+	if (ret) {
+		say(w, "ERROR failed to read the snapshot table: %s", ign.msg);
+		w->c->corruptions++;
+		return 0;
+	}
+	for (u32 i = 0; !ret && i < q->nb_snapshots; i++) {
+		bytes += ALIGN_UP(40 + 24 + v[i].extra_len + strlen(v[i].s.id) + strlen(v[i].s.name), 8);
+		if (q_in_cluster(q, v[i].l1_off)) {
+			say(w, "ERROR snapshot %s (%s) l1_offset=%#llx: L1 table is not cluster aligned; snapshot table entry corrupted",
+			    v[i].s.id, v[i].s.name, v[i].l1_off);
+			w->c->corruptions++;
+			continue;
+		}
+		if (v[i].l1_size > MAX_L1_BYTES / 8) {
+			say(w, "ERROR snapshot %s (%s) l1_size=%#x: L1 table is too large; snapshot table entry corrupted",
+			    v[i].s.id, v[i].s.name, v[i].l1_size);
+			w->c->corruptions++;
+			continue;
+		}
+		ret = walk_l1(w, v[i].l1_off, v[i].l1_size, false);
+	}
+	qcow2_snaps_free(v, q->nb_snapshots);
+	return ret ?: add(w, q->snapshots_off, bytes);
+}
+
+static int add_cb(void *opaque, u64 off, u64 len)
+{
+	return add(opaque, off, len);
+}
+
+static u64 table_entries(const struct qcow2 *q)
+{
+	return (u64)q->reftable_clusters << (q->cluster_bits - 3);
+}
+
+static int walk_blocks(struct walk *w)
+{
+	struct qcow2 *q = w->q;
+	u64 file = DIV_ROUND_UP(blk_length(q->n->file), q->cluster_size);
+	int ret = 0;
+
+	for (u64 i = 0; !ret && i < table_entries(q); i++) {
+		u64 off;
+
+		ret = qcow2_get_u64(q, q->rt, q->reftable_off + i * 8, &off);
+		off &= ~511ULL;
+		if (ret || !off)
+			continue;
+		if (q_in_cluster(q, off)) {
+			say(w, "ERROR refcount block %llu is not cluster aligned; refcount table entry corrupted", i);
+			w->c->corruptions++;
+			w->rebuild = true;
+			continue;
+		}
+		if (q_index(q, off) >= file) {
+			say(w, "%s refcount block %llu is outside image",
+			    w->c->fix & BLK_FIX_ERRORS ? "Repairing" : "ERROR", i);
+			w->c->corruptions++;
+			w->rebuild = true;
+			continue;
+		}
+		ret = add(w, off, q->cluster_size);
+		if (!ret && count(w, q_index(q, off)) != 1) {
+			say(w, "ERROR refcount block %llu refcount=%u", i, count(w, q_index(q, off)));
+			w->c->corruptions++;
+			w->rebuild = true;
+		}
+	}
+	return ret;
+}
+
+static int pass1(struct walk *w)
+{
+	struct qcow2 *q = w->q;
+	int ret = add(w, 0, q->cluster_size);
+
+	ret = ret ?: walk_l1(w, q->l1_off, q->l1_size, true);
+	w->next_contiguous = 0;
+	ret = ret ?: walk_snapshots(w);
+	ret = ret ?: add(w, q->reftable_off, (u64)q->reftable_clusters << q->cluster_bits);
+	if (!ret && q->crypto_len)
+		ret = add(w, q->crypto_off, q->crypto_len);
+	ret = ret ?: qcow2_bitmaps_walk(q, add_cb, w);
+	return ret ?: walk_blocks(w);
+}
+
+/* ---- pass 2 ---- */
+
+static int compare_one(struct walk *w, u64 c, u64 stored)
+{
+	u64 want = count(w, c), off = c << w->q->cluster_bits;
+	bool leak = stored > want, fix;
+	int ret = 0;
+
+	if (stored == want)
+		return 0;
+	fix = w->c->fix & (leak ? BLK_FIX_LEAKS : BLK_FIX_ERRORS) && !w->rebuild;
+	say(w, "%s cluster %llu refcount=%llu reference=%llu",
+	    fix ? "Repairing" : leak ? "Leaked" : "ERROR", c, stored, want);
+	if (!leak && !stored && !fix && w->c->fix & BLK_FIX_ERRORS)
+		w->rebuild = true;
+	if (leak)
+		w->c->leaks++;
+	else
+		w->c->corruptions++;
+	if (!fix)
+		return 0;
+	ret = qcow2_add_refcount(w->q, off, 1, (int)((s64)want - (s64)stored));
+	if (ret)
+		return ret;
+	if (leak)
+		w->c->leaks_fixed++;
+	else
+		w->c->corruptions_fixed++;
+	return 0;
+}
+
+/* Does region @r have a block that can be trusted? */
+static int region_block(struct walk *w, u64 r, u64 *off)
+{
+	struct qcow2 *q = w->q;
+	int ret;
+
+	*off = 0;
+	if (r >= table_entries(q))
+		return 0;
+	ret = qcow2_get_u64(q, q->rt, q->reftable_off + r * 8, off);
+	*off &= ~511ULL;
+	if (!ret && (q_in_cluster(q, *off) || *off >= blk_length(q->n->file)))
+		*off = 0;
+	return ret;
+}
+
+static int pass2(struct walk *w)
+{
+	struct qcow2 *q = w->q;
+	u64 regions = MAX(table_entries(q), (w->highest >> q->rb_bits) + 1);
+	int ret = 0;
+
+	/* First the ones that are referenced but have no block: they decide on a rebuild. */
+	for (u64 r = 0; !ret && r < regions; r++) {
+		u64 off;
+
+		ret = region_block(w, r, &off);
+		if (ret || off || r > w->highest >> q->rb_bits)
+			continue;
+		for (u64 c = r << q->rb_bits; c < (r + 1) << q->rb_bits && c <= w->highest; c++)
+			if (count(w, c))
+				w->rebuild = true;
+	}
+	for (u64 r = 0; !ret && r < regions; r++) {
+		u64 off, first = r << q->rb_bits;
+
+		ret = region_block(w, r, &off);
+		if (ret || (!off && r > w->highest >> q->rb_bits))
+			continue;
+		for (u64 c = first; !ret && c < first + (1ULL << q->rb_bits); c++) {
+			u64 stored = 0;
+
+			if (off)
+				ret = qcow2_get_refcount(q, c, &stored);
+			else if (c > w->highest)
+				break;
+			if (stored)
+				w->highest = MAX(w->highest, c);
+			ret = ret ?: compare_one(w, c, stored);
+		}
+	}
+	return ret;
+}
+
+/* ---- a new refcount structure at the end of the file ---- */
+
+static void put_count(const struct qcow2 *q, u8 *p, u64 i, u64 v)
+{
+	u32 b = q->refcount_bits;
+
+	if (b >= 8)
+		for (u32 k = 0; k < b / 8; k++)
+			p[i * b / 8 + k] = (u8)(v >> (b - 8 - 8 * k));
+	else
+		p[i * b / 8] |= (u8)((v & ((1U << b) - 1)) << (i * b % 8));
+}
+
+static bool region_used(struct walk *w, u64 r, u64 last)
+{
+	u64 first = r << w->q->rb_bits;
+
+	for (u64 c = first; c < first + (1ULL << w->q->rb_bits) && c <= last; c++)
+		if (count(w, c))
+			return true;
+	return false;
+}
+
+static int rebuild(struct walk *w)
+{
+	struct qcow2 *q = w->q;
+	u64 start = DIV_ROUND_UP(blk_length(q->n->file), q->cluster_size), blocks = 0, tclusters, end;
+	u64 used = 0, last_r = w->highest >> q->rb_bits, old_off = q->reftable_off;
+	u32 old_cl = q->reftable_clusters;
+	u64 k = 0;
+	u8 *t, *b;
+	int ret = 0;
+
+	/* The old structure is no longer referenced. */
+	for (u64 c = 0; c < old_cl; c++) {
+		u32 *p = count_at(w, q_index(q, old_off) + c, false);
+
+		if (p && *p)
+			--*p;
+	}
+	for (u64 i = 0; i < table_entries(q); i++) {
+		u64 off;
+		u32 *p;
+
+		if (region_block(w, i, &off) || !off)
+			continue;
+		p = count_at(w, q_index(q, off), false);
+		if (p && *p)
+			--*p;
+	}
+	for (u64 r = 0; r <= last_r; r++)
+		used += region_used(w, r, w->highest);
+	/* Blocks for the area itself included; a fixed point is reached quickly. */
+	for (blocks = used, tclusters = 1;;) {
+		u64 nb, nt;
+
+		end = start + blocks + tclusters;
+		nb = used;
+		for (u64 r = start >> q->rb_bits; r <= (end - 1) >> q->rb_bits; r++)
+			nb += r > last_r || !region_used(w, r, w->highest);
+		nt = DIV_ROUND_UP((((end - 1) >> q->rb_bits) + 1) * 8, q->cluster_size);
+		if (nb == blocks && nt == tclusters)
+			break;
+		blocks = MAX(blocks, nb);
+		tclusters = MAX(tclusters, nt);
+		if (nb < blocks && nt <= tclusters)
+			break;
+	}
+	if (tclusters * q->cluster_size > MAX_REFTABLE_BYTES)
+		return -EFBIG;
+	ret = blk_node_truncate(q->n->file, end << q->cluster_bits, false, 0, NULL);
+	for (u64 c = start; !ret && c < end; c++)
+		ret = add(w, c << q->cluster_bits, 1);
+	if (ret)
+		return ret;
+	t = calloc(tclusters, q->cluster_size);
+	b = malloc(q->cluster_size);
+	ret = t && b ? 0 : -ENOMEM;
+	for (u64 r = 0; !ret && r <= (end - 1) >> q->rb_bits; r++) {
+		if (!region_used(w, r, end - 1))
+			continue;
+		memset(b, 0, q->cluster_size);
+		for (u64 i = 0; i < 1ULL << q->rb_bits; i++)
+			put_count(q, b, i, count(w, (r << q->rb_bits) + i));
+		put_be64(t + r * 8, (start + k) << q->cluster_bits);
+		ret = blk_node_pwrite(q->n->file, (start + k) << q->cluster_bits, b, q->cluster_size);
+		k++;
+	}
+	ret = ret ?: blk_node_pwrite(q->n->file, (start + blocks) << q->cluster_bits, t,
+				     tclusters * q->cluster_size);
+	ret = ret ?: blk_node_flush(q->n->file);
+	free(t);
+	free(b);
+	if (ret)
+		return ret;
+	blk_mcache_forget(q->rt, 0, ~0ULL >> 1);
+	blk_mcache_forget(q->ref, 0, ~0ULL >> 1);
+	q->reftable_off = (start + blocks) << q->cluster_bits;
+	q->reftable_clusters = (u32)tclusters;
+	ret = qcow2_write_header(q, NULL);
+	ret = ret ?: blk_node_flush(q->n->file);
+	if (ret)
+		return ret;
+	q->free_hint = 0;
+	return 0;
+}
+
+/* ---- pass 3 ---- */
+
+static int copied_l2(struct walk *w, u64 l2)
+{
+	struct qcow2 *q = w->q;
+	bool fix = w->c->fix & BLK_FIX_ERRORS;
+	int ret = 0;
+
+	for (u32 i = 0; !ret && i < 1U << q->l2_bits; i++) {
+		u64 e, bm, ref;
+
+		ret = qcow2_entry(q, l2, i, &e, &bm);
+		if (ret || e & OFLAG_COMPRESSED || !(e & L2_OFFSET_MASK) || q->has_data_file ||
+		    q_in_cluster(q, e & L2_OFFSET_MASK))
+			continue;
+		if (qcow2_get_refcount(q, q_index(q, e & L2_OFFSET_MASK), &ref))
+			continue;
+		if ((ref == 1) == !!(e & OFLAG_COPIED))
+			continue;
+		w->c->corruptions++;
+		say(w, "%s OFLAG_COPIED data cluster: l2_entry=%llx refcount=%llu",
+		    fix ? "Repairing" : "ERROR", e, ref);
+		if (!fix)
+			continue;
+		ret = qcow2_set_entry(q, l2, i, ref == 1 ? e | OFLAG_COPIED : e & ~OFLAG_COPIED, bm);
+		if (!ret)
+			w->c->corruptions_fixed++;
+	}
+	return ret;
+}
+
+static int pass3(struct walk *w)
+{
+	struct qcow2 *q = w->q;
+	bool fix = w->c->fix & BLK_FIX_ERRORS;
+	int ret = 0;
+
+	for (u32 i = 0; !ret && i < q->l1_size; i++) {
+		u64 e, l2, ref;
+
+		ret = qcow2_get_u64(q, q->l1, q->l1_off + i * 8ULL, &e);
+		l2 = e & L1_OFFSET_MASK;
+		if (ret || !l2 || q_in_cluster(q, l2) || qcow2_get_refcount(q, q_index(q, l2), &ref))
+			continue;
+		if ((ref == 1) != !!(e & OFLAG_COPIED)) {
+			w->c->corruptions++;
+			say(w, "%s OFLAG_COPIED L2 cluster: l1_index=%u l1_entry=%llx refcount=%llu",
+			    fix ? "Repairing" : "ERROR", i, e, ref);
+			if (fix) {
+				ret = qcow2_put_u64(q, q->l1, q->l1_off + i * 8ULL,
+						    ref == 1 ? e | OFLAG_COPIED : e & ~OFLAG_COPIED);
+				w->c->corruptions_fixed += !ret;
+			}
+		}
+		ret = ret ?: copied_l2(w, l2);
+	}
+	return ret;
+}
+
+static void free_walk(struct walk *w)
+{
+	for (u32 i = 0; w->hash && i < 1U << w->hash_bits; i++) {
+		while (w->hash[i]) {
+			struct chunk *c = w->hash[i];
+
+			w->hash[i] = c->next;
+			free(c);
+		}
+	}
+	free(w->hash);
+}
+
+static int run(struct walk *w)
+{
+	u64 before;
+	int ret = pass1(w);
+
+	before = w->c->corruptions;
+	ret = ret ?: pass2(w);
+	if (!ret && w->rebuild && w->c->fix & BLK_FIX_ERRORS) {
+		say(w, "Rebuilding refcount structure");
+		ret = qcow2_sync(w->q);
+		ret = ret ?: rebuild(w);
+		if (!ret) {
+			w->c->corruptions_fixed = MAX(w->c->corruptions, before);
+			w->c->leaks_fixed = w->c->leaks;
+		}
+	}
+	ret = ret ?: pass3(w);
+	return ret ?: w->c->fix ? qcow2_sync(w->q) : 0;
+}
+
+int qcow2_check(struct blk_node *n, struct blk_check *c, struct err *e)
+{
+	struct qcow2 *q = n->priv;
+	struct walk w = { .q = q, .c = c, .hash_bits = 14 };
+	int ret;
+
+	w.max_chunks = MAX(64ULL, blk_max_meta(n) * 16 / sizeof(struct chunk));
+	w.hash = calloc(1U << w.hash_bits, sizeof(*w.hash));
+	if (!w.hash)
+		return -ENOMEM;
+	pthread_mutex_lock(&q->lock);
+	ret = run(&w);
+	if (!ret && c->fix && !c->check_errors && c->corruptions == c->corruptions_fixed) {
+		ret = blk_node_flush(n->file);
+		ret = ret ?: qcow2_set_incompat(q, 0, INCOMPAT_DIRTY | INCOMPAT_CORRUPT);
+		q->dirty_set = false;
+	}
+	pthread_mutex_unlock(&q->lock);
+	c->image_end_offset = (w.highest + 1) << q->cluster_bits;
+	c->total_clusters = DIV_ROUND_UP(q->size, q->cluster_size);
+	c->bfi_valid = true;
+	free_walk(&w);
+	return ret ? err_errno(e, -ret, "Check failed") : 0;
+}
+
+/* The header's one write switches table and width together. */
+static int switch_width(struct walk *w, u32 order)
+{
+	struct qcow2 *q = w->q;
+	u64 old_off = q->reftable_off;
+	u32 old_order = q->refcount_order;
+	int ret;
+
+	q->refcount_order = order;
+	q->refcount_bits = 1U << order;
+	q->rb_bits = q->cluster_bits + 3 - order;
+	ret = rebuild(w);
+	if (ret) {
+		q->refcount_order = old_order;
+		q->refcount_bits = 1U << old_order;
+		q->rb_bits = q->cluster_bits + 3 - old_order;
+		q->reftable_off = old_off;
+	}
+	return ret;
+}
+
+/* Another width: the counts are the references, so the structure is rebuilt from them. */
+int qcow2_change_width(struct qcow2 *q, u64 bits, struct err *e)
+{
+	struct blk_check c = { 0 };
+	struct walk w = { .q = q, .c = &c, .hash_bits = 14 };
+	u32 order = bits ? (u32)__builtin_ctzll(bits) : 0;
+	u64 max = 0;
+	int ret;
+
+	if (q->version < 3)
+		return err_set(e, EINVAL, "Refcount widths other than 16 bits require compatibility level 1.1 or above (use compat=1.1 or greater)");
+	if (!bits || bits > 64 || bits & (bits - 1))
+		return err_set(e, EINVAL, "Refcount width must be a power of two and may not exceed 64 bits");
+	w.max_chunks = MAX(64ULL, blk_max_meta(q->n) * 16 / sizeof(struct chunk));
+	w.hash = calloc(1U << w.hash_bits, sizeof(*w.hash));
+	if (!w.hash)
+		return -ENOMEM;
+	ret = qcow2_sync(q);
+	ret = ret ?: pass1(&w);
+	if (!ret && (c.corruptions || w.rebuild))
+		ret = err_set(e, EIO, "The image is damaged; check and repair it first");
+	for (u32 i = 0; !ret && i < 1U << w.hash_bits; i++)
+		for (struct chunk *k = w.hash[i]; k; k = k->next)
+			for (u32 j = 0; j < CHUNK; j++)
+				max = MAX(max, (u64)k->n[j]);
+	if (!ret && bits < 32 && max >= 1ULL << bits)
+		ret = err_set(e, EINVAL, "Cannot decrease refcount entry width to %llu bits: Cluster at offset %#llx has a refcount of %llu",
+			      bits, 0ULL, max);
+	if (!ret)
+		ret = switch_width(&w, order);
+	free_walk(&w);
+	return ret ? err_errno(e, -ret, "Changing the refcount width failed") : 0;
+}
