@@ -55,7 +55,7 @@ int tree_cpio(struct tree *t, u32 mtime, struct sink *out, struct err *err);
 
 struct appliance {
 	const char *kernel, *modules, *binary, *busybox, *stub, *cmdline, *hostname;
-	const char *module_list, *load_list;	/* words; NULL: the default */
+	const char *module_list, *more_modules, *load_list;	/* words */
 	const char *release;			/* of the kernel; from its file */
 	u32 mtime;
 };

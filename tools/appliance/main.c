@@ -33,7 +33,7 @@ enum { TYPE_INITRAMFS, TYPE_UKI, TYPE_DISK };
 struct appliance_args {
 	int type, compress, format;
 	const char *output, *kernel, *modules, *binary, *busybox, *stub, *cmdline, *hostname;
-	const char *module_list, *load_list;
+	const char *module_list, *more_modules, *load_list;
 	u64 size;
 	s64 epoch;
 	struct opt_list add, link;
@@ -65,7 +65,7 @@ static void appliance_defaults(void *p)
 	args->cmdline = "console=tty0 console=ttyS0";
 	args->stub = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
 	args->module_list = DEFAULT_MODULES;
-	args->load_list = "";
+	args->more_modules = args->load_list = "";
 	args->epoch = epoch_of_environment();
 }
 
@@ -235,7 +235,7 @@ static int appliance_run(void *p, const struct opt_call *call)
 			.kernel = args->kernel, .modules = args->modules, .binary = args->binary,
 			.busybox = args->busybox, .stub = args->stub, .cmdline = args->cmdline,
 			.hostname = args->hostname, .module_list = args->module_list,
-			.load_list = args->load_list, .mtime = args->epoch,
+			.more_modules = args->more_modules, .load_list = args->load_list, .mtime = args->epoch,
 		},
 	};
 	struct err err = ERR_INIT;
@@ -279,6 +279,7 @@ static const struct opt appliance_opts[] = {
 	OPT_LIST(0, "link", "NAME=TARGET", A, link, "also put in a symbolic link"),
 	OPT_STR(0, "module-list", "NAMES", A, module_list,
 		"modules to put in, with what they need; NAME? may be missing. init loads those that the hardware asks for"),
+	OPT_STR(0, "more-modules", "NAMES", A, more_modules, "modules to put in besides those"),
 	OPT_STR(0, "load", "NAMES", A, load_list, "modules that init loads in any case"),
 	OPT_STR(0, "hostname", "NAME", A, hostname, "name of the machine"),
 	OPT_GROUP("EFI"),

@@ -432,6 +432,8 @@ int modules_add(struct tree *t, const struct appliance *a, struct err *err)
 	if (!rc)
 		rc = pick_list(&m, a->load_list, err);
 	if (!rc)
+		rc = pick_list(&m, a->more_modules, err);
+	if (!rc)
 		rc = pick_list(&m, a->module_list, err);
 	if (!rc)
 		rc = add_files(&m, t, base, err);
