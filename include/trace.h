@@ -7,7 +7,7 @@
  *	trace(block_read, (u64)(uintptr_t)node, off, len);
  *
  * Up to five arguments, each converted to u64; the format may use %llu %llx
- * %lld and %c only, because it is the reader that prints (there are no
+ * and %lld only, because it is the reader that prints (there are no
  * pointers to follow in another process). Names are ROOM_NOUN_VERB.
  * Events are switched by pattern ("block_*", "-block_io"); records go to a
  * ring of 64-byte slots, or as text to the log at once.
