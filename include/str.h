@@ -112,7 +112,7 @@ struct str_nearest {
 #define STR_NEAREST_INIT(w) { (w), NULL, ~0U }
 unsigned str_distance(const char *a, const char *b);
 void str_nearest_offer(struct str_nearest *n, const char *name);
-/* The best name if it is near enough to be meant (a third of the length, at least 1), or NULL. */
+/* The best name if it is near enough to be meant (a third of the length, at least 1; or abbreviated), or NULL. */
 const char *str_nearest(const struct str_nearest *n);
 
 /*

@@ -44,10 +44,22 @@ unsigned str_distance(const char *a, const char *b)
 	return above[nb];
 }
 
+/* An abbreviation is meant, however much is missing. */
+static bool abbreviates(const char *word, const char *name)
+{
+	size_t i = 0;
+
+	while (word[i] && fold(word[i]) == fold(name[i]))
+		i++;
+	return !word[i] && i >= 3;
+}
+
 void str_nearest_offer(struct str_nearest *n, const char *name)
 {
 	unsigned d = str_distance(n->word, name);
 
+	if (d > 1 && abbreviates(n->word, name))
+		d = 1;
 	if (d < n->best_distance) {
 		n->best = name;
 		n->best_distance = d;
