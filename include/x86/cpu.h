@@ -157,6 +157,7 @@ struct x86_cpu {
 	const struct x86_uop *cur;	/* running instruction, NULL between blocks */
 	u64 rip_next;		/* where a block-ending handler goes on */
 	u64 seg_base[8];	/* bases as the current mode applies them: 0 for ES CS SS DS in 64-bit mode */
+	u64 lin_mask;		/* ~0 in 64-bit mode, else 0xffffffff */
 	u64 icount;		/* instructions retired by finished blocks */
 	u32 mode;		/* X86_MODEF_*: key of predecoded code */
 	u8  cpl;
@@ -192,13 +193,17 @@ struct x86_cpu {
 
 	/* Requests and activity. */
 	_Atomic u32 req;
+	_Atomic u32 sleeping;	/* 1 while it waits on attn */
 	_Atomic u32 running;	/* 1 while guest code may touch memory (exclusive sections wait for 0) */
 	u8  sipi_vector;
 	u8  activity;		/* enum x86_activity */
 	u8  exit_reason;
 
 	/* Exceptions under way. */
-	u8  exc_pending;	/* delivering: nested faults combine */
+	u8  exc_pending;	/* x86_raise() unwound: deliver exc_* */
+	u8  delivering;		/* going through the IDT for delivering_vec: faults combine */
+	u8  delivering_vec;
+	u64 db_pending;		/* DR6 bits of traps that this instruction has earned */
 	u8  exc_vec;		/* the last one raised, for nesting, logs and the oracle */
 	u8  exc_has_err;
 	u8  stop_on_exc;	/* oracle: return X86_EXIT_EXCEPTION instead of delivering */
@@ -261,7 +266,7 @@ struct x86_cpu_model {
 	char vendor[13];
 	char brand[49];
 	u8  features[X86_FEAT_COUNT];	/* 1: shown in CPUID and executable */
-	u64 extra[4];			/* CPUID bits that no instruction depends on; arch/x86/sys/cpuid.c */
+	u32 words[16];			/* CPUID feature words as shown; arch/x86/sys/features.h */
 	u32 family, model, stepping;
 	u32 phys_bits, virt_bits;
 	u64 tsc_hz;

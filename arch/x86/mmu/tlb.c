@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The two TLB levels and their address spaces.
+ *
+ * First level (struct x86_tlb_set): what may be accessed with no further
+ * thought. Its 12-bit tags name (class, PCID, PKRU); a flush gives a fresh tag,
+ * so no table is cleared until 4095 tags are used up. The kernel class keeps
+ * its tag over CR3 writes as long as it holds only global pages, which is the
+ * usual state under Linux.
+ * Second level: all that a walk found, with raw permissions, per PCID
+ * generation; large pages in a table of their own at their true size.
+ */
+#include <sys/mman.h>
+#include "../priv.h"
+
+#define TAG_NONE (~0ULL << 12 | 0xfff)	/* page ~0 with tag 0xfff is never used */
+#define TAG_LAST 0xffe
+
+static const u64 large_sizes[] = { 2 * MiB, 4 * MiB, GiB };
+
+static struct x86_l2_entry *l2_set(struct x86_mmu *m, u64 lin)
+{
+	u64 p = lin >> 12;
+
+	return m->l2[(p ^ (p >> L2_BITS)) & ((1u << L2_BITS) - 1)];
+}
+
+static struct x86_l2_entry *large_slot(struct x86_mmu *m, u64 lin, u64 size)
+{
+	u64 p = lin >> (size >= GiB ? 30 : size == 4 * MiB ? 22 : 21);
+
+	return &m->large[(p ^ (p >> 8) ^ (size >> 22)) % L2_LARGE];
+}
+
+static u64 cur_pcid(const struct x86_cpu *cpu)
+{
+	return cpu->cr4 & CR4_PCIDE ? cpu->cr3 & 0xfff : 0;
+}
+
+static bool l2_valid(const struct x86_cpu *cpu, const struct x86_l2_entry *e)
+{
+	const struct x86_mmu *m = cpu->mmu;
+
+	return e->gen == (e->lin_flags & XL_G ? m->gen_global : m->gen_pcid[cur_pcid(cpu)]);
+}
+
+static struct x86_l2_entry *large_find(struct x86_cpu *cpu, u64 lin)
+{
+	if (!cpu->mmu->has_large)
+		return NULL;
+	for (unsigned i = 0; i < ARRAY_SIZE(large_sizes); i++) {
+		struct x86_l2_entry *e = large_slot(cpu->mmu, lin, large_sizes[i]);
+
+		if (e->size == large_sizes[i] && !((e->lin_flags ^ lin) & ~(e->size - 1)) && l2_valid(cpu, e))
+			return e;
+	}
+	return NULL;
+}
+
+static struct x86_l2_entry *l2_find(struct x86_cpu *cpu, u64 lin)
+{
+	struct x86_l2_entry *e = l2_set(cpu->mmu, lin);
+
+	for (unsigned i = 0; i < L2_WAYS; i++)
+		if (!((e[i].lin_flags ^ lin) & ~X86_PAGE_MASK) && l2_valid(cpu, &e[i]))
+			return &e[i];
+	return large_find(cpu, lin);
+}
+
+static struct x86_l2_entry *l2_insert(struct x86_cpu *cpu, u64 lin, const struct mmu_walk_result *r)
+{
+	struct x86_mmu *m = cpu->mmu;
+	struct x86_l2_entry *e;
+
+	if (r->size == 4 * KiB) {
+		struct x86_l2_entry *set = l2_set(m, lin);
+
+		e = &set[0];
+		for (unsigned i = 0; i < L2_WAYS; i++)
+			if (!((set[i].lin_flags ^ lin) & ~X86_PAGE_MASK) || !l2_valid(cpu, &set[i])) {
+				e = &set[i];
+				goto found;
+			}
+		e = &set[m->victim++ % L2_WAYS];
+	} else {
+		e = large_slot(m, lin, r->size);
+		/* first-level pieces of an entry that we forget can only be found by dropping everything */
+		if (e->size && ((e->lin_flags ^ lin) & ~(e->size - 1)))
+			m->large_orphans = true;
+		m->has_large = true;
+	}
+found:
+	e->lin_flags = (lin & ~(r->size - 1)) | r->flags;
+	e->gpa = r->gpa;
+	e->size = r->size;
+	e->gen = r->flags & XL_G ? m->gen_global : m->gen_pcid[cur_pcid(cpu)];
+	return e;
+}
+
+/* ---- tags and contexts ---- */
+
+static void l1_clear(struct x86_mmu *m)
+{
+	for (unsigned c = 0; c < X86_TLB_CLASSES; c++)
+		for (unsigned i = 0; i < X86_TLB_SIZE; i++)
+			m->set[c].r[i].tag = m->set[c].w[i].tag = TAG_NONE;
+}
+
+static void contexts_forget(struct x86_mmu *m)
+{
+	for (unsigned i = 0; i < MMU_CONTEXTS; i++)
+		m->user[i].used = false;
+}
+
+static u64 tag_new(struct x86_mmu *m)
+{
+	if (m->tag_next > TAG_LAST) {
+		l1_clear(m);
+		contexts_forget(m);
+		m->tag_next = 1;
+		m->kernel.tag[X86_TLB_KERNEL] = m->tag_next++;
+	}
+	return m->tag_next++;
+}
+
+static void kernel_renew(struct x86_mmu *m)
+{
+	m->kernel.tag[X86_TLB_KERNEL] = tag_new(m);
+	m->kernel.xtag = ++m->xtag_next;
+	m->kernel_nonglobal = false;
+}
+
+static struct x86_context *context_find(struct x86_cpu *cpu)
+{
+	struct x86_mmu *m = cpu->mmu;
+	u32 pcid = (u32)cur_pcid(cpu), pkru = cpu->cr4 & CR4_PKE ? cpu->pkru : 0;
+	struct x86_context *c;
+
+	for (unsigned i = 0; i < MMU_CONTEXTS; i++)
+		if (m->user[i].used && m->user[i].pcid == pcid && m->user[i].pkru == pkru)
+			return &m->user[i];
+	u64 tag_user = tag_new(m), tag_over;
+	do {
+		tag_over = tag_new(m);
+	} while (tag_over < tag_user && (tag_user = tag_new(m)));
+	c = &m->user[m->user_next++ % MMU_CONTEXTS];
+	*c = (struct x86_context){ .used = true, .pcid = pcid, .pkru = pkru, .xtag = ++m->xtag_next };
+	c->tag[X86_TLB_USER] = tag_user;
+	c->tag[X86_TLB_OVERRIDE] = tag_over;
+	return c;
+}
+
+void x86_mmu_context(struct x86_cpu *cpu)
+{
+	struct x86_mmu *m = cpu->mmu;
+	enum x86_tlb_class cls = X86_TLB_KERNEL;
+
+	if (cpu->cpl == 3)
+		cls = X86_TLB_USER;
+	else if ((cpu->eflags & X86_FL_AC) && (cpu->cr4 & CR4_SMAP))
+		cls = X86_TLB_OVERRIDE;
+	m->cls = cls;
+	cpu->tlb = &m->set[cls];
+	if (cls == X86_TLB_KERNEL) {
+		cpu->tlb_tag = m->kernel.tag[cls];
+		cpu->xtag = m->kernel.xtag;
+		return;
+	}
+	struct x86_context *c = context_find(cpu);
+	cpu->tlb_tag = c->tag[cls];
+	cpu->xtag = cls == X86_TLB_USER ? c->xtag : m->kernel.xtag;
+}
+
+/* A different set of non-global pages is in force (CR3, PKRU). */
+void mmu_space_changed(struct x86_cpu *cpu)
+{
+	if (cpu->mmu->kernel_nonglobal)
+		kernel_renew(cpu->mmu);
+	x86_mmu_context(cpu);
+}
+
+void mmu_retag(struct x86_cpu *cpu)
+{
+	contexts_forget(cpu->mmu);
+	kernel_renew(cpu->mmu);
+	__builtin_memset(cpu->mmu->exec_filter, 0, sizeof(cpu->mmu->exec_filter));
+	cpu->mmu->large_orphans = false;
+	x86_mmu_context(cpu);
+}
+
+/* ---- flushes ---- */
+
+void x86_tlb_flush_all(struct x86_cpu *cpu)
+{
+	cpu->mmu->gen_global = ++cpu->mmu->gen_next;
+	x86_tlb_flush_nonglobal(cpu);
+	mmu_retag(cpu);
+}
+
+void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
+{
+	struct x86_mmu *m = cpu->mmu;
+
+	m->gen_next++;
+	for (unsigned i = 0; i < ARRAY_SIZE(m->gen_pcid); i++)
+		m->gen_pcid[i] = m->gen_next;
+	contexts_forget(m);
+	mmu_space_changed(cpu);
+}
+
+void x86_tlb_flush_pcid(struct x86_cpu *cpu, u32 pcid)
+{
+	struct x86_mmu *m = cpu->mmu;
+
+	m->gen_pcid[pcid] = ++m->gen_next;
+	for (unsigned i = 0; i < MMU_CONTEXTS; i++)
+		if (m->user[i].pcid == pcid)
+			m->user[i].used = false;
+	mmu_space_changed(cpu);
+}
+
+static void l1_drop_page(struct x86_mmu *m, u64 lin)
+{
+	unsigned slot = (lin >> 12) & (X86_TLB_SIZE - 1);
+
+	for (unsigned c = 0; c < X86_TLB_CLASSES; c++) {
+		if (!((m->set[c].r[slot].tag ^ lin) & ~X86_PAGE_MASK))
+			m->set[c].r[slot].tag = TAG_NONE;
+		if (!((m->set[c].w[slot].tag ^ lin) & ~X86_PAGE_MASK))
+			m->set[c].w[slot].tag = TAG_NONE;
+	}
+}
+
+static void exec_forget(struct x86_cpu *cpu)
+{
+	struct x86_mmu *m = cpu->mmu;
+
+	m->kernel.xtag = ++m->xtag_next;
+	for (unsigned i = 0; i < MMU_CONTEXTS; i++)
+		m->user[i].xtag = ++m->xtag_next;
+	__builtin_memset(m->exec_filter, 0, sizeof(m->exec_filter));
+	x86_mmu_context(cpu);
+}
+
+static u64 exec_filter_bit(u64 lin, unsigned *word)
+{
+	u64 p = (lin >> 12) ^ (lin >> 24);
+
+	*word = (p >> 6) & 63;
+	return BIT(p & 63);
+}
+
+/* Drops second-level entries for lin of one PCID, and global ones if asked. True: a large page was among them. */
+static bool l2_drop_page(struct x86_cpu *cpu, u64 lin, u64 gen, bool global)
+{
+	struct x86_mmu *m = cpu->mmu;
+	struct x86_l2_entry *set = l2_set(m, lin);
+	bool large = false;
+
+	for (unsigned i = 0; i < L2_WAYS; i++)
+		if (!((set[i].lin_flags ^ lin) & ~X86_PAGE_MASK) &&
+		    (set[i].gen == gen || (global && (set[i].lin_flags & XL_G))))
+			set[i].gen = 0;
+	for (unsigned i = 0; m->has_large && i < ARRAY_SIZE(large_sizes); i++) {
+		struct x86_l2_entry *e = large_slot(m, lin, large_sizes[i]);
+
+		if (e->gen && e->size == large_sizes[i] && !((e->lin_flags ^ lin) & ~(e->size - 1)) &&
+		    (e->gen == gen || (global && (e->lin_flags & XL_G)))) {
+			e->gen = 0;
+			large = true;
+		}
+	}
+	return large;
+}
+
+static void flush_page(struct x86_cpu *cpu, u64 lin, u32 pcid, bool global)
+{
+	struct x86_mmu *m = cpu->mmu;
+	unsigned word;
+	u64 bit = exec_filter_bit(lin, &word);
+
+	if (l2_drop_page(cpu, lin, m->gen_pcid[pcid], global) || m->large_orphans) {
+		mmu_retag(cpu);
+		return;
+	}
+	l1_drop_page(m, lin);
+	if (m->exec_filter[word] & bit)
+		exec_forget(cpu);
+}
+
+void x86_tlb_flush_page(struct x86_cpu *cpu, u64 lin)
+{
+	flush_page(cpu, lin, (u32)cur_pcid(cpu), true);
+}
+
+void x86_tlb_flush_page_pcid(struct x86_cpu *cpu, u64 lin, u32 pcid)
+{
+	flush_page(cpu, lin, pcid, false);
+}
+
+/* A page that went into a slot of host_page's leaves the write side of the first level. */
+void mmu_drop_writes(struct x86_cpu *cpu, const u8 *host_page)
+{
+	for (unsigned c = 0; c < X86_TLB_CLASSES; c++)
+		for (unsigned i = 0; i < X86_TLB_SIZE; i++) {
+			struct x86_tlb_entry *e = &cpu->mmu->set[c].w[i];
+
+			if (!host_page || (e->tag & ~X86_PAGE_MASK) + e->addend == (uintptr_t)host_page)
+				e->tag = TAG_NONE;
+		}
+}
+
+/* ---- translation ---- */
+
+static void l1_insert(struct x86_cpu *cpu, u64 lin, int access, enum x86_tlb_class cls, const struct x86_xlate *x)
+{
+	struct x86_mmu *m = cpu->mmu;
+	struct x86_tlb_set *set = &m->set[cls];
+	unsigned slot = (lin >> 12) & (X86_TLB_SIZE - 1);
+	struct x86_tlb_entry *e = access == X86_WRITE ? &set->w[slot] : &set->r[slot];
+
+	/* drx_data() must see every access while a data breakpoint is armed */
+	if (access == X86_EXEC || unlikely(drx_data_armed(cpu)))
+		return;
+	if (cls == X86_TLB_KERNEL)
+		e->tag = (lin & ~X86_PAGE_MASK) | m->kernel.tag[cls];
+	else
+		e->tag = (lin & ~X86_PAGE_MASK) | context_find(cpu)->tag[cls];
+	e->addend = (uintptr_t)x->host - lin;
+	if (access != X86_WRITE)
+		return;
+	mmu_mark_dirty(x->dirty, x->run_first, x->gpa);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (code_present(cpu->sys, x->gpa))
+		e->tag = TAG_NONE;
+}
+
+static void fill_phys(struct x86_cpu *cpu, int access, struct x86_xlate *x)
+{
+	const struct x86_run_cache *run = mmu_phys_run(cpu, x->gpa);
+
+	x->host = NULL;
+	x->dirty = run->dirty;
+	x->run_first = run->first;
+	if (run->kind == X86_PHYS_RAM || (run->kind == X86_PHYS_ROM && access != X86_WRITE))
+		x->host = run->host + (x->gpa - run->first);
+	if (unlikely(apic_mmio_hit(cpu, x->gpa)))
+		x->host = NULL;
+}
+
+static void note_use(struct x86_cpu *cpu, u64 lin, int access, enum x86_tlb_class cls, u32 flags)
+{
+	struct x86_mmu *m = cpu->mmu;
+
+	if (access == X86_EXEC) {
+		unsigned word;
+		u64 bit = exec_filter_bit(lin, &word);
+		m->exec_filter[word] |= bit;
+	}
+	/* code of the override class runs under the kernel's xtag too */
+	if (cls != X86_TLB_USER && (!(flags & XL_G) || (flags & XL_US)))
+		m->kernel_nonglobal |= cls == X86_TLB_KERNEL || access == X86_EXEC;
+}
+
+int mmu_translate(struct x86_cpu *cpu, u64 lin, int access, enum x86_tlb_class cls, struct x86_xlate *x)
+{
+	struct x86_l2_entry *e = l2_find(cpu, lin);
+	u32 deny = e ? mmu_deny(cpu, (u32)e->lin_flags, access, cls) : 0;
+
+	/* Permissions may have been widened in the tables since: only a walk may fault. */
+	if (!e || deny || (access == X86_WRITE && !(e->lin_flags & XL_D))) {
+		struct mmu_walk_result r;
+
+		cpu->mmu->walk_cls = cls == X86_TLB_USER ? X86_TLB_KERNEL : cls;
+		if (mmu_walk(cpu, lin, access, cls == X86_TLB_USER, true, &r)) {
+			x->err = r.err;
+			return -1;
+		}
+		e = l2_insert(cpu, lin, &r);
+	}
+	x->flags = (u32)e->lin_flags & 0xfff;
+	x->gpa = e->gpa | (lin & (e->size - 1));
+	x->err = 0;
+	note_use(cpu, lin, access, cls, x->flags);
+	fill_phys(cpu, access, x);
+	if (x->host)
+		l1_insert(cpu, lin, access, cls, x);
+	return 0;
+}
+
+/* ---- life ---- */
+
+int mmu_init(struct x86_cpu *cpu)
+{
+	struct x86_mmu *m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (m == MAP_FAILED)
+		return -ENOMEM;
+	cpu->mmu = m;
+	m->gen_next = 1;
+	m->tag_next = 1;
+	m->phys_generation = __atomic_load_n(&cpu->platform->phys_generation, __ATOMIC_ACQUIRE);
+	for (unsigned i = 0; i < ARRAY_SIZE(m->run); i++)
+		m->run[i].first = 1;
+	l1_clear(m);
+	x86_tlb_flush_all(cpu);
+	return 0;
+}
+
+void mmu_free(struct x86_cpu *cpu)
+{
+	if (cpu->mmu)
+		munmap(cpu->mmu, sizeof(*cpu->mmu));
+	cpu->mmu = NULL;
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * CPUID leaves (SDM vol. 2, CPUID; AMD APM vol. 3, appendix E). The hypervisor
+ * leaf has TCG's signature, which guests' tools know, and tells the TSC's
+ * frequency in 0x40000010 as KVM and VMware do; there is no paravirtual clock.
+ */
+#include <string.h>
+#include "../priv.h"
+#include "x86/xstate.h"
+
+static unsigned id_bits(unsigned n)
+{
+	unsigned b = 0;
+
+	while (1u << b < n)
+		b++;
+	return b;
+}
+
+static bool is_intel(const struct x86_cpu *cpu)
+{
+	return cpu->sys->model.vendor[0] == 'G';
+}
+
+static void vendor_leaf(const struct x86_cpu *cpu, u32 max, u32 r[4])
+{
+	const char *v = cpu->sys->model.vendor;
+
+	r[0] = max;
+	memcpy(&r[1], v, 4);
+	memcpy(&r[3], v + 4, 4);
+	memcpy(&r[2], v + 8, 4);
+}
+
+static u32 signature(const struct x86_cpu_model *m)
+{
+	u32 family = MIN(m->family, 15u), ext = m->family - family;
+
+	return ext << 20 | (m->model >> 4) << 16 | family << 8 | (m->model & 15) << 4 | m->stepping;
+}
+
+static void leaf_1(const struct x86_cpu *cpu, u32 r[4])
+{
+	const struct x86_cpu_model *m = &cpu->sys->model;
+	unsigned n = cpu->sys->cpus_max;
+
+	r[0] = signature(m);
+	r[1] = cpu->apic_id << 24 | n << 16 | 8 << 8;
+	r[2] = m->words[W_1_ECX] | (cpu->cr4 & CR4_OSXSAVE ? 1u << 27 : 0);
+	r[3] = m->words[W_1_EDX] | (n > 1 ? 1u << 28 : 0);
+	if (!(cpu->msr.apic_base & BIT(11)))
+		r[3] &= ~(1u << 9);
+}
+
+static void leaf_4(const struct x86_cpu *cpu, u32 sub, u32 r[4])
+{
+	static const struct { u8 type, level; u16 ways; u32 sets; } cache[] = {
+		{ 1, 1, 8, 64 }, { 2, 1, 8, 64 }, { 3, 2, 8, 1024 }, { 3, 3, 16, 16384 },
+	};
+
+	if (!is_intel(cpu) || sub >= ARRAY_SIZE(cache))
+		return;
+	unsigned share = sub == 3 ? cpu->sys->cpus_max - 1 : 0;
+	r[0] = cache[sub].type | (u32)cache[sub].level << 5 | 1u << 8 | share << 14 | (cpu->sys->cpus_max - 1) << 26;
+	r[1] = 63 | (cache[sub].ways - 1u) << 22;
+	r[2] = cache[sub].sets - 1;
+}
+
+static void leaf_7(const struct x86_cpu *cpu, u32 sub, u32 r[4])
+{
+	const u32 *w = cpu->sys->model.words;
+
+	if (sub)
+		return;
+	r[1] = w[W_7_EBX];
+	r[2] = w[W_7_ECX] | (cpu->cr4 & CR4_PKE ? 1u << 4 : 0);
+	r[3] = w[W_7_EDX];
+}
+
+static void leaf_b(const struct x86_cpu *cpu, u32 sub, u32 r[4])
+{
+	r[2] = sub & 0xff;
+	r[3] = cpu->apic_id;
+	if (sub == 0) {
+		r[1] = 1;
+		r[2] |= 1 << 8;
+	} else if (sub == 1) {
+		r[0] = id_bits(cpu->sys->cpus_max);
+		r[1] = cpu->sys->cpus_max;
+		r[2] |= 2 << 8;
+	}
+}
+
+static void leaf_d(const struct x86_cpu *cpu, u32 sub, u32 r[4])
+{
+	u64 mask = x86_xcr0_mask(cpu);
+
+	if (!x86_has(cpu, X86_FEAT_XSAVE))
+		return;
+	if (sub == 0) {
+		r[0] = (u32)mask;
+		r[1] = x86_xstate_size(cpu->xcr0, false);
+		r[2] = x86_xstate_size(mask, false);
+	} else if (sub == 1) {
+		r[0] = cpu->sys->model.words[W_D1_EAX];
+		r[1] = r[0] & 10 ? x86_xstate_size(cpu->xcr0, true) : 0;
+	} else if (sub < 63 && (mask >> sub & 1)) {
+		r[0] = x86_xstate_component(sub).size;
+		r[1] = x86_xstate_component(sub).offset;
+	}
+}
+
+static void leaf_frequency(const struct x86_cpu *cpu, u32 leaf, u32 r[4])
+{
+	u32 mhz = (u32)(cpu->sys->model.tsc_hz / 1000000);
+
+	if (!is_intel(cpu))
+		return;
+	if (leaf == 0x15) {
+		r[0] = r[1] = 1;
+		r[2] = (u32)cpu->sys->model.tsc_hz;
+	} else {
+		r[0] = r[1] = mhz;
+		r[2] = 100;
+	}
+}
+
+static void basic(const struct x86_cpu *cpu, u32 leaf, u32 sub, u32 r[4])
+{
+	const u32 *w = cpu->sys->model.words;
+
+	switch (leaf) {
+	case 0: vendor_leaf(cpu, is_intel(cpu) ? 0x16 : 0xd, r); break;
+	case 1: leaf_1(cpu, r); break;
+	case 4: leaf_4(cpu, sub, r); break;
+	case 5: r[0] = r[1] = 64; r[2] = 3; break;
+	case 6: r[0] = w[W_6_EAX]; break;
+	case 7: leaf_7(cpu, sub, r); break;
+	case 0xb: leaf_b(cpu, sub, r); break;
+	case 0xd: leaf_d(cpu, sub, r); break;
+	case 0x15:
+	case 0x16: leaf_frequency(cpu, leaf, r); break;
+	}
+}
+
+static void extended(const struct x86_cpu *cpu, u32 leaf, u32 r[4])
+{
+	const struct x86_cpu_model *m = &cpu->sys->model;
+	unsigned n = cpu->sys->cpus_max;
+
+	switch (leaf) {
+	case 0x80000000:
+		vendor_leaf(cpu, 0x80000021, r);
+		break;
+	case 0x80000001:
+		r[0] = is_intel(cpu) ? 0 : signature(m);
+		r[2] = m->words[W_81_ECX] | (n > 1 && !is_intel(cpu) ? 2 : 0);
+		r[3] = m->words[W_81_EDX];
+		if (!is_intel(cpu))	/* AMD repeats leaf 1's common bits */
+			r[3] |= m->words[W_1_EDX] & 0x0183f3ff;
+		break;
+	case 0x80000002:
+	case 0x80000003:
+	case 0x80000004:
+		memcpy(r, m->brand + (leaf - 0x80000002) * 16, 16);
+		break;
+	case 0x80000005:
+		r[2] = r[3] = 32u << 24 | 8 << 16 | 1 << 8 | 64;
+		break;
+	case 0x80000006:
+		r[2] = 512u << 16 | 6 << 12 | 1 << 8 | 64;
+		break;
+	case 0x80000007:
+		r[3] = m->words[W_87_EDX];
+		break;
+	case 0x80000008:
+		r[0] = m->virt_bits << 8 | m->phys_bits;
+		r[1] = m->words[W_88_EBX];
+		r[2] = is_intel(cpu) ? 0 : id_bits(n) << 12 | (n - 1);
+		break;
+	case 0x80000021:
+		r[0] = is_intel(cpu) ? 0 : m->words[W_821_EAX];
+		break;
+	}
+}
+
+static void hypervisor(const struct x86_cpu *cpu, u32 leaf, u32 r[4])
+{
+	if (leaf == 0x40000000) {
+		r[0] = 0x40000010;
+		memcpy(&r[1], "TCGTCGTCGTCG", 12);
+	} else if (leaf == 0x40000010) {
+		r[0] = (u32)(cpu->sys->model.tsc_hz / 1000);
+		r[1] = 1000000;		/* LAPIC timer, kHz */
+	}
+}
+
+void sys_cpuid(const struct x86_cpu *cpu, u32 leaf, u32 sub, u32 r[4])
+{
+	u32 max = is_intel(cpu) ? 0x16 : 0xd;
+
+	r[0] = r[1] = r[2] = r[3] = 0;
+	if (leaf >= 0x80000000) {
+		extended(cpu, leaf, r);
+		return;
+	}
+	if (leaf >= 0x40000000 && leaf <= 0x400000ff && cpu->sys->model.hypervisor) {
+		hypervisor(cpu, leaf, r);
+		return;
+	}
+	/* Intel shows the highest basic leaf for what is beyond it, AMD zeros */
+	if (leaf > max && is_intel(cpu))
+		leaf = max;
+	basic(cpu, leaf, sub, r);
+}

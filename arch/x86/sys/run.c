@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The life of a vCPU thread: blocks while nothing is special, single
+ * instructions while TF, breakpoints or an interrupt shadow are, deliveries
+ * and requests between them. Faults unwind to here.
+ */
+#include "../priv.h"
+
+static bool one_at_a_time(const struct x86_cpu *cpu)
+{
+	return (cpu->eflags & X86_FL_TF) || cpu->shadow || (cpu->dr7 & 0xff) || cpu->dbg.count || cpu->dbg.step ||
+	       cpu->db_pending;
+}
+
+/* Debug exceptions behind an instruction: single step, data breakpoints, task switch. */
+static void debug_traps(struct x86_cpu *cpu)
+{
+	struct sys_intr ev = { .vec = X86_EXC_DB, .kind = EV_TRAP, .ret_rip = cpu->rip };
+	u64 bits = cpu->db_pending;
+
+	if (!bits || (cpu->shadow & X86_SHADOW_SS))
+		return;
+	cpu->db_pending = 0;
+	cpu->dr6 = (cpu->dr6 & ~0xfULL) | bits;
+	sys_deliver(cpu, &ev);
+}
+
+static bool debugger_break(struct x86_cpu *cpu)
+{
+	u64 lin = (cpu->rip + cpu->seg_base[X86_CS]) & cpu->lin_mask;
+
+	for (u32 i = 0; i < cpu->dbg.count; i++)
+		if (cpu->dbg.addr[i] == lin) {
+			cpu->dbg.hit = lin;
+			return true;
+		}
+	return false;
+}
+
+static bool clears_tf(unsigned op)
+{
+	return op == X86_OP_INT || op == X86_OP_INT3 || op == X86_OP_INT1 || op == X86_OP_INTO || op == X86_OP_SYSCALL ||
+	       op == X86_OP_SYSENTER;
+}
+
+/* One instruction with all that can be special about it. True: exit. */
+static bool single(struct x86_cpu *cpu, bool first)
+{
+	bool tf = cpu->eflags & X86_FL_TF;
+	u64 lin = (cpu->rip + cpu->seg_base[X86_CS]) & cpu->lin_mask;
+
+	if (cpu->dbg.count && !first && debugger_break(cpu)) {
+		cpu->exit_reason = X86_EXIT_DEBUG;
+		return true;
+	}
+	if ((cpu->dr7 & 0xff) && !(cpu->eflags & X86_FL_RF) && !(cpu->shadow & X86_SHADOW_SS) && drx_code_hit(cpu, lin))
+		x86_raise(cpu, X86_EXC_DB);
+	cpu->eflags &= ~X86_FL_RF;
+	cpu->shadow = 0;
+	sys_attention(cpu);	/* no chaining, and interrupts are looked at behind it */
+	interp_one(cpu);
+	/* an instruction that went through the IDT or was masked by SYSCALL has cleared TF: no trap */
+	if (tf && !(cpu->shadow & X86_SHADOW_SS) && ((cpu->eflags & X86_FL_TF) || !clears_tf(interp_last_op(cpu))))
+		cpu->db_pending |= BIT(14);
+	debug_traps(cpu);
+	if (cpu->dbg.step) {
+		cpu->exit_reason = X86_EXIT_DEBUG;
+		return true;
+	}
+	return false;
+}
+
+/* After x86_raise(): where the fault is, and whether the caller wants to know. True: exit. */
+static bool unwound(struct x86_cpu *cpu)
+{
+	if (cpu->cur) {
+		cpu->rip = x86_cur_rip(cpu);
+		cpu->cur = NULL;
+	}
+	if (cpu->activity == X86_ACT_SHUTDOWN) {
+		cpu->exit_reason = X86_EXIT_SHUTDOWN;
+		cpu->platform->ops->triple_fault(cpu->platform->ctx, cpu);
+		return true;
+	}
+	if (cpu->stop_on_exc && cpu->exc_pending) {
+		cpu->exc_pending = 0;
+		cpu->exit_reason = X86_EXIT_EXCEPTION;
+		return true;
+	}
+	return false;
+}
+
+/* True: leave with exit_reason. */
+static bool between_blocks(struct x86_cpu *cpu)
+{
+	if (atomic_load_explicit(&cpu->attn, memory_order_acquire) || cpu->activity != X86_ACT_RUN) {
+		if (sys_handle_requests(cpu))
+			return true;
+		if (cpu->activity == X86_ACT_SHUTDOWN) {
+			cpu->exit_reason = X86_EXIT_SHUTDOWN;
+			return true;
+		}
+		if (cpu->activity != X86_ACT_RUN)
+			sys_wait(cpu);
+	}
+	return false;
+}
+
+static void loop(struct x86_cpu *cpu, u64 steps)
+{
+	volatile u64 left = steps;
+	volatile bool first = true;
+	jmp_buf jb;
+
+	cpu->unwind = &jb;
+	if (setjmp(jb)) {
+		if (unwound(cpu))
+			return;
+	}
+	if (cpu->exc_pending)
+		sys_deliver_pending_fault(cpu);
+	for (;;) {
+		if (left == 0) {
+			cpu->exit_reason = X86_EXIT_STEPS;
+			return;
+		}
+		if (between_blocks(cpu))
+			return;
+		if (cpu->activity != X86_ACT_RUN)
+			continue;
+		if (left == ~0ULL && !one_at_a_time(cpu)) {
+			interp_run(cpu);
+			continue;
+		}
+		if (left != ~0ULL)
+			left--;
+		bool was_first = first;
+		first = false;
+		if (single(cpu, was_first))
+			return;
+	}
+}
+
+static enum x86_exit run(struct x86_cpu *cpu, u64 steps)
+{
+	jmp_buf *outer = cpu->unwind;
+
+	sys_enter_guest(cpu);
+	loop(cpu, steps);
+	sys_leave_guest(cpu);
+	cpu->unwind = outer;
+	return cpu->exit_reason;
+}
+
+enum x86_exit x86_cpu_run(struct x86_cpu *cpu)
+{
+	return run(cpu, ~0ULL);
+}
+
+enum x86_exit x86_cpu_step(struct x86_cpu *cpu, u64 n)
+{
+	return run(cpu, MIN(n, ~0ULL - 1));
+}
