@@ -247,9 +247,9 @@ const struct opt_cmd *opt_find_sub(const struct opt_cmd *cmd, const char *name);
  */
 void opt_usage(const struct opt_cmd *cmd, const char *program, struct strbuf *out);
 void opt_help(const struct opt_cmd *cmd, const char *program, struct strbuf *out);
-/* mdoc(7) page with every sub-command; aliases NULL-terminated or NULL. */
+/* mdoc(7) page with every sub-command; aliases NULL-terminated or NULL; volume: 1 or 8. */
 void opt_man(const struct opt_cmd *cmd, const char *name, const char *const *aliases,
-	     int section, struct strbuf *out);
+	     int volume, struct strbuf *out);
 /* The branches of a bash `case` that know cmd's words; see tools/vmbox/docs.c. */
 void opt_completion(const struct opt_cmd *cmd, const char *name, struct strbuf *out);
 

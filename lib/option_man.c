@@ -43,6 +43,12 @@ static void escape_arg(struct strbuf *out, const char *s)
 	strbuf_putc(out, '"');
 }
 
+/* Does s[i], a blank, follow a sentence and precede another? */
+static bool sentence_end(const char *s, size_t i, size_t n)
+{
+	return strchr(".!?", s[i - 1]) && i + 1 < n && s[i + 1] >= 'A' && s[i + 1] <= 'Z';
+}
+
 /* Where the source line that begins at s ends: behind a sentence, or at the last blank before column 76. */
 static size_t line_end(const char *s, size_t n)
 {
@@ -51,7 +57,7 @@ static size_t line_end(const char *s, size_t n)
 	for (size_t i = 1; i < n; i++) {
 		if (s[i] != ' ')
 			continue;
-		if (strchr(".!?", s[i - 1]))
+		if (sentence_end(s, i, n))
 			return i;
 		if (i > 76 && blank)
 			return blank;
@@ -67,6 +73,9 @@ static void sentences(struct strbuf *out, const char *s, size_t n)
 		size_t len = line_end(s, n);
 
 		escape(out, s, len);
+		/* A line that ends in a full stop ends a sentence; say so when it does not. */
+		if (len < n && strchr(".!?", s[len - 1]) && !sentence_end(s, len, n))
+			strbuf_puts(out, "\\&");
 		strbuf_putc(out, '\n');
 		s += len;
 		n -= len;
@@ -299,24 +308,61 @@ static void commands(struct strbuf *out, const struct opt_cmd *cmd)
 	}
 }
 
-static bool has_section(const struct opt_cmd *cmd, const char *title)
+/* Sections that mdoc(7) knows, in the order that it wants; a table's others come before them. */
+static const char *const conventional[] = {
+	"ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES", "DIAGNOSTICS", "COMPATIBILITY", "SEE ALSO", "STANDARDS", "HISTORY",
+	"AUTHORS", "CAVEATS", "BUGS", "SECURITY CONSIDERATIONS", NULL
+};
+
+static const struct opt_section *find_section(const struct opt_cmd *cmd, const char *title)
 {
 	for (const struct opt_section *s = cmd->sections; s && s->title; s++)
 		if (str_eq(s->title, title))
-			return true;
-	return false;
+			return s;
+	return NULL;
 }
 
-static void exit_status(struct strbuf *out, const struct opt_cmd *cmd)
+static void section(struct strbuf *out, const struct opt_section *s)
 {
-	if (has_section(cmd, "EXIT STATUS"))
-		return;
-	strbuf_printf(out, ".Sh EXIT STATUS\n.Bl -tag -width Ds\n.It Li 0\nSuccess.\n.It Li %s\n",
-		      cmd->usage_status == 1 ? "1\nThe operation failed, or the command line was wrong." :
-					       "1\nThe operation failed.");
-	if (cmd->usage_status != 1)
+	strbuf_puts(out, ".Sh ");
+	escape(out, s->title, strlen(s->title));
+	strbuf_putc(out, '\n');
+	text(out, s->text);
+}
+
+/* Where the table has no word on it. */
+static void default_exit_status(struct strbuf *out, const struct opt_cmd *cmd)
+{
+	bool one = cmd->usage_status == 1;
+
+	strbuf_printf(out, ".Sh EXIT STATUS\n.Bl -tag -width Ds\n.It Li 0\nSuccess.\n.It Li 1\nThe operation failed%s.\n",
+		      one ? ", or the command line was wrong" : "");
+	if (!one)
 		strbuf_printf(out, ".It Li %u\nThe command line was wrong.\n", cmd->usage_status ? cmd->usage_status : 2U);
 	strbuf_puts(out, ".El\n");
+}
+
+static void default_see_also(struct strbuf *out, const char *name)
+{
+	if (!str_eq(name, "vmbox"))
+		strbuf_puts(out, ".Sh SEE ALSO\n.Xr vmbox 1\n");
+}
+
+static void sections(struct strbuf *out, const struct opt_cmd *cmd, const char *name)
+{
+	for (const struct opt_section *s = cmd->sections; s && s->title; s++)
+		if (str_to_index(s->title, conventional) < 0)
+			section(out, s);
+	for (const char *const *title = conventional; *title; title++) {
+		const struct opt_section *s = find_section(cmd, *title);
+
+		if (s)
+			section(out, s);
+		else if (str_eq(*title, "EXIT STATUS"))
+			default_exit_status(out, cmd);
+		else if (str_eq(*title, "SEE ALSO"))
+			default_see_also(out, name);
+	}
 }
 
 static void upper(struct strbuf *out, const char *s)
@@ -326,11 +372,11 @@ static void upper(struct strbuf *out, const char *s)
 }
 
 static void header(struct strbuf *out, const struct opt_cmd *cmd, const char *name, const char *const *aliases,
-		   int section)
+		   int volume)
 {
 	strbuf_printf(out, ".Dd %s\n.Dt ", vmbox_date);
 	upper(out, name);
-	strbuf_printf(out, " %d\n.Os vmbox %s\n.Sh NAME\n.Nm %s", section, vmbox_version, name);
+	strbuf_printf(out, " %d\n.Os vmbox %s\n.Sh NAME\n.Nm %s", volume, vmbox_version, name);
 	for (; aliases && *aliases; aliases++)
 		strbuf_printf(out, " ,\n.Nm %s", *aliases);
 	strbuf_puts(out, "\n.Nd ");
@@ -338,20 +384,10 @@ static void header(struct strbuf *out, const struct opt_cmd *cmd, const char *na
 	strbuf_putc(out, '\n');
 }
 
-static void sections(struct strbuf *out, const struct opt_cmd *cmd)
-{
-	for (const struct opt_section *s = cmd->sections; s && s->title; s++) {
-		strbuf_puts(out, ".Sh ");
-		escape(out, s->title, strlen(s->title));
-		strbuf_putc(out, '\n');
-		text(out, s->text);
-	}
-}
-
-void opt_man(const struct opt_cmd *cmd, const char *name, const char *const *aliases, int section,
+void opt_man(const struct opt_cmd *cmd, const char *name, const char *const *aliases, int volume,
 	     struct strbuf *out)
 {
-	header(out, cmd, name, aliases, section);
+	header(out, cmd, name, aliases, volume);
 	synopsis(out, cmd);
 	strbuf_puts(out, ".Sh DESCRIPTION\n");
 	if (cmd->description)
@@ -360,8 +396,5 @@ void opt_man(const struct opt_cmd *cmd, const char *name, const char *const *ali
 		sentence(out, cmd->summary);
 	options(out, cmd, true);
 	commands(out, cmd);
-	exit_status(out, cmd);
-	sections(out, cmd);
-	if (!has_section(cmd, "SEE ALSO"))
-		strbuf_printf(out, ".Sh SEE ALSO\n%s", str_eq(name, "vmbox") ? "The README of the project.\n" : ".Xr vmbox 1\n");
+	sections(out, cmd, name);
 }

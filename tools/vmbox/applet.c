@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "applet.h"
 #include "mem.h"
 #include "str.h"
@@ -53,9 +54,12 @@ static const struct applet *find_prefix(const char *name, const char **sub)
 	return NULL;
 }
 
+/* An applet with a main of its own still explains itself; PID 1's words come from the kernel. */
 static int run(const struct applet *a, int argc, char **argv)
 {
-	return a->main ? a->main(argc, argv) : opt_main(a->cmd, argc, argv);
+	bool help = argc == 2 && str_eq(argv[1], "--help") && getpid() != 1;
+
+	return a->main && !help ? a->main(argc, argv) : opt_main(a->cmd, argc, argv);
 }
 
 /* img-dd x: run as `img dd x`. */

@@ -130,7 +130,6 @@ static const char completion_head[] =
 "\tcase $1 in\n";
 
 static const char completion_tail[] =
-"\tesac\n"
 "}\n"
 "\n"
 "_vmbox_kind()\n"
@@ -184,6 +183,12 @@ static void completion_word(void *ctx, const struct applet *a, const char *name)
 	strbuf_printf(ctx, " %s", name);
 }
 
+static void completion_name(void *ctx, const struct applet *a, const char *name)
+{
+	if (applet_find(name))
+		completion_word(ctx, a, name);
+}
+
 void docs_completion(const struct opt_cmd *self, struct strbuf *out)
 {
 	struct opt_cmd cmd = *self;
@@ -191,9 +196,9 @@ void docs_completion(const struct opt_cmd *self, struct strbuf *out)
 	strbuf_puts(out, completion_head);
 	opt_completion(&cmd, self->name, out);
 	applet_foreach(true, completion_branches, out);
-	strbuf_puts(out, "\tvmbox-applets) subs='");
-	applet_foreach(false, completion_word, out);
-	strbuf_puts(out, "' ;;\n");
+	strbuf_puts(out, "\tesac\n\tif [ \"$1\" = vmbox ]; then subs='");
+	applet_foreach(true, completion_name, out);
+	strbuf_puts(out, "'; fi\n");
 	strbuf_puts(out, completion_tail);
 	strbuf_puts(out, "complete -F _vmbox vmbox");
 	applet_foreach(true, completion_word, out);
