@@ -212,7 +212,7 @@ enum x86_exc {
 	X86_EXC_X87,
 };
 
-/* The opcode maps, struct x86_form.map. */
+/* The opcode maps, x86_form_map(). */
 enum x86_map {
 	X86_MAP_1,	/* one byte */
 	X86_MAP_0F,
@@ -240,12 +240,12 @@ enum x86_map {
 /*
  * One table line. acc[] and spec[] run in parallel with x86_insn.opnd[]. The
  * lines of an opcode stand behind a head: op X86_OP_INVALID, with map and
- * opcode, which only heads have (x86_form_head() finds it).
+ * opcode, which only heads have: use x86_form_map() and x86_form_opcode().
  */
 struct x86_form {
 	u16 op;
-	u8  map;	/* enum x86_map */
-	u8  opcode;
+	u8  head_map;	/* enum x86_map */
+	u8  head_opcode;
 	u32 key;
 	u32 mask;
 	u8  spec[4];	/* enum x86_spec (x86/spec.h) */
@@ -286,6 +286,16 @@ static inline const struct x86_form *x86_form_head(const struct x86_form *form)
 	while (form->op != X86_OP_INVALID)
 		form--;
 	return form;
+}
+
+static inline unsigned x86_form_map(const struct x86_form *form)
+{
+	return x86_form_head(form)->head_map;
+}
+
+static inline unsigned x86_form_opcode(const struct x86_form *form)
+{
+	return x86_form_head(form)->head_opcode;
 }
 
 static inline const struct x86_op_info *x86_op_info(unsigned op)

@@ -170,6 +170,9 @@ static void compare_vectors(struct cmp *m)
 		hex(in, m->c->in.vec[i], 32);
 		differ(m, "  ymm%u:\n    native %s\n    guest  %s\n    in     %s\n", i, a, b, in);
 	}
+	/* A conversion may have set its flags before its store faulted. */
+	if (m->c->insn.op == X86_OP_VCVTPS2PH && m->n->trap != ORACLE_DONE)
+		return;
 	if (m->n->out.mxcsr != m->g->out.mxcsr)
 		differ(m, "  mxcsr: native %05x guest %05x (in %05x)\n", m->n->out.mxcsr, m->g->out.mxcsr, m->c->in.mxcsr);
 }
@@ -282,13 +285,35 @@ static void compare_memory(struct cmp *m)
 	}
 }
 
+/* Instructions that touch their operand piece by piece, in no defined order: CR2 is right if its page is. */
+static bool cr2_by_page(const struct oracle_case *c)
+{
+	const struct x86_insn *i = &c->insn;
+
+	switch (i->op) {
+	case X86_OP_VMASKMOVPS: case X86_OP_VMASKMOVPD: case X86_OP_VPMASKMOVD: case X86_OP_VPMASKMOVQ:
+	case X86_OP_MASKMOVDQU: case X86_OP_MASKMOVQ:
+		return true;
+	default:
+		for (unsigned n = 0; n < 4; n++)
+			if (i->opnd[n].kind == X86_OPND_MEM && i->opnd[n].size == 0)
+				return true;
+		return false;
+	}
+}
+
 unsigned oracle_compare(const struct oracle_case *c, const struct oracle_result *n, const struct oracle_result *g,
 			char *text, size_t size)
 {
 	struct cmp m = { .c = c, .n = n, .g = g, .text = text, .size = size };
+	u32 err_mask = ~0u;
+	u64 cr2_mask = cr2_by_page(c) ? ~0xfffULL : ~0ULL;
 
 	text[0] = '\0';
-	if (n->trap != g->trap || n->err != g->err || n->cr2 != g->cr2) {
+	/* The host's kernel lives in the upper half: pages that are there but not for users. */
+	if (n->trap == 14 && n->cr2 >> 63)
+		err_mask = ~1u;
+	if (n->trap != g->trap || (n->err ^ g->err) & err_mask || (n->cr2 ^ g->cr2) & cr2_mask) {
 		differ(&m, "  trap: native %d err %x cr2 %llx, guest %d err %x cr2 %llx\n",
 		       n->trap, n->err, n->cr2, g->trap, g->err, g->cr2);
 		return m.diffs;
@@ -301,6 +326,8 @@ unsigned oracle_compare(const struct oracle_case *c, const struct oracle_result 
 	}
 	compare_segments(&m);
 	compare_vectors(&m);
-	compare_x87(&m);
+	/* A faulting MMX instruction may have set TOP already. */
+	if (n->trap == ORACLE_DONE || !(x86_insn_form(&c->insn)->flags & X86_FF_MMX))
+		compare_x87(&m);
 	return m.diffs;
 }

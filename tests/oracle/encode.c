@@ -106,19 +106,19 @@ static void put_vex(struct emit *e)
 	if (f->mask & X86_KEY_W64)
 		w = f->key & X86_KEY_W64;
 	last = (~vvvv & 15) << 3 | (key_bit(e, X86_KEY_L, 2) ? 4 : 0) | pp;
-	if (e->head->map == X86_MAP_0F && !w && !(e->rex & 3) && rng_one_in(e->r, 2)) {
+	if (e->head->head_map == X86_MAP_0F && !w && !(e->rex & 3) && rng_one_in(e->r, 2)) {
 		put(e, 0xc5);
 		put(e, (e->rex & X86_REX_R ? 0 : 0x80) | last);
 	} else {
 		put(e, 0xc4);
-		put(e, (~e->rex & 7) << 5 | (unsigned)(e->head->map - X86_MAP_1));
+		put(e, (~e->rex & 7) << 5 | (unsigned)(e->head->head_map - X86_MAP_1));
 		put(e, (w ? 0x80 : 0) | last);
 	}
 }
 
 static void put_opcode(struct emit *e)
 {
-	unsigned map = e->head->map, opcode = e->head->opcode;
+	unsigned map = e->head->head_map, opcode = e->head->head_opcode;
 
 	if (e->form->key & X86_KEY_VEX) {
 		put_vex(e);
@@ -140,13 +140,13 @@ static void put_opcode(struct emit *e)
 static void put_modrm(struct emit *e)
 {
 	const struct x86_form *f = e->form;
-	unsigned map = e->head->map, mod, reg, rm, sib = 0;
+	unsigned map = e->head->head_map, mod, reg, rm, sib = 0;
 	bool need_sib = f->flags & X86_FF_VSIB;
 
 	reg = f->mask & X86_KEY_REG ? f->key & X86_KEY_REG : rng_below(e->r, 8);
 	rm = f->mask & X86_KEY_RM ? (f->key & X86_KEY_RM) >> 3 : rng_below(e->r, 8);
 	if (map >= X86_MAP_X87M)
-		reg = e->head->opcode & 7;
+		reg = e->head->head_opcode & 7;
 	mod = key_bit(e, X86_KEY_MOD3, 2) ? 3 : rng_below(e->r, 3);
 	if (map >= X86_MAP_X87M)
 		mod = map == X86_MAP_X87R ? 3 : rng_below(e->r, 3);

@@ -151,6 +151,14 @@ static void fill_registers(struct gen *g)
 
 /* ---- addresses ---- */
 
+/* Anywhere that both sides have nothing: not where the native side's own program lies. */
+static u64 wild_address(const struct gen *g)
+{
+	u64 v = g->c->mode == X86_MODE_64 ? rng_corner(g->r) : (u32)rng_corner(g->r);
+
+	return v >= 0x300000 && v < ORACLE_CODE ? v + 0x40000000 : v;
+}
+
 static u64 choose_target(struct gen *g, unsigned size)
 {
 	struct rng *r = g->r;
@@ -166,7 +174,7 @@ static u64 choose_target(struct gen *g, unsigned size)
 	case 2:
 		return ORACLE_DATA + (rng_one_in(r, 2) ? 0x3000 : 0x2100) - rng_below(r, size + 1);
 	case 3:
-		return g->c->mode == X86_MODE_64 ? rng_corner(r) : (u32)rng_corner(r);
+		return wild_address(g);
 	case 4:
 	case 5:
 	case 6:
@@ -258,7 +266,7 @@ static bool solve_address(struct gen *g, u64 target)
 static void overlay_put(struct oracle_overlay *o, u64 at, unsigned len)
 {
 	o->len = 0;
-	if (at < ORACLE_DATA || at + len > ORACLE_DATA + ORACLE_DATA_RW)
+	if (at < ORACLE_DATA || at > ORACLE_DATA + ORACLE_DATA_RW - len)
 		return;
 	o->at = (u16)(at - ORACLE_DATA);
 	o->len = (u16)len;
@@ -364,7 +372,7 @@ static void want_gather(struct gen *g)
 {
 	const struct x86_insn *i = &g->c->insn;
 	u8 *index = g->c->in.vec[i->index], *mask = g->c->in.vec[i->opnd[2].reg];
-	bool q = x86_form_head(g->form)->opcode & 1;
+	bool q = x86_form_opcode(g->form) & 1;
 	unsigned wild = rng_one_in(g->r, 6);
 
 	for (unsigned n = 0; n < 32; n += 4) {

@@ -50,7 +50,7 @@ static const char *by_opsize(const struct x86_insn *i, const char *w, const char
 static bool is_endbr(const struct x86_insn *i)
 {
 	return i->op == X86_OP_NOP && (i->prefixes & X86_PFX_REP) && (i->modrm == 0xfa || i->modrm == 0xfb) &&
-	       x86_form_head(x86_insn_form(i))->opcode == 0x1e;
+	       x86_form_opcode(x86_insn_form(i)) == 0x1e;
 }
 
 /* Names that AT&T has differently, and those that depend on a size; NULL: the table's. */
@@ -322,7 +322,7 @@ static void put_index(struct text *t, bool sib)
 
 	if (i->flags & X86_INSN_VSIB) {
 		const struct x86_form *f = x86_insn_form(i);
-		bool q = x86_form_head(f)->opcode & 1, wide = i->flags & X86_INSN_L;
+		bool q = x86_form_opcode(f) & 1, wide = i->flags & X86_INSN_L;
 
 		/* dword indices of qword elements fill half a register */
 		put(t, ",%%%cmm%u", wide && (q || !(i->flags & X86_INSN_W)) ? 'y' : 'x', i->index);

@@ -149,14 +149,14 @@ const u16 x86_opcode_index[X86_MAP_COUNT][256] = {
 #undef OPC
 #undef FORM
 
-#define OPC(m, opc) { .map = X86_MAP_##m, .opcode = 0x##opc },
+#define OPC(m, opc) { .head_map = X86_MAP_##m, .head_opcode = 0x##opc },
 #define FORM(o, k, ops, a, fl, feat, ex) { \
 	.op = X86_OP_##o, .key = (u32)(k), .mask = (u32)((u64)(k) >> 32), \
 	.spec = OPS_##ops, .acc = ACC_##a, .flags = (fl), \
 	.feature = X86_FEAT_##feat, .exc = X86_EXC_##ex },
 const struct x86_form x86_form_table[FORM_COUNT] = {
 #include "forms.def"
-	{ .map = X86_MAP_COUNT },
+	{ .head_map = X86_MAP_COUNT },
 };
 #undef OPC
 #undef FORM

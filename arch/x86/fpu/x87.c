@@ -29,7 +29,7 @@ void x87_begin(struct x86_cpu *cpu, const struct x86_insn *in)
 /* The opcode and operand address are recorded for unmasked exceptions only (CPUID.7.0:EBX[6]). */
 static void record_operand(struct x86_cpu *cpu, const struct x86_insn *in)
 {
-	u8 escape = x86_insn_form(in)->opcode >> 3;
+	u8 escape = (u8)(x86_form_opcode(x86_insn_form(in)) >> 3);
 
 	cpu->fpu.fop = (u16)(escape << 8 | in->modrm);
 	if (in->flags & X86_INSN_MEM)

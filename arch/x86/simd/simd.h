@@ -106,12 +106,13 @@ static __always_inline void simd_binary(struct x86_cpu *cpu, const struct x86_in
 {
 	unsigned reg = in->opnd[0].reg;
 	const union x86_vec *b;
-	union x86_vec a, tmp, d;
+	union x86_vec tmp, d;
 
 	if (unlikely(simd_is_mmx(in))) {
+		union x86_vec a = { .q = { mmx_get(cpu, reg) } };
+
 		mmx_check(cpu);
 		b = simd_src(cpu, in, 1, &tmp);
-		a.q[0] = mmx_get(cpu, reg);
 		d.q[0] = 0;
 		fn(&d, &a, b, 8);
 		mmx_put(cpu, reg, d.q[0]);
