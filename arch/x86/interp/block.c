@@ -5,8 +5,7 @@
  * and the loop that runs them. One cache a vCPU; other threads only raise the
  * generations of pages (mmu/code.c).
  */
-#include <sys/mman.h>
-#include <stdlib.h>
+#include "mem.h"
 #include "uop.h"
 
 static struct x86_block **hash_slot(struct x86_interp *ip, u64 gpa, u32 mode)
@@ -387,14 +386,14 @@ void interp_stop_block(struct x86_cpu *cpu, const struct x86_code_page *cp)
 
 int interp_init(struct x86_cpu *cpu)
 {
-	struct x86_interp *ip = calloc(1, sizeof(*ip));
+	struct x86_interp *ip = mem_zalloc(sizeof(*ip));
 
 	if (!ip)
 		return -ENOMEM;
 	cpu->interp = ip;
-	ip->one = calloc(1, sizeof(struct x86_block) + 2 * sizeof(struct x86_uop));
-	ip->arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (!ip->one || ip->arena == MAP_FAILED) {
+	ip->one = mem_zalloc(sizeof(struct x86_block) + 2 * sizeof(struct x86_uop));
+	ip->arena = mem_pages(ARENA_BYTES);
+	if (!ip->one || !ip->arena) {
 		interp_free(cpu);
 		return -ENOMEM;
 	}
@@ -407,9 +406,9 @@ void interp_free(struct x86_cpu *cpu)
 
 	if (!ip)
 		return;
-	if (ip->arena && ip->arena != MAP_FAILED)
-		munmap(ip->arena, ARENA_BYTES);
-	free(ip->one);
-	free(ip);
+	if (ip->arena)
+		mem_pages_free(ip->arena, ARENA_BYTES);
+	mem_free(ip->one);
+	mem_free(ip);
 	cpu->interp = NULL;
 }

@@ -10,7 +10,7 @@
  * Second level: all that a walk found, with raw permissions, per PCID
  * generation; large pages in a table of their own at their true size.
  */
-#include <sys/mman.h>
+#include "mem.h"
 #include "../priv.h"
 
 #define TAG_NONE (~0ULL << 12 | 0xfff)	/* page ~0 with tag 0xfff is never used */
@@ -392,9 +392,9 @@ int mmu_translate(struct x86_cpu *cpu, u64 lin, int access, enum x86_tlb_class c
 
 int mmu_init(struct x86_cpu *cpu)
 {
-	struct x86_mmu *m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct x86_mmu *m = mem_pages(sizeof(*m));
 
-	if (m == MAP_FAILED)
+	if (!m)
 		return -ENOMEM;
 	cpu->mmu = m;
 	m->gen_next = 1;
@@ -410,6 +410,6 @@ int mmu_init(struct x86_cpu *cpu)
 void mmu_free(struct x86_cpu *cpu)
 {
 	if (cpu->mmu)
-		munmap(cpu->mmu, sizeof(*cpu->mmu));
+		mem_pages_free(cpu->mmu, sizeof(*cpu->mmu));
 	cpu->mmu = NULL;
 }

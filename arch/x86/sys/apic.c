@@ -4,7 +4,7 @@
  * by x2APIC MSRs. Delivery from other threads is one atomic OR into IRR and a
  * request; no lock. apic_send.c has the senders, apic_timer.c the timer.
  */
-#include <stdlib.h>
+#include "mem.h"
 #include "apic.h"
 
 static int highest(u64 w[4])
@@ -373,12 +373,12 @@ void apic_reset(struct x86_cpu *cpu, bool keep_base)
 
 int apic_init(struct x86_cpu *cpu)
 {
-	cpu->apic = calloc(1, sizeof(*cpu->apic));
+	cpu->apic = mem_zalloc(sizeof(*cpu->apic));
 	return cpu->apic ? 0 : -ENOMEM;
 }
 
 void apic_free(struct x86_cpu *cpu)
 {
-	free(cpu->apic);
+	mem_free(cpu->apic);
 	cpu->apic = NULL;
 }

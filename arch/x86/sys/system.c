@@ -2,9 +2,9 @@
 /* A machine's processors: creation, destruction, the table of handlers, the log. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "mem.h"
 #include "../priv.h"
 
 static void collect_handlers(struct x86_system *sys)
@@ -30,7 +30,7 @@ struct x86_system *x86_system_create(const struct x86_platform *platform, const 
 		err_set(e, EINVAL, "between 1 and %u CPUs are possible", X86_CPUS_MAX);
 		return NULL;
 	}
-	sys = calloc(1, sizeof(*sys));
+	sys = mem_zalloc(sizeof(*sys));
 	if (!sys) {
 		err_set(e, ENOMEM, "out of memory");
 		return NULL;
@@ -51,7 +51,7 @@ static void cpu_destroy(struct x86_cpu *cpu)
 	interp_free(cpu);
 	mmu_free(cpu);
 	apic_free(cpu);
-	free(cpu);
+	mem_free(cpu);
 }
 
 void x86_system_destroy(struct x86_system *sys)
@@ -66,7 +66,7 @@ void x86_system_destroy(struct x86_system *sys)
 	pthread_cond_destroy(&sys->wait_cond);
 	pthread_mutex_destroy(&sys->wait_lock);
 	pthread_mutex_destroy(&sys->excl_lock);
-	free(sys);
+	mem_free(sys);
 }
 
 struct x86_cpu *x86_cpu_create(struct x86_system *sys, u32 apic_id, void *owner, struct err *e)
@@ -77,7 +77,7 @@ struct x86_cpu *x86_cpu_create(struct x86_system *sys, u32 apic_id, void *owner,
 		err_set(e, ENOSPC, "no room for another CPU");
 		return NULL;
 	}
-	cpu = aligned_alloc(64, ALIGN_UP(sizeof(*cpu), (size_t)64));
+	cpu = mem_aligned(64, ALIGN_UP(sizeof(*cpu), (size_t)64));
 	if (!cpu)
 		goto no_memory;
 	__builtin_memset(cpu, 0, sizeof(*cpu));
