@@ -128,6 +128,8 @@ struct device *device_new(struct machine *m, const char *class_name, struct err 
 int  device_set_prop(struct device *dev, const char *name, const char *value, struct err *err);
 /* bus NULL: the first bus of the right type that has room. On failure the device is freed. */
 int  device_realize(struct device *dev, struct device_bus *bus, struct err *err);
+/* Frees a device that was never realized. */
+void device_discard(struct device *dev);
 /* Unplugs and frees a device and all below it. */
 void device_free(struct device *dev);
 /* Short form for boards: new + props ("a", "1", "b", "x", NULL) + realize. */
@@ -151,6 +153,11 @@ void device_reset_bus(struct device_bus *bus);
 /* Text of a property's value for `info qtree`; buf is returned. */
 char *device_prop_get(struct device *dev, const struct prop *p, char *buf, size_t len);
 const struct prop *device_prop_find(const struct device_class *cls, const char *name);
+/* "uint32", "bool", ... as device-list-properties names them. */
+const char *device_prop_type_name(const struct prop *p);
+/* For device.c: fills in the defaults; frees the texts. */
+void device_props_default(struct device *dev);
+void device_props_free(struct device *dev);
 
 static inline void device_lock(struct device *dev)
 {

@@ -8,8 +8,7 @@
  *
  * Threads: look-ups and accesses from any thread. mem_map_*() from any
  * thread too (a guest remaps BARs from its vCPU thread); they take the lock
- * of the space, which is the innermost lock but one: nothing but the epoch
- * list is taken under it. The region's and mapping's memory belongs to the
+ * of the space, which is an innermost lock: nothing is taken under it. The region's and mapping's memory belongs to the
  * caller and must outlive mem_map_del() + mem_sync().
  */
 #ifndef VMBOX_DEV_MEMORY_H
@@ -77,6 +76,9 @@ struct mem_space {
 	unsigned batch;			/* depth of mem_begin() */
 	bool changed;
 	u64 age;
+	u32 phase;			/* atomic; 0 or 1 */
+	struct { u32 n; } __aligned(64) readers[2];	/* atomic */
+	struct mem_view *retired_old, *retired_new;
 	void (*on_change)(void *ctx);	/* after a view was published; must not block */
 	void *on_change_ctx;
 };
@@ -102,9 +104,9 @@ void mem_map_add_part(struct mem_space *s, struct mem_map *m, struct mem_region 
 		      u64 base, u64 off, u64 len, int prio);
 void mem_map_del(struct mem_map *m);
 /* Waits until no thread uses a view that is no longer current. Not from a callback. */
-void mem_sync(void);
+void mem_sync(struct mem_space *s);
 
-/* Copies the range that holds addr into *out; false: a hole. */
+/* Copies the range that holds addr into *out; false: a hole, whose bounds are in out->first and last. */
 bool mem_find(struct mem_space *s, u64 addr, struct mem_range *out);
 /* Calls fn for every range in order until it returns non-zero (which is returned). */
 int  mem_walk(struct mem_space *s, int (*fn)(const struct mem_range *, void *), void *opaque);
@@ -112,6 +114,9 @@ int  mem_walk(struct mem_space *s, int (*fn)(const struct mem_range *, void *), 
 /* CPU accesses; size 1, 2, 4 or 8, any alignment. A hole reads ones. */
 u64  mem_read(struct mem_space *s, u64 addr, unsigned size);
 void mem_write(struct mem_space *s, u64 addr, u64 val, unsigned size);
+/* One access to a region itself, split and checked as its ops say. */
+u64  mem_region_read(const struct mem_region *r, u64 off, unsigned size);
+void mem_region_write(const struct mem_region *r, u64 off, u64 val, unsigned size);
 /* Any length, as the monitor and qtest do it: RAM by memcpy, I/O by the widest natural accesses. */
 void mem_read_buf(struct mem_space *s, u64 addr, void *buf, u64 len);
 void mem_write_buf(struct mem_space *s, u64 addr, const void *buf, u64 len);

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What every machine has, whatever its board: spaces, clock, root bus,
+ * services by name, hooks and requests (see dev/machine.h).
+ */
+#include <errno.h>
+#include <string.h>
+#include "dev/machine.h"
+#include "str.h"
+#include "thread.h"
+
+int machine_init(struct machine *m, struct loop *loop, bool manual_clock, struct err *err)
+{
+	if (mem_space_init(&m->mem, "memory", (1ULL << 52) - 1) < 0 ||
+	    mem_space_init(&m->io, "I/O", 0xffff) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	m->loop = loop;
+	m->clock = clock_new(loop, manual_clock, err);
+	if (!m->clock)
+		return -err->code;
+	device_bus_init(&m->root, "System", "main-system-bus", NULL);
+	m->state = RUN_PRELAUNCH;
+	return 0;
+}
+
+void machine_free(struct machine *m)
+{
+	/* The last made first: devices may use those that were there before. */
+	while (m->root.first) {
+		struct device *d = m->root.first;
+
+		while (d->next)
+			d = d->next;
+		device_free(d);
+	}
+	clock_free(m->clock);
+	mem_space_free(&m->mem);
+	mem_space_free(&m->io);
+}
+
+void machine_request(struct machine *m, enum machine_request what)
+{
+	atomic_or(&m->requests, (u32)what);
+	if (m->ops && m->ops->request)
+		m->ops->request(m->ctx);
+}
+
+void machine_exit(struct machine *m, int code)
+{
+	atomic_set(&m->exit_code, code);
+	machine_request(m, REQ_SHUTDOWN);
+}
+
+static void hook_add(struct machine_hook **list, struct machine_hook *h, void (*fn)(void *), void *opaque)
+{
+	*h = (struct machine_hook){ fn, opaque, NULL };
+	while (*list)
+		list = &(*list)->next;
+	*list = h;
+}
+
+void machine_on_reset(struct machine *m, struct machine_hook *h, void (*fn)(void *), void *opaque)
+{
+	hook_add(&m->reset_hooks, h, fn, opaque);
+}
+
+void machine_on_done(struct machine *m, struct machine_hook *h, void (*fn)(void *), void *opaque)
+{
+	hook_add(&m->done_hooks, h, fn, opaque);
+}
+
+void machine_reset_devices(struct machine *m)
+{
+	struct machine_hook *h;
+
+	device_reset_bus(&m->root);
+	for (h = m->reset_hooks; h; h = h->next)
+		h->fn(h->opaque);
+}
+
+void machine_done(struct machine *m)
+{
+	struct machine_hook *h;
+
+	for (h = m->done_hooks; h; h = h->next)
+		h->fn(h->opaque);
+}
+
+int machine_service_add(struct machine *m, const char *name, void *ptr)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(m->services); i++) {
+		if (m->services[i].name && !str_eq(m->services[i].name, name))
+			continue;
+		m->services[i].name = name;
+		m->services[i].ptr = ptr;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+void *machine_service(struct machine *m, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(m->services) && m->services[i].name; i++)
+		if (str_eq(m->services[i].name, name))
+			return m->services[i].ptr;
+	return NULL;
+}
+
+void machine_event(struct machine *m, const char *name, const char *data_json)
+{
+	if (m->ops && m->ops->event)
+		m->ops->event(m->ctx, name, data_json);
+}
+
+void machine_map_io(struct machine *m, struct mem_map *map, struct mem_region *r, u16 port)
+{
+	mem_map_add(&m->io, map, r, port, 0);
+}
