@@ -556,8 +556,10 @@ void mem_write_buf(struct mem_space *s, u64 addr, const void *buf, u64 len)
 		n = MIN(len, r.last - addr + 1 ? r.last - addr + 1 : ~0ULL);
 		off = r.off + (addr - r.first);
 		if (r.region && r.region->kind == MEM_RAM) {
-			if (!r.rdonly)
+			if (!r.rdonly) {
 				memcpy(r.region->host + off, p, n);
+				dma_written(s, addr, n);
+			}
 		} else if (r.region) {
 			n = natural(addr, n);
 			memcpy(&v, p, n);
@@ -615,9 +617,16 @@ int dma_write(struct mem_space *s, u64 addr, const void *buf, u64 len)
 		if (!host)
 			return -EFAULT;
 		memcpy(host, p, n);
+		dma_written(s, addr, n);
 		addr += n;
 		p += n;
 		len -= n;
 	}
 	return 0;
+}
+
+void dma_written(struct mem_space *s, u64 addr, u64 len)
+{
+	if (s->on_dma)
+		s->on_dma(s->on_dma_ctx, addr, len);
 }

@@ -6,7 +6,7 @@
  *
  * No tick is lost: a callback gets no "now"; a periodic device adds its
  * period to timer->deadline and arms again, so that a late thread runs the
- * missed deadlines one after another. clock_periods() bounds how many.
+ * missed deadlines one after another (clock_catch_up()).
  *
  * Threads: all functions from any thread. Callbacks run on the loop's
  * thread, under the lock of timer->dev when that declares LOCK_DEVICE. The
@@ -57,6 +57,18 @@ bool clock_timer_armed(const struct clock_timer *t);
 void clock_set_manual(struct clock *c, u64 t_ns);
 /* The earliest deadline, ~0ULL: none. */
 u64  clock_next_deadline(struct clock *c);
+
+/*
+ * When a periodic device is to run next: at `due`, its logical deadline, but
+ * not before the guest had an eighth of a period to see the last edge. A late
+ * thread thus makes up for every missed tick at eight times the rate.
+ */
+static inline u64 clock_catch_up(struct clock *c, u64 due, u64 period_ns)
+{
+	u64 soon = clock_ns(c) + period_ns / 8;
+
+	return due > soon ? due : soon;
+}
 
 /* t * mul / div without overflow, rounded down. */
 static inline u64 muldiv64(u64 t, u64 mul, u64 div)

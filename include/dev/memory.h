@@ -79,6 +79,9 @@ struct mem_space {
 	u32 phase;			/* atomic; 0 or 1 */
 	struct { u32 n; } __aligned(64) readers[2];	/* atomic */
 	struct mem_view *retired_old, *retired_new;
+	/* RAM was written by a device: drop what was derived from it. Any thread, any device's lock. */
+	void (*on_dma)(void *ctx, u64 addr, u64 len);
+	void *on_dma_ctx;
 	void (*on_change)(void *ctx);	/* after a view was published; must not block */
 	void *on_change_ctx;
 };
@@ -134,5 +137,7 @@ int  dma_write(struct mem_space *s, u64 addr, const void *buf, u64 len);
  * machine: RAM is never unmapped while it runs.
  */
 void *dma_map(struct mem_space *s, u64 addr, u64 *len, bool is_write);
+/* After writing through dma_map(): tells those who cache what is in RAM (decoded code). */
+void dma_written(struct mem_space *s, u64 addr, u64 len);
 
 #endif
