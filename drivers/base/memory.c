@@ -466,6 +466,17 @@ static bool range_has_bytes(const struct mem_range *r)
 	return r->region->kind != MEM_IO;
 }
 
+/*
+ * One access of size bytes at addr belongs to r alone. I/O is decoded by its
+ * first byte: 0xcf9 inside 0xcf8-0xcfb does not split a dword at 0xcf8.
+ */
+static bool is_whole(const struct mem_range *r, u64 addr, unsigned size)
+{
+	if (r->last - addr >= size - 1)
+		return true;
+	return r->region && !range_has_bytes(r) && r->off + (addr - r->first) + size <= r->region->size;
+}
+
 u64 mem_read(struct mem_space *s, u64 addr, unsigned size)
 {
 	struct mem_range r;
@@ -474,7 +485,7 @@ u64 mem_read(struct mem_space *s, u64 addr, unsigned size)
 
 	if (!mem_find(s, addr, &r) && r.last - addr >= size - 1)
 		return ones(size);
-	if (r.region && r.last - addr >= size - 1) {
+	if (r.region && is_whole(&r, addr, size)) {
 		if (range_has_bytes(&r))
 			return ram_load(r.region->host + r.off + (addr - r.first), size);
 		return mem_region_read(r.region, r.off + (addr - r.first), size);
@@ -491,7 +502,7 @@ void mem_write(struct mem_space *s, u64 addr, u64 val, unsigned size)
 
 	if (!mem_find(s, addr, &r) && r.last - addr >= size - 1)
 		return;
-	if (r.region && r.last - addr >= size - 1) {
+	if (r.region && is_whole(&r, addr, size)) {
 		u64 off = r.off + (addr - r.first);
 
 		if (r.region->kind == MEM_RAM && !r.rdonly)

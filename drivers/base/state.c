@@ -128,7 +128,7 @@ static void save_fields(const struct state_field *f, const u8 *base, struct stat
 		if (f->type == STATE_T_VBUF) {
 			u32 len = *(const u32 *)(base + f->len_offset);
 
-			len = MIN(len, f->count);
+			len = f->count ? MIN(len, f->count) : len;
 			state_put_u32(b, len);
 			state_put(b, *(u8 *const *)p, len);
 		} else if (f->type == STATE_T_U8 && f->stride == 1) {
@@ -184,10 +184,10 @@ static int load_fields(const struct state_field *f, u8 *base, struct state_buf *
 		if (f->since > version)
 			continue;
 		if (f->type == STATE_T_VBUF) {
-			u32 len = state_get_u32(b);
+			u32 len = state_get_u32(b), have = *(u32 *)(base + f->len_offset);
 
-			if (len > f->count)
-				return err_set(err, EINVAL, "field '%s': %u bytes, at most %u fit", f->name, len, f->count);
+			if (f->count ? len > f->count : len != have)
+				return err_set(err, EINVAL, "field '%s': %u bytes do not fit", f->name, len);
 			if (state_get(b, *(u8 **)p, len))
 				*(u32 *)(base + f->len_offset) = len;
 		} else if (f->type == STATE_T_U8 && f->stride == 1) {

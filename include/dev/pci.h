@@ -87,7 +87,6 @@ struct pci_ops {
 	u32 class_code;			/* 24 bits: class << 16 | subclass << 8 | prog-if */
 	bool express;			/* 4 KiB of configuration space when on an express bus */
 	bool is_bridge;
-	bool multifunction_ok;
 	/* After the core took the write; may be NULL. */
 	void (*config_write)(struct pci_dev *pci, u32 addr, u32 val, unsigned len);
 	/* Instead of the core's plain read; may be NULL. */
@@ -105,11 +104,12 @@ struct pci_bar {
 struct pci_msix {
 	u8  cap;			/* offset of the capability, 0: none */
 	u16 n;				/* vectors */
+	u32 bytes;			/* of table and pba together */
 	u8  *table;			/* n * 16 bytes */
-	u8  *pba;			/* n bits, in whole qwords */
-	struct mem_region table_io, pba_io;
-	bool masked_all;
-	void (*mask_changed)(struct pci_dev *pci, unsigned vector, bool masked);	/* may be NULL */
+	u8  *pba;			/* n bits, in whole qwords, behind the table */
+	u32 table_off, pba_off;		/* in its BAR */
+	struct mem_region region;	/* of pci_add_msix_bar() */
+	struct mem_ops ops;
 };
 
 struct pci_dev {
@@ -124,7 +124,8 @@ struct pci_dev {
 	u8  msi_cap;			/* 0: none */
 	u8  pcie_cap;
 	struct pci_msix msix;
-	int intx_level;
+	u32 intx_level;			/* what the device drives */
+	bool intx_driven;		/* what the router sees */
 	char *romfile;			/* property */
 	u32 rombar;			/* property */
 	struct mem_region rom;
@@ -141,7 +142,7 @@ struct pci_bus {
 	void (*set_irq)(void *opaque, int line, int level);
 	void *irq_opaque;
 	int  irq_count[8];
-	pthread_mutex_t irq_lock;
+	pthread_mutex_t irq_lock, map_lock;	/* root busses: INTx counts; BARs of all devices below */
 	struct machine *machine;
 };
 
@@ -164,9 +165,11 @@ void pci_add_bar(struct pci_dev *pci, int n, u8 flags, struct mem_region *r);
 u8   pci_add_cap(struct pci_dev *pci, u8 id, u8 len);
 int  pci_add_ext_cap(struct pci_dev *pci, u16 id, u8 version, u16 off, u16 len);
 int  pci_add_msi(struct pci_dev *pci, unsigned vectors, bool mask_bits, struct err *err);
-/* Table and PBA inside one region of the caller's BAR, at these offsets. */
-int  pci_add_msix(struct pci_dev *pci, unsigned vectors, int table_bar, struct mem_region *table_in, u32 table_off,
-		  int pba_bar, u32 pba_off, struct err *err);
+/* Table and PBA inside a BAR of the caller, whose callbacks hand accesses there on to pci_msix_read() and _write(). */
+int  pci_add_msix(struct pci_dev *pci, unsigned vectors, int bar, u32 table_off, u32 pba_off, struct err *err);
+/* True when offset off of that BAR belongs to the table or the PBA; then *val is read, or written. */
+bool pci_msix_read(struct pci_dev *pci, u64 off, unsigned size, u64 *val);
+bool pci_msix_write(struct pci_dev *pci, u64 off, unsigned size, u64 val);
 /* A BAR of its own for both, the usual case. */
 int  pci_add_msix_bar(struct pci_dev *pci, unsigned vectors, int bar, struct err *err);
 void pci_add_pcie(struct pci_dev *pci, u8 port_type);
@@ -188,6 +191,18 @@ void pci_irq_or_msi(struct pci_dev *pci, unsigned vector, int level);
 int  pci_dma_read(struct pci_dev *pci, u64 addr, void *buf, u64 len);
 int  pci_dma_write(struct pci_dev *pci, u64 addr, const void *buf, u64 len);
 bool pci_is_master(const struct pci_dev *pci);
+
+/* For the core's own files. */
+void pci_update_maps(struct pci_dev *pci);
+void pci_msi_config_written(struct pci_dev *pci, u32 addr, unsigned len);
+void pci_msi_reset(struct pci_dev *pci);
+void pci_update_intx(struct pci_dev *pci);
+struct pci_bus *pci_root_of(struct pci_bus *bus);
+/* Sets the bytes of the header, little endian. */
+void pci_set16(u8 *p, u16 v);
+void pci_set32(u8 *p, u32 v);
+u16  pci_get16(const u8 *p);
+u32  pci_get32(const u8 *p);
 
 /* For bridges: windows changed, map everything below again. */
 void pci_remap_bus(struct pci_bus *bus);

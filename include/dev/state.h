@@ -26,7 +26,7 @@
 enum state_type {
 	STATE_T_END, STATE_T_BOOL, STATE_T_U8, STATE_T_U16, STATE_T_U32, STATE_T_U64,
 	STATE_T_SUB,		/* struct(s) by .sub */
-	STATE_T_VBUF,		/* bytes: pointer at offset, length in the u32 at len_offset, at most count */
+	STATE_T_VBUF,		/* bytes: pointer at offset, length in the u32 at len_offset; at most count, or (count 0) as it is */
 	STATE_T_TIMER,		/* struct clock_timer: armed and its deadline */
 };
 
@@ -60,6 +60,9 @@ struct state_table {
 	{ #m, offsetof(s, m), STATE_T_SUB, 1, ARRAY_SIZE(((s *)0)->m), sizeof(((s *)0)->m[0]), 0, f }
 #define STATE_VBUF(s, m, len, max) \
 	{ #m, offsetof(s, m), STATE_T_VBUF, 1, max, 1, offsetof(s, len), NULL }
+/* A buffer whose length is fixed when the device is made; the stream must have exactly that. */
+#define STATE_FIXBUF(s, m, len) \
+	{ #m, offsetof(s, m), STATE_T_VBUF, 1, 0, 1, offsetof(s, len), NULL }
 #define STATE_END { NULL, 0, STATE_T_END, 0, 0, 0, 0, NULL }
 
 /* A growing byte buffer and its reader. */
