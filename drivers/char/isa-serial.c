@@ -53,6 +53,7 @@
 
 #define FIFO_LEN	16
 #define DIVISOR_CLOCK	115200ULL
+#define LISTENING_POLLS	64	/* reads of the line status in a row, nothing sent: a guest that polls for input */
 
 struct fifo {
 	u8 data[FIFO_LEN];
@@ -70,6 +71,7 @@ struct isa_serial {
 	u16 divisor;
 	u8 rbr, thr, ier, iir, fcr, lcr, mcr, lsr, msr, scr;
 	bool thr_pending;	/* THRE interrupt not seen yet */
+	u32 idle_polls;
 	bool timeout;		/* character time-out pending */
 	struct clock_timer timeout_timer;
 };
@@ -225,11 +227,14 @@ static void write_fcr(struct isa_serial *s, u8 val)
 		fifo_clear(&s->tx);
 	}
 	s->fcr = val & 0xc9;
+	chardev_accept_input(&s->fe);
 }
 
 static void write_thr(struct isa_serial *s, u8 val)
 {
 	s->thr = val;
+	if (s->idle_polls < LISTENING_POLLS)
+		s->idle_polls = 0;
 	if (s->fcr & FCR_ENABLE) {
 		if (s->tx.len == FIFO_LEN)
 			fifo_pop(&s->tx);
@@ -248,6 +253,7 @@ static void write_ier(struct isa_serial *s, u8 val)
 	/* Enabling the interrupt while the register is empty raises it. */
 	if (thri_rises)
 		s->thr_pending = s->lsr & LSR_THRE;
+	chardev_accept_input(&s->fe);
 }
 
 static void serial_write(void *opaque, u64 off, u64 v, unsigned size)
@@ -340,6 +346,8 @@ static u64 serial_read(void *opaque, u64 off, unsigned size)
 		return s->mcr;
 	case 5:
 		v = s->lsr;
+		if (s->idle_polls < LISTENING_POLLS && ++s->idle_polls == LISTENING_POLLS)
+			chardev_accept_input(&s->fe);
 		s->lsr &= ~(LSR_OE | LSR_BI);
 		update_irq(s);
 		return v;
@@ -361,6 +369,12 @@ static unsigned can_read(void *opaque)
 {
 	struct isa_serial *s = opaque;
 
+	/*
+	 * A script on stdin is there before the guest has a driver, whose
+	 * FIFO reset would eat its beginning: it waits until somebody listens.
+	 */
+	if (s->chr && chardev_is_batch(s->chr) && !(s->ier & IER_RDI) && s->idle_polls < LISTENING_POLLS)
+		return 0;
 	if (!(s->fcr & FCR_ENABLE))
 		return !(s->lsr & LSR_DR);
 	/* Above the trigger level one at a time, so that the guest keeps up. */
@@ -401,6 +415,7 @@ static void serial_reset(struct device *dev)
 	s->lsr = LSR_THRE | LSR_TEMT;
 	s->msr = MSR_CTS | MSR_DSR | MSR_DCD;
 	s->thr_pending = s->timeout = false;
+	s->idle_polls = 0;
 	fifo_clear(&s->rx);
 	fifo_clear(&s->tx);
 	clock_timer_del(&s->timeout_timer);

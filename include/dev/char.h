@@ -25,7 +25,6 @@ struct device;
 struct loop;
 struct machine;
 struct chardev;
-struct option_set;
 
 enum char_event { CHAR_OPENED, CHAR_CLOSED, CHAR_BREAK };
 
@@ -44,6 +43,8 @@ struct char_fe {
 /* All of a program's backends; main thread only for changes. */
 struct chardevs;
 struct chardevs *chardevs_new(struct loop *loop);
+/* What a multiplexer's C-a x calls. */
+void chardevs_on_quit(struct chardevs *cs, void (*fn)(void *opaque), void *opaque);
 /* Closes all: flushes what can be written at once and restores terminals. */
 void chardevs_free(struct chardevs *cs);
 
@@ -58,17 +59,21 @@ struct chardev *chardev_find(struct chardevs *cs, const char *id);
 int  chardev_del(struct chardevs *cs, const char *id, struct err *err);
 const char *chardev_id(const struct chardev *c);
 bool chardev_is_mux(const struct chardev *c);
+/* Its input is a pipe or file: everything comes at once, nobody waits for a prompt. */
+bool chardev_is_batch(const struct chardev *c);
 /* Calls fn(ctx, id, filename text, is frontend attached) for each. */
 void chardev_walk(struct chardevs *cs, void (*fn)(void *ctx, const char *id, const char *file, bool open), void *ctx);
 
 /* -EBUSY: somebody else has it (a mux takes up to 4). */
 int  chardev_attach(struct chardev *c, struct char_fe *fe, struct err *err);
 void chardev_detach(struct char_fe *fe);
+/* Moves what a ringbuf holds into buf; the number of bytes. Others: 0. */
+size_t chardev_ringbuf_read(struct chardev *c, u8 *buf, size_t len);
+/* Puts the terminal back as it was; safe in a signal handler. */
+void chardev_terminal_restore(void);
 unsigned chardev_write(struct char_fe *fe, const void *buf, unsigned len);
 /* Never refuses: waits at most a second for a slow reader, then drops. For monitors. */
 void chardev_write_all(struct char_fe *fe, const void *buf, size_t len);
 void chardev_accept_input(struct char_fe *fe);
-/* Last fd passed by SCM_RIGHTS, ownership goes to the caller; -1: none. */
-int  chardev_take_fd(struct chardev *c);
 
 #endif
