@@ -18,7 +18,7 @@
 #include "str.h"
 #include "thread.h"
 
-#define READ_MAX	4096
+#define READ_MAX	65536
 #define SLOW_MS		1000	/* how long a monitor waits for a reader */
 
 static const struct chardev_kind *const kinds[] = {

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Loaders: a kernel file becomes a list of pieces of guest memory and the
+ * registers of the boot processor. No guest memory is touched here, so that
+ * a reset can do it again and tests need no machine. Main thread.
+ */
+#ifndef VMBOX_X86_BOOT_LINUX_H
+#define VMBOX_X86_BOOT_LINUX_H
+
+#include "compiler.h"
+#include "err.h"
+
+#define BOOT_PIECES	24
+#define BOOT_E820	16
+
+#define E820_RAM	1
+#define E820_RESERVED	2
+#define E820_ACPI	3
+
+struct boot_e820 {
+	u64 addr, size;
+	u32 type;
+};
+
+enum boot_entry { BOOT_ENTRY_LONG, BOOT_ENTRY_PROT32 };
+
+/* A piece of guest memory. data belongs to the image (owned) or to a mapped file. */
+struct boot_piece {
+	u64 addr;
+	const u8 *data;
+	u64 len;
+	bool owned;
+};
+
+struct boot_image {
+	struct boot_piece piece[BOOT_PIECES];
+	unsigned pieces;
+	struct { void *p; size_t len; } map[4];	/* mapped files */
+	unsigned maps;
+	enum boot_entry entry;
+	u64 rip, rsi, rbx, rax, cr3;
+	u64 gdt;
+	u16 gdt_limit;
+};
+
+struct boot_params_in {
+	const char *kernel, *initrd, *append;
+	bool direct;			/* unpack vmlinux here */
+	u64 below_4g, above_4g;
+	u64 rsdp;			/* 0: none */
+	struct boot_e820 e820[BOOT_E820];
+	unsigned e820_n;
+};
+
+/* Recognizes the file by its contents: bzImage, or ELF with a PVH note. */
+int  boot_image_load(struct boot_image *b, const struct boot_params_in *in, struct err *err);
+void boot_image_free(struct boot_image *b);
+/* Appends a piece; owned data is freed with the image (also when this fails). */
+int  boot_image_add(struct boot_image *b, u64 addr, const void *data, u64 len, bool owned, struct err *err);
+/* For the loaders: the file as read-only memory, at least min bytes. */
+const u8 *boot_image_map(struct boot_image *b, const char *path, u64 min, u64 *len, struct err *err);
+
+/* bzimage.c, elf.c */
+int  boot_bzimage(struct boot_image *b, const struct boot_params_in *in, const u8 *file, u64 len, struct err *err);
+int  boot_pvh(struct boot_image *b, const struct boot_params_in *in, const u8 *file, u64 len, struct err *err);
+int  boot_multiboot(struct boot_image *b, const struct boot_params_in *in, const u8 *file, u64 len, struct err *err);
+bool boot_is_multiboot(const u8 *file, u64 len);
+/* GDT, page tables, zero page and command line around a 64-bit kernel entry. */
+int  boot_linux_setup(struct boot_image *b, const struct boot_params_in *in, const u8 *setup_header, u64 entry,
+		      u64 initrd_max, struct err *err);
+
+#endif

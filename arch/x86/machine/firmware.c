@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Firmware boot: the BIOS image below 4 GiB and below 1 MiB, and what it
+ * learns by fw_cfg: memory map, ACPI tables with their loader script, counts.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "acpi.h"
+#include "bytes.h"
+#include "dev/fw_cfg.h"
+#include "dev/q35.h"
+#include "mem.h"
+#include "pc.h"
+
+#define FOUR_GIB	0x100000000ULL
+#define BIOS_MAX	(16 * MiB)
+
+/* Debian's packages first, then what others use. */
+static const char *const bios_dirs[] = {
+	"/usr/share/seabios/", "/usr/share/qemu/", "/usr/lib/ipxe/qemu/", "/usr/local/share/qemu/", "",
+};
+
+static int open_bios(const char *name)
+{
+	char path[512];
+	size_t i;
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+
+	for (i = 0; fd < 0 && i < ARRAY_SIZE(bios_dirs) && !strchr(name, '/'); i++) {
+		snprintf(path, sizeof(path), "%s%s", bios_dirs[i], name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	return fd;
+}
+
+static int read_all(int fd, u8 *p, u64 len)
+{
+	while (len) {
+		ssize_t n = read(fd, p, len);
+
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		p += n;
+		len -= (u64)n;
+	}
+	return 0;
+}
+
+static int load_bios(struct pc *pc, const char *name, struct err *err)
+{
+	u64 low;
+	struct stat st;
+	int fd = open_bios(name), ret;
+
+	if (fd < 0)
+		return err_errno(err, errno, "cannot find the firmware '%s'", name);
+	if (fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size % 65536 || st.st_size > (off_t)BIOS_MAX) {
+		close(fd);
+		return err_set(err, EINVAL, "firmware '%s': the size must be a multiple of 64 KiB up to 16 MiB", name);
+	}
+	ret = mem_region_init_rom(&pc->bios, "pc.bios", (u64)st.st_size, err);
+	if (ret == 0 && read_all(fd, pc->bios.host, pc->bios.size) < 0)
+		ret = err_set(err, EIO, "cannot read the firmware '%s'", name);
+	close(fd);
+	if (ret < 0)
+		return ret;
+	mem_map_add(&pc->m.mem, &pc->bios_high, &pc->bios, FOUR_GIB - pc->bios.size, 5);
+	low = MIN(pc->bios.size, 128 * KiB);
+	mch_set_rom(pc->mch, &pc->bios, MiB - low, pc->bios.size - low);
+	pc->has_firmware = true;
+	return 0;
+}
+
+int pc_firmware_load(struct pc *pc, struct err *err)
+{
+	if (pc->cfg.bios)
+		return load_bios(pc, pc->cfg.bios, err);
+	if (pc->cfg.kernel || pc->cfg.no_cpus)
+		return 0;
+	return load_bios(pc, "bios-256k.bin", err);
+}
+
+/* ---- the table loader's script (QEMU's docs/specs: fw_cfg "etc/table-loader") ---- */
+
+#define LOADER_ALLOCATE		1
+#define LOADER_ADD_POINTER	2
+#define LOADER_ADD_CHECKSUM	3
+#define ZONE_HIGH		1
+#define ZONE_FSEG		2
+#define ENTRY			128
+#define NAME			56
+#define TABLES_FILE		"etc/acpi/tables"
+#define RSDP_FILE		"etc/acpi/rsdp"
+
+struct script {
+	u8 e[ENTRY * (2 * ACPI_FIXUPS + 8)];
+	u32 n;
+};
+
+static u8 *entry(struct script *s, u32 command, const char *file)
+{
+	u8 *e = s->e + ENTRY * s->n++;
+
+	put_le32(e, command);
+	strcpy((char *)e + 4, file);
+	return e;
+}
+
+static void allocate(struct script *s, const char *file, u32 align, u8 zone)
+{
+	u8 *e = entry(s, LOADER_ALLOCATE, file);
+
+	put_le32(e + 4 + NAME, align);
+	e[8 + NAME] = zone;
+}
+
+static void add_pointer(struct script *s, const char *file, u32 offset, u8 size)
+{
+	u8 *e = entry(s, LOADER_ADD_POINTER, file);
+
+	strcpy((char *)e + 4 + NAME, TABLES_FILE);
+	put_le32(e + 4 + 2 * NAME, offset);
+	e[8 + 2 * NAME] = size;
+}
+
+static void add_checksum(struct script *s, const char *file, u32 offset, u32 start, u32 len)
+{
+	u8 *e = entry(s, LOADER_ADD_CHECKSUM, file);
+
+	put_le32(e + 4 + NAME, offset);
+	put_le32(e + 8 + NAME, start);
+	put_le32(e + 12 + NAME, len);
+}
+
+static int add_acpi(struct pc *pc, struct err *err)
+{
+	struct acpi_config cfg;
+	struct acpi_tables t;
+	struct script *s;
+	unsigned i;
+	int ret = 0;
+
+	pc_acpi_config(pc, &cfg);
+	if (acpi_build(&t, &cfg, err) < 0)
+		return -err->code;
+	s = mem_zalloc(sizeof(*s));
+	if (!s) {
+		acpi_free(&t);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	allocate(s, RSDP_FILE, 16, ZONE_FSEG);
+	allocate(s, TABLES_FILE, 64, ZONE_HIGH);
+	for (i = 0; i < t.pointers; i++)
+		add_pointer(s, t.pointer[i].in_rsdp ? RSDP_FILE : TABLES_FILE, t.pointer[i].offset, t.pointer[i].size);
+	for (i = 0; i < t.sums; i++)
+		add_checksum(s, TABLES_FILE, t.sum[i].offset, t.sum[i].start, t.sum[i].len);
+	add_checksum(s, RSDP_FILE, 8, 0, 20);
+	add_checksum(s, RSDP_FILE, 32, 0, 36);
+	if (fw_cfg_add_file(pc->fw_cfg, TABLES_FILE, t.blob, (u32)t.len) < 0 ||
+	    fw_cfg_add_file(pc->fw_cfg, RSDP_FILE, t.rsdp, sizeof(t.rsdp)) < 0 ||
+	    fw_cfg_add_file(pc->fw_cfg, "etc/table-loader", s->e, ENTRY * s->n) < 0)
+		ret = err_set(err, ENOMEM, "out of memory");
+	mem_free(s);
+	acpi_free(&t);
+	return ret;
+}
+
+static int add_e820(struct pc *pc)
+{
+	u8 e[3 * 20];
+	u32 n = 0;
+
+	put_le64(e, 0);
+	put_le64(e + 8, pc->m.below_4g);
+	put_le32(e + 16, 1);
+	n++;
+	if (pc->m.above_4g) {
+		put_le64(e + 20, FOUR_GIB);
+		put_le64(e + 28, pc->m.above_4g);
+		put_le32(e + 36, 1);
+		n++;
+	}
+	return fw_cfg_add_file(pc->fw_cfg, "etc/e820", e, 20 * n);
+}
+
+int pc_firmware_tables(struct pc *pc, struct err *err)
+{
+	struct device *fw = pc->fw_cfg;
+	static const u8 no_numa[8];
+
+	fw_cfg_add_u64(fw, FW_CFG_RAM_SIZE, pc->m.ram_size);
+	fw_cfg_add_u16(fw, FW_CFG_NB_CPUS, (u16)pc->cfg.cpus);
+	fw_cfg_add_u16(fw, FW_CFG_MAX_CPUS, (u16)pc->cfg.cpus);
+	fw_cfg_add_u16(fw, FW_CFG_NOGRAPHIC, 0);
+	fw_cfg_add_u16(fw, FW_CFG_BOOT_MENU, 0);
+	fw_cfg_add_bytes(fw, FW_CFG_UUID, pc->cfg.uuid, 16);
+	fw_cfg_add_u32(fw, FW_CFG_IRQ0_OVERRIDE, 1);
+	fw_cfg_add_bytes(fw, FW_CFG_NUMA, no_numa, sizeof(no_numa));
+	if (add_e820(pc) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	if (pc->cfg.no_acpi)
+		return 0;
+	return add_acpi(pc, err);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside of a PC: shared by pc.c (board), vcpu.c (threads), platform.c (what
+ * a vCPU sees), firmware.c (fw_cfg, BIOS) and the loaders in arch/x86/boot.
+ */
+#ifndef VMBOX_X86_MACHINE_PC_H
+#define VMBOX_X86_MACHINE_PC_H
+
+#include <pthread.h>
+#include "loop.h"
+#include "thread.h"
+#include "x86/machine.h"
+
+#define PC_GSIS		24
+
+struct pc;
+
+struct vcpu {
+	struct pc *pc;
+	struct x86_cpu *cpu;
+	struct thread thread;
+	struct clock_timer lapic_timer;
+	unsigned index;
+};
+
+struct pc {
+	struct machine m;
+	struct pc_config cfg;
+	const struct pc_events *ev;
+	void *ctx;
+
+	/* Board. */
+	struct mem_region ram;
+	struct mem_map ram_low, ram_high;
+	struct irq gsi_pin[PC_GSIS];		/* board's distributor */
+	const struct irq *gsi[PC_GSIS];
+	const struct irq *pic_in[16], *ioapic_in[PC_GSIS];
+	struct irq intr;			/* 8259 -> LINT0 */
+	struct device *host, *mch, *lpc, *pic, *ioapic, *rtc, *fw_cfg;
+	struct mem_region bios;
+	struct mem_map bios_high;
+	bool has_firmware;
+
+	/* Processors. */
+	struct x86_platform platform;
+	struct x86_system *sys;
+	struct vcpu *vcpus;
+	pthread_mutex_t lock;			/* of the fields below */
+	pthread_cond_t wake, parked;
+	unsigned nparked, pauses;		/* threads that stand; depth of pc_pause() */
+	bool running, quit, threads_up;
+	struct x86_cpu *debug_cpu;
+	u64 first_run_ns;			/* atomic */
+	struct loop_bh request_bh;
+
+	/* Direct boot: what reset puts back into RAM and registers. */
+	struct boot_image *boot;
+};
+
+/* platform.c */
+extern const struct x86_platform_ops pc_platform_ops;
+/* vcpu.c */
+int  pc_vcpus_create(struct pc *pc, struct err *err);
+int  pc_vcpus_start(struct pc *pc, struct err *err);
+void pc_vcpus_free(struct pc *pc);
+/* boot.c: builds pc->boot from cfg; puts it into RAM and the boot processor. */
+int  pc_boot_load(struct pc *pc, struct err *err);
+void pc_boot_apply(struct pc *pc);
+void pc_boot_free(struct pc *pc);
+/* firmware.c */
+int  pc_firmware_load(struct pc *pc, struct err *err);
+int  pc_firmware_tables(struct pc *pc, struct err *err);
+/* What the ACPI tables must say. */
+struct acpi_config;
+void pc_acpi_config(struct pc *pc, struct acpi_config *cfg);
+
+#endif

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The processors' threads: each runs its vCPU while the machine runs, and
+ * stands ("parked") otherwise. Only the main thread starts and stops them.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include "mem.h"
+#include "pc.h"
+
+#define VCPU_STACK (512 * 1024)
+
+/* Under the lock: stands until it may run. False: the thread is to end. */
+static bool park(struct pc *pc)
+{
+	pc->nparked++;
+	pthread_cond_broadcast(&pc->parked);
+	while (!pc->quit && (!pc->running || pc->pauses))
+		pthread_cond_wait(&pc->wake, &pc->lock);
+	pc->nparked--;
+	return !pc->quit;
+}
+
+static void *vcpu_thread(void *arg)
+{
+	struct vcpu *v = arg;
+	struct pc *pc = v->pc;
+
+	for (;;) {
+		bool go;
+
+		pthread_mutex_lock(&pc->lock);
+		go = park(pc);
+		pthread_mutex_unlock(&pc->lock);
+		if (!go)
+			return NULL;
+		if (!atomic_get(&pc->first_run_ns))
+			atomic_set(&pc->first_run_ns, loop_now_ns());
+		switch (x86_cpu_run(v->cpu)) {
+		case X86_EXIT_DEBUG:
+			atomic_set(&pc->debug_cpu, v->cpu);
+			machine_request(&pc->m, REQ_STOP);
+			break;
+		default:	/* a request, or a shutdown that the machine was told of */
+			break;
+		}
+		/* Parks in the next round if somebody wants that; after a shutdown until the reset. */
+		pthread_mutex_lock(&pc->lock);
+		while (v->cpu->activity == X86_ACT_SHUTDOWN && pc->running && !pc->pauses && !pc->quit) {
+			pc->nparked++;
+			pthread_cond_broadcast(&pc->parked);
+			pthread_cond_wait(&pc->wake, &pc->lock);
+			pc->nparked--;
+		}
+		pthread_mutex_unlock(&pc->lock);
+	}
+}
+
+static void on_lapic_timer(void *opaque)
+{
+	x86_lapic_timer_fire(((struct vcpu *)opaque)->cpu);
+}
+
+int pc_vcpus_create(struct pc *pc, struct err *err)
+{
+	struct x86_cpu_model model;
+	unsigned i;
+
+	if (x86_cpu_model_parse(&model, pc->cfg.cpu ? pc->cfg.cpu : "vmbox", err) < 0)
+		return -err->code;
+	pc->sys = x86_system_create(&pc->platform, &model, pc->cfg.cpus, err);
+	if (!pc->sys)
+		return -err->code;
+	pc->vcpus = mem_zarray(pc->cfg.cpus, sizeof(*pc->vcpus));
+	if (!pc->vcpus)
+		return err_set(err, ENOMEM, "out of memory");
+	for (i = 0; i < pc->cfg.cpus; i++) {
+		struct vcpu *v = &pc->vcpus[i];
+
+		v->pc = pc;
+		v->index = i;
+		clock_timer_init(&v->lapic_timer, pc->m.clock, NULL, "lapic", on_lapic_timer, v);
+		v->cpu = x86_cpu_create(pc->sys, i, v, err);
+		if (!v->cpu)
+			return -err->code;
+	}
+	return 0;
+}
+
+int pc_vcpus_start(struct pc *pc, struct err *err)
+{
+	char name[16];
+	unsigned i;
+
+	for (i = 0; i < pc->cfg.cpus; i++) {
+		snprintf(name, sizeof(name), "CPU %u", i);
+		if (thread_create(&pc->vcpus[i].thread, name, VCPU_STACK, vcpu_thread, &pc->vcpus[i], err) < 0)
+			return -err->code;
+	}
+	pc->threads_up = true;
+	return 0;
+}
+
+/* Waits until every thread stands. The caller holds the lock. */
+static void wait_parked(struct pc *pc)
+{
+	unsigned i;
+
+	if (!pc->threads_up)
+		return;
+	for (i = 0; i < pc->cfg.cpus; i++)
+		x86_cpu_request_exit(pc->vcpus[i].cpu);
+	while (pc->nparked < pc->cfg.cpus)
+		pthread_cond_wait(&pc->parked, &pc->lock);
+	/* Those that stood already would leave at once when they run again. */
+	for (i = 0; i < pc->cfg.cpus; i++)
+		x86_cpu_withdraw(pc->vcpus[i].cpu, X86_REQ_EXIT);
+}
+
+void pc_pause(struct pc *pc)
+{
+	pthread_mutex_lock(&pc->lock);
+	if (pc->pauses++ == 0 && pc->running)
+		wait_parked(pc);
+	pthread_mutex_unlock(&pc->lock);
+}
+
+void pc_resume(struct pc *pc)
+{
+	pthread_mutex_lock(&pc->lock);
+	if (--pc->pauses == 0)
+		pthread_cond_broadcast(&pc->wake);
+	pthread_mutex_unlock(&pc->lock);
+}
+
+void pc_cont(struct pc *pc)
+{
+	if (pc->running)
+		return;
+	clock_start(pc->m.clock);
+	pthread_mutex_lock(&pc->lock);
+	pc->running = true;
+	pc->m.state = RUN_RUNNING;
+	pthread_cond_broadcast(&pc->wake);
+	pthread_mutex_unlock(&pc->lock);
+}
+
+void pc_stop(struct pc *pc, enum run_state why)
+{
+	if (pc->running) {
+		pthread_mutex_lock(&pc->lock);
+		pc->running = false;
+		if (!pc->pauses)
+			wait_parked(pc);
+		pthread_mutex_unlock(&pc->lock);
+		clock_stop(pc->m.clock);
+	}
+	pc->m.state = why;
+}
+
+void pc_vcpus_free(struct pc *pc)
+{
+	unsigned i;
+
+	if (pc->threads_up) {
+		pc_stop(pc, RUN_SHUTDOWN);
+		pthread_mutex_lock(&pc->lock);
+		pc->quit = true;
+		pthread_cond_broadcast(&pc->wake);
+		pthread_mutex_unlock(&pc->lock);
+		for (i = 0; i < pc->cfg.cpus; i++)
+			thread_join(&pc->vcpus[i].thread);
+	}
+	for (i = 0; pc->vcpus && i < pc->cfg.cpus; i++)
+		clock_timer_del(&pc->vcpus[i].lapic_timer);
+	if (pc->sys)
+		x86_system_destroy(pc->sys);
+	mem_free(pc->vcpus);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A PC as a whole: what tools/vm asks for and what it can do with it. The
+ * board (arch/x86/machine) builds devices, processors and tables; the caller
+ * owns loop, backends and command line.
+ *
+ * Threads: everything here belongs to the main (loop's) thread, except
+ * where said.
+ */
+#ifndef VMBOX_X86_MACHINE_H
+#define VMBOX_X86_MACHINE_H
+
+#include "dev/machine.h"
+#include "x86/cpu.h"
+
+struct loop;
+struct pc;
+
+struct pc_config {
+	const char *board;		/* "q35" */
+	const char *cpu;		/* -cpu text, NULL: default */
+	unsigned cpus, max_cpus;
+	u64 ram_size;
+	const char *kernel, *initrd, *append;
+	const char *bios;		/* NULL: none asked for */
+	const char *pflash[2];		/* code, variables; NULL: none */
+	bool direct_vmlinux;		/* unpack the kernel on the host side */
+	bool no_hpet;
+	bool no_cpus;			/* -accel qtest: clock by hand, nothing runs */
+	bool no_acpi;
+	bool default_devices;		/* e.g. tell the guest about a VGA */
+	const char *boot_order;		/* "cad", NULL: "cad" */
+	const char *name;
+	s64 rtc_offset_s;
+	u8  uuid[16];
+	bool has_uuid;
+};
+
+/* What the machine tells its owner; main thread, vCPUs parked when it matters. */
+struct pc_events {
+	/* Reset done / shutdown asked for (code: exit status, 0 normally). */
+	void (*shutdown)(void *ctx, bool by_guest, int code);
+	/* false: the owner turned the reset into a shutdown. */
+	bool (*reset)(void *ctx, bool by_guest);
+	void (*stopped)(void *ctx, enum run_state why);
+	void (*panicked)(void *ctx);
+	/* Events of devices, for QMP; from any thread. */
+	void (*event)(void *ctx, const char *name, const char *data_json);
+	/* A vCPU stopped at a debugger's breakpoint. */
+	void (*debug)(void *ctx, struct x86_cpu *cpu);
+};
+
+/*
+ * Builds board and processors; devices may be added (device_new() ...)
+ * until pc_start(). NULL with err set.
+ */
+struct pc *pc_create(const struct pc_config *cfg, struct loop *loop, const struct pc_events *ev, void *ctx,
+		     struct err *err);
+void pc_free(struct pc *pc);
+struct machine *pc_machine(struct pc *pc);
+struct x86_system *pc_system(struct pc *pc);
+unsigned pc_cpus(const struct pc *pc);
+
+/* Once, when all devices are there: kernel, tables, first reset, threads. Stays stopped. */
+int  pc_start(struct pc *pc, struct err *err);
+/* Lets the processors run / parks them. Idempotent. pc_stop() returns when all stand. */
+void pc_cont(struct pc *pc);
+void pc_stop(struct pc *pc, enum run_state why);
+/* As a reset button; goes on running when it was. */
+void pc_reset(struct pc *pc, bool by_guest);
+void pc_power_button(struct pc *pc);
+void pc_nmi(struct pc *pc, unsigned cpu);
+
+/* Parks all vCPUs around a change (hot plug, register reads); nests; does not touch the clock. */
+void pc_pause(struct pc *pc);
+void pc_resume(struct pc *pc);
+
+/* `info pic` and the like need the board's parts by name: "ioapic", "pic", "rtc", "lpc", "fw_cfg". */
+struct device *pc_part(struct pc *pc, const char *name);
+/* When the first vCPU entered guest code (CLOCK_MONOTONIC ns), 0: not yet. */
+u64  pc_first_run_ns(const struct pc *pc);
+
+#endif

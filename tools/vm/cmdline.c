@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The command line's texts to a machine configuration, and the various help
+ * lists. No machine exists yet.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include "log.h"
+#include "qopts.h"
+#include "str.h"
+#include "vm.h"
+
+#define DEFAULT_RAM	(128 * MiB)
+#define RAM_MAX		(4 * TiB)
+
+/* ---- help ---- */
+
+static void print_line(void *ctx, const char *line)
+{
+	(void)ctx;
+	puts(line);
+}
+
+static const char *category_of(const struct device_class *c)
+{
+	return c->category ? c->category : "Misc";
+}
+
+static void list_devices(void)
+{
+	static const char *const cats[] = { "Bridge", "Storage", "Network", "Input", "Display", "Misc" };
+	const struct device_class *c;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cats); i++) {
+		bool head = false;
+
+		REGISTRY_FOREACH(device, c) {
+			if (c->internal || !str_eq(category_of(c), cats[i]))
+				continue;
+			if (!head)
+				printf("%s%s devices:\n", i ? "\n" : "", cats[i]);
+			head = true;
+			printf("name \"%s\"", c->name);
+			if (c->bus)
+				printf(", bus %s", c->bus);
+			if (c->alias)
+				printf(", alias \"%s\"", c->alias);
+			printf(", desc \"%s\"\n", c->desc);
+		}
+	}
+}
+
+static void list_props(const struct prop *p)
+{
+	for (; p && p->name; p++)
+		printf("  %s=<%s>%*s - %s\n", p->name, device_prop_type_name(p),
+		       (int)(24 - MIN(strlen(p->name) + strlen(device_prop_type_name(p)), (size_t)24)), "", p->help);
+}
+
+int vm_device_help(const char *name, struct err *err)
+{
+	const struct device_class *c = device_class_find(name);
+
+	if (!c || c->internal)
+		return err_set(err, ENOENT, "-device: '%s' is not a valid device model name", name);
+	printf("%s options:\n", c->name);
+	list_props(c->props);
+	list_props(c->bus_props);
+	return 0;
+}
+
+static bool wants_help(const char *s)
+{
+	return s && (str_eq(s, "help") || str_eq(s, "?"));
+}
+
+static bool device_help(const struct opt_list *list)
+{
+	struct err err = ERR_INIT;
+	size_t i;
+
+	for (i = 0; i < list->n; i++) {
+		const char *s = list->v[i].val, *comma = strchr(s, ',');
+		char name[64];
+
+		if (wants_help(s)) {
+			list_devices();
+			return true;
+		}
+		if (comma && wants_help(comma + 1)) {
+			snprintf(name, sizeof(name), "%.*s", (int)(comma - s), s);
+			if (vm_device_help(name, &err) < 0)
+				err_report(&err);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool vm_help(struct vm *vm)
+{
+	struct vm_args *a = vm->args;
+
+	if (wants_help(a->machine)) {
+		puts("Supported machines are:\nq35                  Standard PC (Q35 + ICH9) (default)");
+		return true;
+	}
+	if (wants_help(a->cpu)) {
+		puts("Available CPUs:");
+		x86_cpu_model_list(print_line, NULL);
+		return true;
+	}
+	if (a->accel.n && wants_help(a->accel.v[0].val)) {
+		puts("Accelerators supported in this binary:\ninterp\ntcg\nqtest");
+		return true;
+	}
+	if (wants_help(a->debug_items)) {
+		const struct log_item_name *n;
+
+		for (n = log_items; n->name; n++)
+			printf("%-15s %s\n", n->name, n->help);
+		return true;
+	}
+	return device_help(&a->device);
+}
+
+/* ---- values ---- */
+
+static int parse_accel(struct vm *vm, const char *name, struct err *err)
+{
+	if (str_eq(name, "interp") || str_eq(name, "tcg")) {
+		vm->accel = VM_ACCEL_INTERP;
+		return 0;
+	}
+	if (str_eq(name, "qtest")) {
+		vm->accel = VM_ACCEL_QTEST;
+		return 0;
+	}
+	if (str_eq(name, "jit"))
+		return err_set(err, ENOTSUP, "-accel jit: the translator is not there yet, use interp");
+	return err_set(err, EINVAL, "-accel: invalid accelerator '%s' (interp, tcg, qtest)", name);
+}
+
+static int parse_accel_opt(struct vm *vm, const char *text, struct err *err)
+{
+	struct qopts *q = qopts_parse("-accel", text, "accel", err);
+	const char *name = NULL, *thread = NULL;
+
+	if (!q)
+		return -err->code;
+	qopts_str(q, "accel", &name, err);
+	qopts_str(q, "thread", &thread, err);
+	if (qopts_done(q, err) == 0) {
+		if (!name)
+			err_set(err, EINVAL, "-accel: no accelerator named");
+		else
+			parse_accel(vm, name, err);
+		if (thread && !str_eq(thread, "multi"))
+			err_set(err, ENOTSUP, "-accel: thread=%s is not supported, each processor has its own", thread);
+	}
+	qopts_free(q);
+	return -err->code;
+}
+
+static int parse_machine(struct vm *vm, struct err *err)
+{
+	struct qopts *q;
+	const char *type = "q35", *accel = NULL, *smm = NULL, *vmport = NULL;
+	bool hpet = true, acpi = true, usb = false, graphics = true, i8042 = true, dump = true;
+
+	if (!vm->args->machine) {
+		vm->cfg.board = "q35";
+		return 0;
+	}
+	q = qopts_parse("-machine", vm->args->machine, "type", err);
+	if (!q)
+		return -err->code;
+	qopts_str(q, "type", &type, err);
+	qopts_str(q, "accel", &accel, err);
+	qopts_bool(q, "hpet", &hpet, err);
+	qopts_bool(q, "acpi", &acpi, err);
+	qopts_bool(q, "usb", &usb, err);
+	qopts_bool(q, "graphics", &graphics, err);
+	qopts_bool(q, "i8042", &i8042, err);
+	qopts_bool(q, "dump-guest-core", &dump, err);
+	qopts_str(q, "smm", &smm, err);
+	qopts_str(q, "vmport", &vmport, err);
+	qopts_bool(q, "x-direct-vmlinux", &vm->cfg.direct_vmlinux, err);
+	if (qopts_done(q, err) == 0) {
+		if (!str_eq(type, "q35") && !str_eq(type, "pc-q35"))
+			err_set(err, EINVAL, "-machine: unsupported machine type '%s'; use -machine help to list them", type);
+		if (usb || (smm && str_eq(smm, "on")) || (vmport && str_eq(vmport, "on")) || !i8042)
+			err_set(err, ENOTSUP, "-machine: usb=on, smm=on, vmport=on and i8042=off are not supported");
+		vm->cfg.board = "q35";
+		vm->cfg.no_hpet = !hpet;
+		vm->cfg.no_acpi = !acpi;
+		if (accel && !err_is_set(err))
+			parse_accel(vm, accel, err);
+	}
+	qopts_free(q);
+	return -err->code;
+}
+
+static int parse_smp(struct vm *vm, struct err *err)
+{
+	u64 cpus = 0, max = 0, sockets = 1, cores = 1, threads = 1, dies = 1;
+	struct qopts *q;
+
+	vm->cfg.cpus = vm->cfg.max_cpus = 1;
+	if (!vm->args->smp)
+		return 0;
+	q = qopts_parse("-smp", vm->args->smp, "cpus", err);
+	if (!q)
+		return -err->code;
+	qopts_u64(q, "cpus", 1, X86_CPUS_MAX, &cpus, err);
+	qopts_u64(q, "maxcpus", 1, X86_CPUS_MAX, &max, err);
+	qopts_u64(q, "sockets", 1, X86_CPUS_MAX, &sockets, err);
+	qopts_u64(q, "dies", 1, X86_CPUS_MAX, &dies, err);
+	qopts_u64(q, "cores", 1, X86_CPUS_MAX, &cores, err);
+	qopts_u64(q, "threads", 1, X86_CPUS_MAX, &threads, err);
+	if (qopts_done(q, err) == 0) {
+		if (!cpus)
+			cpus = sockets * dies * cores * threads;
+		if (max && max != cpus)
+			err_set(err, ENOTSUP, "-smp: processors cannot be added later: maxcpus must be %llu", cpus);
+		if (cpus > X86_CPUS_MAX)
+			err_set(err, EINVAL, "-smp: at most %u processors", X86_CPUS_MAX);
+		vm->cfg.cpus = vm->cfg.max_cpus = (unsigned)cpus;
+	}
+	qopts_free(q);
+	return -err->code;
+}
+
+static int parse_mem(struct vm *vm, struct err *err)
+{
+	struct qopts *q;
+
+	vm->cfg.ram_size = DEFAULT_RAM;
+	if (!vm->args->mem)
+		return 0;
+	q = qopts_parse("-m", vm->args->mem, "size", err);
+	if (!q)
+		return -err->code;
+	qopts_size_in(q, "size", 'm', &vm->cfg.ram_size, err);
+	if (qopts_done(q, err) == 0 && (vm->cfg.ram_size < MiB || vm->cfg.ram_size > RAM_MAX))
+		err_set(err, EINVAL, "-m: the size must lie between 1M and 4T");
+	vm->cfg.ram_size = ALIGN_UP(vm->cfg.ram_size, 8192);
+	qopts_free(q);
+	return -err->code;
+}
+
+/* base=utc|localtime|2026-01-02T03:04:05 */
+static int parse_rtc(struct vm *vm, struct err *err)
+{
+	const char *base = "utc", *clk = NULL, *drift = NULL;
+	struct qopts *q;
+	struct tm tm = { 0 };
+	time_t now = time(NULL);
+
+	if (!vm->args->rtc)
+		return 0;
+	q = qopts_parse("-rtc", vm->args->rtc, "base", err);
+	if (!q)
+		return -err->code;
+	qopts_str(q, "base", &base, err);
+	qopts_str(q, "clock", &clk, err);
+	qopts_str(q, "driftfix", &drift, err);
+	if (qopts_done(q, err) == 0) {
+		if (str_eq(base, "localtime")) {
+			localtime_r(&now, &tm);
+			vm->cfg.rtc_offset_s = timegm(&tm) - now;
+		} else if (!str_eq(base, "utc")) {
+			const char *end = strptime(base, "%Y-%m-%dT%H:%M:%S", &tm);
+
+			if (!end)
+				end = strptime(base, "%Y-%m-%d", &tm);
+			if (!end || *end)
+				err_set(err, EINVAL, "-rtc: base=%s: expected utc, localtime or a date such as 2026-06-17T16:01:21", base);
+			else
+				vm->cfg.rtc_offset_s = timegm(&tm) - now;
+		}
+		if (clk && !str_eq(clk, "host") && !str_eq(clk, "vm") && !str_eq(clk, "rt"))
+			err_set(err, EINVAL, "-rtc: clock=%s: expected host, rt or vm", clk);
+	}
+	qopts_free(q);
+	return -err->code;
+}
+
+static int parse_uuid(struct vm *vm, struct err *err)
+{
+	const char *s = vm->args->uuid;
+	unsigned i, v;
+
+	if (!s)
+		return 0;
+	for (i = 0; i < 16; i++) {
+		if (i && *s == '-')
+			s++;
+		if (sscanf(s, "%2x", &v) != 1 || !s[1])
+			return err_set(err, EINVAL, "-uuid: '%s' is no UUID", vm->args->uuid);
+		vm->cfg.uuid[i] = (u8)v;
+		s += 2;
+	}
+	vm->cfg.has_uuid = true;
+	return *s ? err_set(err, EINVAL, "-uuid: '%s' is no UUID", vm->args->uuid) : 0;
+}
+
+static int parse_log(struct vm *vm, struct err *err)
+{
+	if (vm->args->debug_file && log_set_file(vm->args->debug_file, err) < 0)
+		return -err->code;
+	return vm->args->debug_items ? log_set_items(vm->args->debug_items, err) : 0;
+}
+
+/* Values that mean "nothing" are taken; what would show a picture is not there. */
+static int parse_display(struct vm *vm, struct err *err)
+{
+	const struct vm_args *a = vm->args;
+
+	if (a->display && !str_eq(a->display, "none"))
+		return err_set(err, ENOTSUP, "-display %s: only none is supported", a->display);
+	if (a->vga && !str_eq(a->vga, "none"))
+		return err_set(err, ENOTSUP, "-vga %s: only none is supported", a->vga);
+	if (a->qtest_log && !str_eq(a->qtest_log, "none") && !str_eq(a->qtest_log, "/dev/null"))
+		return err_set(err, ENOTSUP, "-qtest-log %s: only none and /dev/null are supported", a->qtest_log);
+	if (a->initrd && !a->kernel)
+		return err_set(err, EINVAL, "-initrd only allowed with -kernel option");
+	if (a->append && !a->kernel)
+		return err_set(err, EINVAL, "-append only allowed with -kernel option");
+	return 0;
+}
+
+int vm_parse(struct vm *vm, struct err *err)
+{
+	struct vm_args *a = vm->args;
+	size_t i;
+
+	if (parse_log(vm, err) < 0 || parse_machine(vm, err) < 0 || parse_smp(vm, err) < 0 || parse_mem(vm, err) < 0 ||
+	    parse_rtc(vm, err) < 0 || parse_uuid(vm, err) < 0 || parse_display(vm, err) < 0)
+		return -err->code;
+	for (i = 0; i < a->accel.n; i++)
+		if (parse_accel_opt(vm, a->accel.v[i].val, err) < 0)
+			return -err->code;
+	vm->cfg.cpu = a->cpu;
+	vm->cfg.kernel = a->kernel;
+	vm->cfg.initrd = a->initrd;
+	vm->cfg.append = a->append;
+	vm->cfg.bios = a->bios;
+	vm->cfg.name = a->name;
+	vm->cfg.no_hpet |= a->no_hpet;
+	vm->cfg.no_acpi |= a->no_acpi;
+	vm->cfg.no_cpus = vm->accel == VM_ACCEL_QTEST;
+	return 0;
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Backends and devices of the command line: -chardev, -serial, -monitor,
+ * -qmp, -qtest, -debugcon, -device, -global; and the default ones.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "qopts.h"
+#include "str.h"
+#include "vm.h"
+
+#define SERIALS 4
+
+/* ---- -device ---- */
+
+/* "edu.dma_mask=255" for this class, in the order given. */
+static int apply_globals(struct vm *vm, struct device *dev, struct err *err)
+{
+	size_t i, len = strlen(dev->cls->name);
+	char prop[64];
+
+	for (i = 0; i < vm->args->global.n; i++) {
+		const char *s = vm->args->global.v[i].val, *eq = strchr(s, '=');
+
+		if (!eq || !strchr(s, '.'))
+			return err_set(err, EINVAL, "-global %s: expected DEVICE.PROPERTY=VALUE", s);
+		if (strncmp(s, dev->cls->name, len) || s[len] != '.')
+			continue;
+		snprintf(prop, sizeof(prop), "%.*s", (int)(eq - s - (ptrdiff_t)len - 1), s + len + 1);
+		if (device_set_prop(dev, prop, eq + 1, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+/* A JSON value or key=value text as device_set_prop() reads it. */
+static const char *value_text(const struct json *v, char *buf, size_t len)
+{
+	switch (v->type) {
+	case JSON_STRING:
+		return v->str.s;
+	case JSON_BOOL:
+		return v->b ? "on" : "off";
+	case JSON_INT:
+		snprintf(buf, len, "%lld", v->i);
+		return buf;
+	case JSON_UINT:
+		snprintf(buf, len, "%llu", v->u);
+		return buf;
+	default:
+		return NULL;
+	}
+}
+
+static int set_props(struct device *dev, struct qopts *q, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < q->obj->obj.n; i++) {
+		const struct json_member *mb = &q->obj->obj.v[i];
+		char buf[32];
+		const char *text;
+
+		if (str_eq(mb->key, "driver") || str_eq(mb->key, "id") || str_eq(mb->key, "bus"))
+			continue;
+		mb->val->used = true;
+		text = value_text(mb->val, buf, sizeof(buf));
+		if (!text)
+			return err_set(err, EINVAL, "-device %s: '%s' must be a plain value", dev->cls->name, mb->key);
+		if (device_set_prop(dev, mb->key, text, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+int vm_device_add(struct vm *vm, struct qopts *q, struct err *err)
+{
+	const char *driver = NULL, *id = NULL, *bus_name = NULL;
+	struct device_bus *bus = NULL;
+	struct device *dev;
+
+	qopts_str(q, "driver", &driver, err);
+	qopts_str(q, "id", &id, err);
+	qopts_str(q, "bus", &bus_name, err);
+	if (err_is_set(err))
+		return -err->code;
+	if (!driver)
+		return err_set(err, EINVAL, "-device: parameter 'driver' is missing");
+	if (id && device_find(vm->m, id))
+		return err_set(err, EEXIST, "Duplicate device ID '%s'", id);
+	dev = device_new(vm->m, driver, err);
+	if (!dev)
+		return -err->code;
+	dev->by_user = true;
+	if (dev->cls->internal)
+		err_set(err, EINVAL, "'%s' is not a valid device model name: it is a part of the board", driver);
+	else if (id && !(dev->id = str_dup(id)))
+		err_set(err, ENOMEM, "out of memory");
+	else if (bus_name && !(bus = device_bus_find(vm->m, bus_name, NULL)))
+		err_set(err, ENOENT, "Bus '%s' not found", bus_name);
+	else if (apply_globals(vm, dev, err) == 0)
+		set_props(dev, q, err);
+	if (err_is_set(err)) {
+		device_discard(dev);
+		return -err->code;
+	}
+	return device_realize(dev, bus, err);
+}
+
+static int add_device(struct vm *vm, const char *text, struct err *err)
+{
+	struct qopts *q = qopts_parse("-device", text, "driver", err);
+	int ret;
+
+	if (!q)
+		return -err->code;
+	ret = vm_device_add(vm, q, err);
+	qopts_free(q);
+	return ret;
+}
+
+/* ---- legacy character options ---- */
+
+static int add_legacy(struct vm *vm, const char *prefix, unsigned n, const char *spec, struct chardev **chr, struct err *err)
+{
+	char id[32];
+
+	snprintf(id, sizeof(id), "%s%u", prefix, n);
+	if (chardev_add_legacy(vm->chardevs, id, spec, chr, err) < 0)
+		return err_prefix(err, "-%s %s", str_starts(prefix, "compat_monitor", NULL) ? "monitor" : prefix, spec);
+	return 0;
+}
+
+static int add_serial(struct vm *vm, unsigned n, struct chardev *chr, struct err *err)
+{
+	char index[8];
+
+	if (!device_class_find("isa-serial"))
+		return err_set(err, ENOENT, "serial ports are not built in");
+	snprintf(index, sizeof(index), "%u", n);
+	return device_create(vm->m, NULL, "isa-serial", err, "index", index, "chardev", chardev_id(chr), NULL) ? 0 : -err->code;
+}
+
+/* A monitor goes to a "mon:" backend by itself. */
+static int maybe_monitor(struct vm *vm, const char *spec, struct chardev *chr, struct err *err)
+{
+	return chr && str_starts(spec, "mon:", NULL) ? hmp_start(vm, chr, err) : 0;
+}
+
+static int add_serials(struct vm *vm, struct err *err)
+{
+	const struct opt_list *list = &vm->args->serial;
+	struct chardev *chr;
+	unsigned i;
+
+	if (list->n > SERIALS)
+		return err_set(err, EINVAL, "-serial: at most %u serial ports", SERIALS);
+	for (i = 0; i < list->n; i++) {
+		if (add_legacy(vm, "serial", i, list->v[i].val, &chr, err) < 0)
+			return -err->code;
+		if (chr && (add_serial(vm, i, chr, err) < 0 || maybe_monitor(vm, list->v[i].val, chr, err) < 0))
+			return -err->code;
+	}
+	return 0;
+}
+
+/* Nobody said what the terminal is for: serial port and monitor, as -nographic has it. */
+static int add_default_console(struct vm *vm, struct err *err)
+{
+	const struct vm_args *a = vm->args;
+	bool serial = !a->serial.n && !a->nodefaults, monitor = !a->monitor.n && !a->nodefaults;
+	const char *spec = monitor ? "mon:stdio" : "stdio";
+	struct chardev *chr;
+
+	if (!serial || (!a->nographic && (a->daemonize || a->qtest || a->display)))
+		return 0;
+	if (add_legacy(vm, "serial", 0, spec, &chr, err) < 0 || add_serial(vm, 0, chr, err) < 0)
+		return -err->code;
+	return maybe_monitor(vm, spec, chr, err);
+}
+
+int vm_create_chardevs(struct vm *vm, struct err *err)
+{
+	const struct vm_args *a = vm->args;
+	size_t i;
+
+	for (i = 0; i < a->chardev.n; i++)
+		if (chardev_add(vm->chardevs, a->chardev.v[i].val, err) < 0)
+			return -err->code;
+	return 0;
+}
+
+static int add_servers(struct vm *vm, struct err *err)
+{
+	const struct vm_args *a = vm->args;
+	struct chardev *chr;
+	unsigned i;
+
+	for (i = 0; i < a->monitor.n; i++)
+		if (add_legacy(vm, "compat_monitor", i, a->monitor.v[i].val, &chr, err) < 0 || (chr && hmp_start(vm, chr, err) < 0))
+			return -err->code;
+	for (i = 0; i < a->qmp.n; i++)
+		if (add_legacy(vm, "qmp", i, a->qmp.v[i].val, &chr, err) < 0 || (chr && qmp_start(vm, chr, err) < 0))
+			return -err->code;
+	if (a->qtest && (add_legacy(vm, "qtest", 0, a->qtest, &chr, err) < 0 || (chr && qtest_start(vm, chr, err) < 0)))
+		return -err->code;
+	return 0;
+}
+
+int vm_create_devices(struct vm *vm, struct err *err)
+{
+	const struct vm_args *a = vm->args;
+	struct chardev *chr;
+	size_t i;
+
+	if (add_serials(vm, err) < 0 || add_default_console(vm, err) < 0)
+		return -err->code;
+	for (i = 0; i < a->debugcon.n; i++) {
+		if (add_legacy(vm, "debugcon", (unsigned)i, a->debugcon.v[i].val, &chr, err) < 0)
+			return -err->code;
+		if (chr && !device_create(vm->m, NULL, "isa-debugcon", err, "chardev", chardev_id(chr), NULL))
+			return -err->code;
+	}
+	for (i = 0; i < a->device.n; i++)
+		if (add_device(vm, a->device.v[i].val, err) < 0)
+			return err_prefix(err, "-device %s", a->device.v[i].val);
+	return add_servers(vm, err);
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The human monitor: a line editor of the simplest kind, a command table and
+ * QEMU's usual commands. `human-monitor-command` runs the same table.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "hmp.h"
+#include "mem.h"
+#include "str.h"
+
+#define LINE 1024
+
+struct hmp {
+	struct vm *vm;
+	struct char_fe fe;
+	struct hmp *next;
+	char line[LINE];
+	unsigned len;
+	bool shown;
+};
+
+/* ---- commands ---- */
+
+static void cmd_quit(struct hmp_call *c)
+{
+	vm_event(c->vm, "SHUTDOWN", "{\"guest\": false, \"reason\": \"host-qmp-quit\"}");
+	vm_quit(c->vm, 0);
+}
+
+static void cmd_stop(struct hmp_call *c) { vm_stop(c->vm); }
+static void cmd_cont(struct hmp_call *c) { vm_cont(c->vm); }
+static void cmd_reset(struct hmp_call *c) { vm_system_reset(c->vm); }
+static void cmd_powerdown(struct hmp_call *c) { pc_power_button(c->vm->pc); }
+
+static void cmd_nmi(struct hmp_call *c)
+{
+	unsigned i;
+
+	for (i = 0; i < pc_cpus(c->vm->pc); i++)
+		pc_nmi(c->vm->pc, i);
+}
+
+static void cmd_cpu(struct hmp_call *c)
+{
+	u64 n;
+
+	if (c->argc != 2 || str_to_u64(c->argv[1], 0, &n) < 0 || n >= pc_cpus(c->vm->pc))
+		strbuf_puts(c->out, "Error: Invalid CPU index\n");
+	else
+		c->cpu = (int)n;
+}
+
+/* i /fmt PORT */
+static void cmd_in(struct hmp_call *c)
+{
+	unsigned size = 4, arg = 1;
+	u64 port;
+
+	if (c->argc > 1 && c->argv[1][0] == '/') {
+		char last = c->argv[1][strlen(c->argv[1]) - 1];
+
+		size = last == 'b' ? 1 : last == 'h' ? 2 : 4;
+		arg = 2;
+	}
+	if (c->argc <= arg || str_to_u64(c->argv[arg], 0, &port) < 0 || port > 0xffff) {
+		strbuf_puts(c->out, "usage: i [/SIZE] PORT\n");
+		return;
+	}
+	strbuf_printf(c->out, "port%c[0x%04llx] = 0x%0*llx\n", size == 1 ? 'b' : size == 2 ? 'w' : 'l', port, (int)size * 2,
+		      mem_read(&c->vm->m->io, port, size));
+}
+
+static void cmd_out(struct hmp_call *c)
+{
+	unsigned size = 4, arg = 1;
+	u64 port, val;
+
+	if (c->argc > 1 && c->argv[1][0] == '/') {
+		char last = c->argv[1][strlen(c->argv[1]) - 1];
+
+		size = last == 'b' ? 1 : last == 'h' ? 2 : 4;
+		arg = 2;
+	}
+	if (c->argc != arg + 2 || str_to_u64(c->argv[arg], 0, &port) < 0 || port > 0xffff ||
+	    str_to_u64(c->argv[arg + 1], 0, &val) < 0) {
+		strbuf_puts(c->out, "usage: o [/SIZE] PORT VALUE\n");
+		return;
+	}
+	mem_write(&c->vm->m->io, port, val, size);
+}
+
+static void cmd_help(struct hmp_call *c);
+
+static const struct hmp_cmd commands[] = {
+	{ "help", "", "show the commands", cmd_help },
+	{ "?", "", NULL, cmd_help },
+	{ "info", "TOPIC", "show something; `info` alone lists the topics", hmp_info },
+	{ "quit", "", "leave", cmd_quit },
+	{ "q", "", NULL, cmd_quit },
+	{ "stop", "", "stop the processors", cmd_stop },
+	{ "s", "", NULL, cmd_stop },
+	{ "cont", "", "go on", cmd_cont },
+	{ "c", "", NULL, cmd_cont },
+	{ "system_reset", "", "reset the machine", cmd_reset },
+	{ "system_powerdown", "", "press the power button", cmd_powerdown },
+	{ "nmi", "", "non-maskable interrupt to all processors", cmd_nmi },
+	{ "cpu", "N", "processor for the commands below", cmd_cpu },
+	{ "x", "/FMT ADDR", "memory at a virtual address", hmp_examine },
+	{ "xp", "/FMT ADDR", "memory at a physical address", hmp_examine },
+	{ "i", "[/SIZE] PORT", "read an I/O port", cmd_in },
+	{ "o", "[/SIZE] PORT VALUE", "write an I/O port", cmd_out },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static void cmd_help(struct hmp_call *c)
+{
+	const struct hmp_cmd *k;
+
+	for (k = commands; k->name; k++)
+		if (k->help)
+			strbuf_printf(c->out, "%s %s -- %s\n", k->name, k->args, k->help);
+}
+
+static void run(struct hmp_call *c, char *line)
+{
+	struct str_nearest near;
+	const struct hmp_cmd *k;
+	char *save, *word;
+
+	for (word = strtok_r(line, " \t", &save); word && c->argc < HMP_WORDS; word = strtok_r(NULL, " \t", &save))
+		c->argv[c->argc++] = word;
+	if (!c->argc)
+		return;
+	/* "x/4xw 0" and "xp/..." are one word with the command. */
+	if ((word = strchr(c->argv[0], '/')) && c->argc < HMP_WORDS) {
+		static char cmd_x[] = "x", cmd_xp[] = "xp", cmd_i[] = "i", cmd_o[] = "o";
+		char *name = str_starts(c->argv[0], "xp/", NULL) ? cmd_xp : c->argv[0][0] == 'i' ? cmd_i
+			     : c->argv[0][0] == 'o' ? cmd_o : cmd_x;
+
+		memmove(&c->argv[2], &c->argv[1], (c->argc - 1) * sizeof(c->argv[0]));
+		c->argv[1] = word;
+		c->argv[0] = name;
+		c->argc++;
+	}
+	near = (struct str_nearest)STR_NEAREST_INIT(c->argv[0]);
+	for (k = commands; k->name; k++) {
+		if (str_eq(k->name, c->argv[0])) {
+			k->fn(c);
+			return;
+		}
+		str_nearest_offer(&near, k->name);
+	}
+	strbuf_printf(c->out, "unknown command: '%s'", c->argv[0]);
+	if (str_nearest(&near))
+		strbuf_printf(c->out, ", did you mean '%s'?", str_nearest(&near));
+	strbuf_putc(c->out, '\n');
+}
+
+void hmp_run(struct vm *vm, const char *line, int cpu, struct strbuf *out)
+{
+	struct hmp_call c = { .vm = vm, .out = out, .cpu = cpu };
+	char copy[LINE];
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	run(&c, copy);
+}
+
+/* ---- the terminal ---- */
+
+static void prompt(struct hmp *h)
+{
+	chardev_write_all(&h->fe, "(qemu) ", 7);
+}
+
+/* Newlines as a raw terminal wants them. */
+static void print(struct hmp *h, const char *s, size_t len)
+{
+	struct strbuf out = STRBUF_INIT;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (s[i] == '\n')
+			strbuf_putc(&out, '\r');
+		strbuf_putc(&out, s[i]);
+	}
+	chardev_write_all(&h->fe, out.s, out.len);
+	strbuf_free(&out);
+}
+
+static void enter(struct hmp *h)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	chardev_write_all(&h->fe, "\r\n", 2);
+	h->line[h->len] = '\0';
+	h->len = 0;
+	hmp_run(h->vm, h->line, 0, &out);
+	print(h, out.s, out.len);
+	strbuf_free(&out);
+	prompt(h);
+}
+
+static void key(struct hmp *h, u8 ch)
+{
+	if (ch == '\r' || ch == '\n') {
+		enter(h);
+	} else if (ch == 0x7f || ch == '\b') {
+		if (!h->len)
+			return;
+		h->len--;
+		chardev_write_all(&h->fe, "\b \b", 3);
+	} else if (ch == 0x15) {	/* C-u */
+		while (h->len)
+			key(h, 0x7f);
+	} else if (isprint(ch) && h->len + 1 < LINE) {
+		h->line[h->len++] = (char)ch;
+		chardev_write_all(&h->fe, &ch, 1);
+	}
+}
+
+static unsigned hmp_can_read(void *opaque)
+{
+	(void)opaque;
+	return 256;
+}
+
+static void hmp_read(void *opaque, const u8 *buf, unsigned len)
+{
+	while (len--)
+		key(opaque, *buf++);
+}
+
+static void hmp_event(void *opaque, enum char_event ev)
+{
+	struct hmp *h = opaque;
+
+	if (ev != CHAR_OPENED)
+		return;
+	chardev_write_all(&h->fe, "\r\n", 2);
+	if (!h->shown)
+		print(h, "vmbox monitor - type 'help' for more information\n", 49);
+	h->shown = true;
+	h->len = 0;
+	prompt(h);
+}
+
+int hmp_start(struct vm *vm, struct chardev *chr, struct err *err)
+{
+	struct hmp *h = mem_zalloc(sizeof(*h));
+
+	if (!h)
+		return err_set(err, ENOMEM, "out of memory");
+	h->vm = vm;
+	h->fe = (struct char_fe){ .label = "monitor", .can_read = hmp_can_read, .read = hmp_read, .event = hmp_event, .opaque = h };
+	if (chardev_attach(chr, &h->fe, err) < 0) {
+		mem_free(h);
+		return -err->code;
+	}
+	h->next = vm->hmps;
+	vm->hmps = h;
+	/* On a multiplexer the console has the focus first. */
+	if (!chardev_is_mux(chr))
+		hmp_event(h, CHAR_OPENED);
+	return 0;
+}
+
+void hmp_stop_all(struct vm *vm)
+{
+	while (vm->hmps) {
+		struct hmp *h = vm->hmps;
+
+		vm->hmps = h->next;
+		chardev_detach(&h->fe);
+		mem_free(h);
+	}
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside of the human monitor: hmp.c (lines, table), hmp-info.c (info and
+ * memory dumps).
+ */
+#ifndef VMBOX_TOOLS_VM_HMP_H
+#define VMBOX_TOOLS_VM_HMP_H
+
+#include "str.h"
+#include "vm.h"
+
+#define HMP_WORDS 12
+
+struct hmp_call {
+	struct vm *vm;
+	struct strbuf *out;
+	int cpu;
+	unsigned argc;
+	char *argv[HMP_WORDS];
+};
+
+struct hmp_cmd {
+	const char *name, *args, *help;
+	void (*fn)(struct hmp_call *c);
+};
+
+void hmp_info(struct hmp_call *c);
+/* x/FMT and xp/FMT: FMT is [COUNT][x|d|u|o|c|i][b|h|w|g]. */
+void hmp_examine(struct hmp_call *c);
+
+#endif

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The applet vm, also called as qemu-system-x86_64: option table and the way
+ * from the command line to a running machine and back. Names and meanings of
+ * options are QEMU's; what we lack is no entry here, hence an error.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include "applet.h"
+#include "log.h"
+#include "qopts.h"
+#include "vm.h"
+
+#define A struct vm_args
+static const struct opt vm_opts[] = {
+	OPT_GROUP("Machine"),
+	OPT_STR(0, "machine", "TYPE[,PROP=VALUE...]", A, machine, "machine type (help lists them); accel=, hpet=on|off, x-direct-vmlinux=on: unpack the kernel before the start"),
+	OPT_STR('M', NULL, "TYPE", A, machine, "same as -machine"),
+	OPT_STR(0, "cpu", "MODEL[,+F,-F]", A, cpu, "processor model (help lists them)"),
+	OPT_LIST(0, "accel", "NAME", A, accel, "interp (or tcg): interpreter; qtest: no processor, clock by hand"),
+	OPT_STR(0, "smp", "N[,maxcpus=N]", A, smp, "number of processors"),
+	OPT_STR('m', NULL, "SIZE", A, mem, "memory, in MiB unless it has a suffix [128M]"),
+	OPT_STR(0, "name", "NAME", A, name, "name of the machine"),
+	OPT_STR(0, "uuid", "UUID", A, uuid, "UUID of the machine"),
+	OPT_STR(0, "rtc", "base=utc|localtime|DATE", A, rtc, "time of the real-time clock"),
+	OPT_FLAG(0, "no-hpet", A, no_hpet, "leave out the HPET"),
+	OPT_FLAG(0, "no-acpi", A, no_acpi, "leave out the ACPI tables"),
+	OPT_GROUP("Boot"),
+	OPT_STR(0, "kernel", "FILE", A, kernel, "Linux bzImage, PVH or multiboot ELF kernel"),
+	OPT_STR(0, "initrd", "FILE", A, initrd, "initial RAM disk"),
+	OPT_STR(0, "append", "TEXT", A, append, "kernel command line"),
+	OPT_STR(0, "bios", "FILE", A, bios, "firmware image [bios-256k.bin]"),
+	OPT_GROUP("Devices"),
+	OPT_LIST(0, "device", "NAME[,PROP=VALUE...]", A, device, "add a device (help lists them; NAME,help its properties)"),
+	OPT_LIST(0, "global", "NAME.PROP=VALUE", A, global, "default of a device's property"),
+	OPT_FLAG(0, "nodefaults", A, nodefaults, "no default devices"),
+	OPT_FLAG(0, "no-user-config", A, no_user_config, "no user configuration is ever read; accepted for scripts"),
+	OPT_STR(0, "vga", "none", A, vga, "display adapter"),
+	OPT_STR(0, "display", "none", A, display, "display"),
+	OPT_FLAG(0, "nographic", A, nographic, "serial port and monitor on the terminal (the default)"),
+	OPT_GROUP("Character devices"),
+	OPT_LIST(0, "chardev", "BACKEND,id=ID[,...]", A, chardev, "stdio, file, pipe, pty, socket, ringbuf, null, mux, fd"),
+	OPT_LIST(0, "serial", "DEV", A, serial, "serial port: stdio, mon:stdio, file:F, pipe:F, pty, unix:F, tcp:H:P, null, none, chardev:ID"),
+	OPT_LIST(0, "monitor", "DEV", A, monitor, "human monitor"),
+	OPT_LIST(0, "qmp", "DEV", A, qmp, "QMP server"),
+	OPT_LIST(0, "debugcon", "DEV", A, debugcon, "debug console at port 0xe9"),
+	OPT_GROUP("Running"),
+	OPT_FLAG('S', NULL, A, stopped, "do not start; wait for cont"),
+	OPT_FLAG(0, "no-reboot", A, no_reboot, "a reset of the guest ends the program"),
+	OPT_FLAG(0, "no-shutdown", A, no_shutdown, "a power-off of the guest stops the machine only"),
+	OPT_FLAG(0, "daemonize", A, daemonize, "go into the background when the machine is built"),
+	OPT_STR(0, "pidfile", "FILE", A, pidfile, "write the process id there"),
+	OPT_GROUP("Debugging"),
+	OPT_STR('d', NULL, "ITEM,...", A, debug_items, "log items: int, mmu, pio, mmio, pci, ..."),
+	OPT_STR('D', NULL, "FILE", A, debug_file, "log into a file"),
+	OPT_STR(0, "qtest", "DEV", A, qtest, "qtest server"),
+	OPT_STR(0, "qtest-log", "none", A, qtest_log, "log of the qtest protocol (accepted: none, /dev/null)"),
+	OPT_END
+};
+
+static int vm_run(void *args, const struct opt_call *call);
+
+static const struct opt_section vm_sections[] = {
+	{ "EXIT STATUS",
+	  "0\t-- the guest powered off, or the monitor's quit\n"
+	  "1\t-- an error: one line says which\n"
+	  "N\t-- the guest wrote to isa-debug-exit: (V << 1) | 1" },
+	{ "EXAMPLES",
+	  "\tvm -kernel vmlinuz -initrd initrd.img -append console=ttyS0 -m 512M -smp 2\n"
+	  "C-a x leaves, C-a c switches to the monitor." },
+	{ NULL, NULL },
+};
+
+static const struct opt_cmd vm_cmd = {
+	.name = "vm", .summary = "run a PC", .opts = vm_opts, .sections = vm_sections, .flags = OPT_CMD_QEMU,
+	.usage_status = 1, .args_size = sizeof(A), .run = vm_run,
+};
+
+static const char *const vm_aliases[] = { "qemu-system-x86_64", NULL };
+static const struct applet vm_applet = { .cmd = &vm_cmd, .aliases = vm_aliases };
+APPLET(vm_applet);
+
+/* ---- signals ---- */
+
+static void on_fatal(int sig)
+{
+	chardev_terminal_restore();
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void on_signal(struct loop_fd *h, u32 events)
+{
+	struct signalfd_siginfo si;
+
+	(void)events;
+	if (read(h->fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	fprintf(stderr, "vmbox: terminating on signal %u from pid %u\n", si.ssi_signo, si.ssi_pid);
+	vm_quit(h->opaque, 0);
+}
+
+/* Signals that end the program come through the loop; crashes restore the terminal first. */
+static int catch_signals(struct vm *vm, struct err *err)
+{
+	static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP };
+	sigset_t set;
+	size_t i;
+	int fd;
+
+	signal(SIGPIPE, SIG_IGN);
+	for (i = 0; i < ARRAY_SIZE(fatal); i++)
+		signal(fatal[i], on_fatal);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (fd < 0 || loop_fd_add(vm->loop, &vm->signals, fd, EPOLLIN, on_signal, vm, "signal", "vm") < 0)
+		return err_errno(err, errno, "cannot watch signals");
+	return 0;
+}
+
+/* ---- background ---- */
+
+/*
+ * Forks before anything has threads: the parent waits for one byte, which
+ * says that the machine is built, and leaves with its status.
+ */
+static int go_background(int *ready, struct err *err)
+{
+	int p[2];
+	char c = 1;
+	pid_t pid;
+
+	if (pipe2(p, O_CLOEXEC) < 0 || (pid = fork()) < 0)
+		return err_errno(err, errno, "cannot go into the background");
+	if (pid > 0) {
+		close(p[1]);
+		_exit(read(p[0], &c, 1) == 1 ? c : 1);
+	}
+	close(p[0]);
+	setsid();
+	*ready = p[1];
+	return 0;
+}
+
+static void tell_parent(int ready)
+{
+	char ok = 0;
+	int null = open("/dev/null", O_RDWR);
+
+	if (null >= 0) {
+		dup2(null, 0);
+		dup2(null, 1);
+		dup2(null, 2);
+		if (null > 2)
+			close(null);
+	}
+	if (write(ready, &ok, 1) != 1)
+		_exit(1);
+	close(ready);
+}
+
+static int write_pidfile(const char *path, struct err *err)
+{
+	FILE *f = fopen(path, "we");
+
+	if (!f)
+		return err_errno(err, errno, "cannot create the pid file '%s'", path);
+	fprintf(f, "%d\n", (int)getpid());
+	return fclose(f) ? err_errno(err, errno, "cannot write the pid file '%s'", path) : 0;
+}
+
+/* ---- the machine's events ---- */
+
+static void on_shutdown(void *ctx, bool by_guest, int code)
+{
+	struct vm *vm = ctx;
+
+	vm_event(vm, "SHUTDOWN", by_guest ? "{\"guest\": true, \"reason\": \"guest-shutdown\"}"
+					  : "{\"guest\": false, \"reason\": \"host-qmp-quit\"}");
+	if (vm->args->no_shutdown && !code) {
+		pc_stop(vm->pc, RUN_SHUTDOWN);
+		vm_event(vm, "STOP", NULL);
+	} else {
+		vm_quit(vm, code);
+	}
+}
+
+static bool on_reset(void *ctx, bool by_guest)
+{
+	struct vm *vm = ctx;
+
+	if (vm->args->no_reboot) {
+		vm_event(vm, "SHUTDOWN", "{\"guest\": true, \"reason\": \"guest-reset\"}");
+		vm_quit(vm, 0);
+		return false;
+	}
+	vm_event(vm, "RESET", by_guest ? "{\"guest\": true, \"reason\": \"guest-reset\"}"
+				       : "{\"guest\": false, \"reason\": \"host-qmp-system-reset\"}");
+	return true;
+}
+
+static void on_stopped(void *ctx, enum run_state why)
+{
+	(void)why;
+	vm_event(ctx, "STOP", NULL);
+}
+
+static void on_panicked(void *ctx)
+{
+	struct vm *vm = ctx;
+
+	vm_event(vm, "GUEST_PANICKED", "{\"action\": \"shutdown\"}");
+	if (!vm->args->no_shutdown)
+		vm_quit(vm, 0);
+}
+
+static void on_event(void *ctx, const char *name, const char *data_json)
+{
+	vm_event(ctx, name, data_json);
+}
+
+static const struct pc_events events = {
+	.shutdown = on_shutdown, .reset = on_reset, .stopped = on_stopped, .panicked = on_panicked, .event = on_event,
+};
+
+static void on_mux_quit(void *opaque)
+{
+	vm_quit(opaque, 0);
+}
+
+/* ---- run ---- */
+
+static int build(struct vm *vm, struct err *err)
+{
+	struct loop_params lp = { .name = "main" };
+
+	vm->loop = loop_create(&lp, err);
+	if (!vm->loop || catch_signals(vm, err) < 0)
+		return -err->code;
+	vm->chardevs = chardevs_new(vm->loop);
+	if (!vm->chardevs)
+		return err_set(err, ENOMEM, "out of memory");
+	chardevs_on_quit(vm->chardevs, on_mux_quit, vm);
+	vm->pc = pc_create(&vm->cfg, vm->loop, &events, vm, err);
+	if (!vm->pc)
+		return -err->code;
+	vm->m = pc_machine(vm->pc);
+	machine_service_add(vm->m, "chardevs", vm->chardevs);
+	if (vm_create_chardevs(vm, err) < 0 || vm_create_devices(vm, err) < 0)
+		return -err->code;
+	return pc_start(vm->pc, err);
+}
+
+static void destroy(struct vm *vm)
+{
+	qtest_stop(vm);
+	qmp_stop_all(vm);
+	hmp_stop_all(vm);
+	pc_free(vm->pc);
+	chardevs_free(vm->chardevs);
+	if (vm->signals.loop) {
+		int fd = vm->signals.fd;
+
+		loop_fd_del(&vm->signals);
+		close(fd);
+	}
+	loop_destroy(vm->loop);
+}
+
+static int vm_run(void *args, const struct opt_call *call)
+{
+	struct vm vm = { .args = args, .program = call->program };
+	struct err err = ERR_INIT;
+	int code = 1, ready = -1;
+
+	if (vm_help(&vm))
+		return 0;
+	if (vm_parse(&vm, &err) < 0)
+		goto out;
+	if (vm.args->daemonize && go_background(&ready, &err) < 0)
+		goto out;
+	if (build(&vm, &err) < 0)
+		goto out_destroy;
+	if (vm.args->pidfile && write_pidfile(vm.args->pidfile, &err) < 0)
+		goto out_destroy;
+	if (ready >= 0)
+		tell_parent(ready);
+	if (!vm.args->stopped)
+		vm_cont(&vm);
+	code = loop_run(vm.loop);
+out_destroy:
+	destroy(&vm);
+	if (vm.args->pidfile)
+		unlink(vm.args->pidfile);
+out:
+	if (err_is_set(&err))
+		err_report(&err);
+	return code;
+}

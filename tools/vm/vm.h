@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside of the applet vm: one struct holds the program. Main thread, except
+ * vm_event().
+ */
+#ifndef VMBOX_TOOLS_VM_H
+#define VMBOX_TOOLS_VM_H
+
+#include "dev/char.h"
+#include "loop.h"
+#include "option.h"
+#include "x86/machine.h"
+
+struct json;
+struct qmp;
+struct qopts;
+struct strbuf;
+
+enum vm_accel { VM_ACCEL_INTERP, VM_ACCEL_QTEST };
+
+struct vm_args {
+	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *boot;
+	const char *display, *vga, *gdb, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
+	struct opt_list accel, device, chardev, serial, parallel, monitor, qmp, pflash, global, debugcon, object;
+	bool nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, gdb_default, no_hpet, no_acpi, no_user_config,
+		show_version, enable_kvm;
+};
+
+struct vm {
+	struct vm_args *args;
+	const char *program;
+	struct loop *loop;
+	struct chardevs *chardevs;
+	struct pc *pc;
+	struct machine *m;
+	struct pc_config cfg;
+	enum vm_accel accel;
+	struct loop_fd signals;
+	struct qmp *qmps;
+	struct hmp *hmps;
+	struct gdb *gdb;
+	struct qtest *qtest;
+	bool direct;			/* -machine x-direct-vmlinux=on */
+};
+
+/* cmdline.c: everything that needs no machine. */
+int  vm_parse(struct vm *vm, struct err *err);
+/* True when the text was a request for help, which has been printed. */
+bool vm_help(struct vm *vm);
+int  vm_device_help(const char *name, struct err *err);
+
+/* devices.c: backends and devices of the command line, in QEMU's order. */
+int  vm_create_chardevs(struct vm *vm, struct err *err);
+int  vm_create_devices(struct vm *vm, struct err *err);
+/* "-device" text; used by device_add too. */
+int  vm_device_add(struct vm *vm, struct qopts *q, struct err *err);
+
+/* run.c: what monitors do to the machine. */
+void vm_quit(struct vm *vm, int code);
+void vm_system_reset(struct vm *vm);
+void vm_cont(struct vm *vm);
+void vm_stop(struct vm *vm);
+/* Event to all QMP clients. Any thread. */
+void vm_event(struct vm *vm, const char *name, const char *data_json);
+const char *vm_state_name(const struct vm *vm);
+
+/* qmp.c, hmp.c, qtest.c, gdb.c: each serves one character backend. */
+int  qmp_start(struct vm *vm, struct chardev *chr, struct err *err);
+void qmp_stop_all(struct vm *vm);
+int  hmp_start(struct vm *vm, struct chardev *chr, struct err *err);
+void hmp_stop_all(struct vm *vm);
+/* Runs one line as the monitor does; its output is appended to out. */
+void hmp_run(struct vm *vm, const char *line, int cpu, struct strbuf *out);
+int  qtest_start(struct vm *vm, struct chardev *chr, struct err *err);
+void qtest_stop(struct vm *vm);
+
+#endif
