@@ -7,7 +7,6 @@
  * on the list of the newest epoch; lists move on when the phase before has no
  * readers left, so a view is freed after both phases were seen empty.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>

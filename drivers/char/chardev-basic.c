@@ -4,7 +4,6 @@
  * The terminal that stdio changes is put back by its close, and by
  * chardev_terminal_restore() on the ways out that close nothing.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

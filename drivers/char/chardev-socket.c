@@ -4,7 +4,6 @@
  * peer at a time and goes on listening when that leaves; output without a
  * peer is dropped.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>

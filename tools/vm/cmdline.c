@@ -3,7 +3,6 @@
  * The command line's texts to a machine configuration, and the various help
  * lists. No machine exists yet.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -4,7 +4,6 @@
  * from the command line to a running machine and back. Names and meanings of
  * options are QEMU's; what we lack is no entry here, hence an error.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

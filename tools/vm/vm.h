@@ -9,7 +9,7 @@
 #include "dev/char.h"
 #include "loop.h"
 #include "option.h"
-#include "x86/machine.h"
+#include "machine/pc.h"
 
 struct json;
 struct qmp;

@@ -6,7 +6,7 @@
  */
 #include <errno.h>
 #include "bytes.h"
-#include "linux.h"
+#include "x86/boot.h"
 
 #define HDR_SETUP_SECTS		0x1f1
 #define HDR_SYSSIZE		0x1f4

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include "bytes.h"
-#include "linux.h"
+#include "x86/boot.h"
 #include "mem.h"
 
 #define XEN_PHYS32_ENTRY	18

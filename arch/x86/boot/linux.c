@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "bytes.h"
-#include "linux.h"
+#include "x86/boot.h"
 #include "mem.h"
 
 /* Where things stand in low memory. */

@@ -6,7 +6,7 @@
  */
 #include <errno.h>
 #include <string.h>
-#include "../boot/linux.h"
+#include "x86/boot.h"
 #include "acpi.h"
 #include "dev/q35.h"
 #include "mem.h"

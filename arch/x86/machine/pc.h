@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include "loop.h"
 #include "thread.h"
-#include "x86/machine.h"
+#include "machine/pc.h"
 
 #define PC_GSIS		24
 

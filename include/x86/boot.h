@@ -4,8 +4,8 @@
  * registers of the boot processor. No guest memory is touched here, so that
  * a reset can do it again and tests need no machine. Main thread.
  */
-#ifndef VMBOX_X86_BOOT_LINUX_H
-#define VMBOX_X86_BOOT_LINUX_H
+#ifndef VMBOX_X86_BOOT_H
+#define VMBOX_X86_BOOT_H
 
 #include "compiler.h"
 #include "err.h"

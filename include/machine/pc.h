@@ -7,8 +7,8 @@
  * Threads: everything here belongs to the main (loop's) thread, except
  * where said.
  */
-#ifndef VMBOX_X86_MACHINE_H
-#define VMBOX_X86_MACHINE_H
+#ifndef VMBOX_MACHINE_PC_H
+#define VMBOX_MACHINE_PC_H
 
 #include "dev/machine.h"
 #include "x86/cpu.h"
