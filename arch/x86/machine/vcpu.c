@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include "log.h"
 #include "mem.h"
 #include "pc.h"
 
@@ -61,6 +62,23 @@ static void on_lapic_timer(void *opaque)
 	x86_lapic_timer_fire(((struct vcpu *)opaque)->cpu);
 }
 
+/* -d items to the processor's own log. */
+static void set_log(struct pc *pc)
+{
+	static const struct { u64 item; u32 x86; } map[] = {
+		{ LOG_IN_ASM, X86_LOG_IN_ASM }, { LOG_CPU, X86_LOG_CPU }, { LOG_INT, X86_LOG_INT },
+		{ LOG_EXEC, X86_LOG_EXEC }, { LOG_UNIMP, X86_LOG_UNIMP },
+	};
+	u32 mask = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(map); i++)
+		if (log_on(map[i].item))
+			mask |= map[i].x86;
+	if (mask)
+		x86_system_set_log(pc->sys, mask, log_fd());
+}
+
 int pc_vcpus_create(struct pc *pc, struct err *err)
 {
 	struct x86_cpu_model model;
@@ -71,6 +89,7 @@ int pc_vcpus_create(struct pc *pc, struct err *err)
 	pc->sys = x86_system_create(&pc->platform, &model, pc->cfg.cpus, err);
 	if (!pc->sys)
 		return -err->code;
+	set_log(pc);
 	pc->vcpus = mem_zarray(pc->cfg.cpus, sizeof(*pc->vcpus));
 	if (!pc->vcpus)
 		return err_set(err, ENOMEM, "out of memory");
