@@ -164,12 +164,12 @@ static void save_segments(struct oracle_state *s)
 	__asm__ volatile("mov %0, %%fs; mov %0, %%gs" : : "r"(0));
 }
 
-/* REP traps after each iteration; let it go on. */
+/* REP traps after each iteration, a gather before the element that faults; let them go on. */
 static bool rep_goes_on(const ucontext_t *uc, const struct oracle_case *c)
 {
 	const greg_t *g = uc->uc_mcontext.gregs;
 
-	return c->is_rep && g[REG_TRAPNO] == 1 && (u64)g[REG_RIP] == c->in.rip && child.rep_traps++ < REP_TRAPS_MAX;
+	return (c->is_rep || c->insn.flags & X86_INSN_VSIB) && g[REG_TRAPNO] == 1 && (u64)g[REG_RIP] == c->in.rip && child.rep_traps++ < REP_TRAPS_MAX;
 }
 
 /*

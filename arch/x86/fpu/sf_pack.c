@@ -198,7 +198,9 @@ static struct packed round_unmasked(struct sf_env *env, const struct rounded *r,
 
 	exp += flag == SF_OE ? -24576 : 24576;
 	lost = exp > SF_F80_BIAS || exp < 1 - SF_F80_BIAS;
-	env->flags |= flag | (r->inexact || lost ? SF_PE : 0);
+	env->flags |= flag;
+	if (r->inexact || (lost && env->x87))
+		env->flags |= SF_PE;
 	env->c1 = lost ? flag == SF_OE : r->up;
 	if (lost)
 		return (struct packed){ .inf = flag == SF_OE };

@@ -10,9 +10,15 @@ static bool is_nan(struct f80 v)
 	return (v.se & 0x7fff) == 0x7fff && v.sig << 1;
 }
 
+static bool is_inf(struct f80 v)
+{
+	return (v.se & 0x7fff) == 0x7fff && !(v.sig << 1);
+}
+
 /*
  * dst = fn(a, b). denorm: an operand was a denormal before it was widened;
- * that counts unless something graver than a denormal operand was found.
+ * that counts unless a NaN, an invalid operation or a division by zero, which
+ * show in the result, went before.
  */
 static __always_inline bool compute(struct x86_cpu *cpu, const struct x86_insn *in, x87_fn fn,
 				    unsigned dst, struct f80 a, struct f80 b, bool denorm)
@@ -20,8 +26,7 @@ static __always_inline bool compute(struct x86_cpu *cpu, const struct x86_insn *
 	struct sf_env env = x87_env(cpu);
 	struct f80 r = fn(&env, a, b);
 
-	if (unlikely(denorm) && !is_nan(a) && !is_nan(b) &&
-	    !(env.flags & (SF_IE | SF_ZE) & ~env.sticky))
+	if (unlikely(denorm) && !is_nan(r) && !(is_inf(r) && !b.sig))
 		env.flags |= SF_DE;
 	if (!x87_report_env(cpu, in, &env))
 		return false;
@@ -94,7 +99,10 @@ ARITH(mul, x87_op_mul, false)
 ARITH(div, x87_op_div, false)
 ARITH(divr, x87_op_div, true)
 
-/* Comparison of st0 with b; false: an unmasked exception, nothing changed. */
+/*
+ * Comparison of st0 with b; false: an unmasked exception, nothing may be
+ * popped. The relation is delivered all the same.
+ */
 static bool compare(struct x86_cpu *cpu, const struct x86_insn *in, struct f80 b, bool denorm,
 		    bool signalling, enum sf_rel *rel)
 {
@@ -149,8 +157,7 @@ static bool fcom_any(struct x86_cpu *cpu, const struct x86_insn *in, bool intege
 	} else {
 		ok = compare_reg(cpu, in, other_reg(in), signalling, &rel);
 	}
-	if (ok)
-		set_cc(cpu, rel);
+	set_cc(cpu, rel);
 	return ok;
 }
 
@@ -177,13 +184,16 @@ static void fcomi_any(struct x86_cpu *cpu, const struct x86_insn *in, bool signa
 		[SF_LESS] = X86_FL_CF, [SF_EQUAL] = X86_FL_ZF, [SF_GREATER] = 0,
 		[SF_UNORDERED] = X86_FL_ZF | X86_FL_PF | X86_FL_CF,
 	};
+	u16 c1 = cpu->fpu.sw & X87_C1;
 	enum sf_rel rel;
+	bool ok;
 
 	x87_begin(cpu, in);
-	if (!compare_reg(cpu, in, other_reg(in), signalling, &rel))
-		return;
+	ok = compare_reg(cpu, in, other_reg(in), signalling, &rel);
+	if (!(x87_empty(cpu, 0) || x87_empty(cpu, other_reg(in))))
+		cpu->fpu.sw |= c1;	/* unlike FCOM they leave C1 alone */
 	x86_set_arith(cpu, fl[rel]);
-	if (pop)
+	if (ok && pop)
 		x87_pop(cpu);
 }
 
@@ -210,13 +220,13 @@ static void fucomip(struct x86_cpu *cpu, const struct x86_insn *in)
 static void ftst(struct x86_cpu *cpu, const struct x86_insn *in)
 {
 	enum sf_rel rel = SF_UNORDERED;
-	bool ok;
 
 	x87_begin(cpu, in);
-	ok = x87_empty(cpu, 0) ? x87_underflow(cpu, in)
-			       : compare(cpu, in, (struct f80){ 0, 0 }, false, true, &rel);
-	if (ok)
-		set_cc(cpu, rel);
+	if (x87_empty(cpu, 0))
+		x87_underflow(cpu, in);
+	else
+		compare(cpu, in, (struct f80){ 0, 0 }, false, true, &rel);
+	set_cc(cpu, rel);
 }
 
 static u16 classify(struct f80 v)

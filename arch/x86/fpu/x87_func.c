@@ -9,6 +9,18 @@
 typedef struct f80 (*unary_fn)(struct sf_env *env, struct f80 a);
 typedef struct f80 (*binary_fn)(struct sf_env *env, struct f80 a, struct f80 b);
 
+static void set_c2(struct x86_cpu *cpu, bool on)
+{
+	cpu->fpu.sw = (u16)((cpu->fpu.sw & ~X87_C2) | (on ? X87_C2 : 0));
+}
+
+/* Stack faults of FPREM, FSIN and the like clear C2. */
+static bool underflow_c2(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	set_c2(cpu, false);
+	return x87_underflow(cpu, in);
+}
+
 static void unary(struct x86_cpu *cpu, const struct x86_insn *in, unary_fn fn)
 {
 	struct sf_env env = x87_env(cpu);
@@ -81,6 +93,11 @@ static void fpatan(struct x86_cpu *cpu, const struct x86_insn *in)
 	binary(cpu, in, x87_op_patan, 1);
 }
 
+static bool is_nan(struct f80 v)
+{
+	return (v.se & 0x7fff) == 0x7fff && v.sig << 1;
+}
+
 static void fprem_any(struct x86_cpu *cpu, const struct x86_insn *in, bool nearest)
 {
 	struct sf_env env = x87_env(cpu);
@@ -90,16 +107,19 @@ static void fprem_any(struct x86_cpu *cpu, const struct x86_insn *in, bool neare
 
 	x87_begin(cpu, in);
 	if (x87_empty(cpu, 0) || x87_empty(cpu, 1)) {
-		if (x87_underflow(cpu, in))
+		if (underflow_c2(cpu, in))
 			x87_set(cpu, 0, f80_default_nan());
 		return;
 	}
 	r = x87_op_rem(&env, x87_get(cpu, 0), x87_get(cpu, 1), nearest, &quot);
 	env.c1 = false;
+	set_c2(cpu, false);
 	if (!x87_report_env(cpu, in, &env))
 		return;
 	x87_set(cpu, 0, r);
-	if (quot < 0)
+	if (is_nan(r))		/* no quotient: C0 and C3 stay */
+		cc = cpu->fpu.sw & (X87_C0 | X87_C3);
+	else if (quot < 0)
 		cc = X87_C2;
 	else
 		cc = (quot & 1 ? X87_C1 : 0) | (quot & 2 ? X87_C3 : 0) | (quot & 4 ? X87_C0 : 0);
@@ -146,11 +166,6 @@ static void fxtract(struct x86_cpu *cpu, const struct x86_insn *in)
 	x87_push(cpu, sig);
 }
 
-static void set_c2(struct x86_cpu *cpu, bool on)
-{
-	cpu->fpu.sw = (u16)((cpu->fpu.sw & ~X87_C2) | (on ? X87_C2 : 0));
-}
-
 typedef struct f80 (*partial_fn)(struct sf_env *env, struct f80 a, bool *partial);
 typedef struct f80 (*pair_fn)(struct sf_env *env, struct f80 a, struct f80 *top, bool *partial);
 
@@ -162,14 +177,14 @@ static void circular(struct x86_cpu *cpu, const struct x86_insn *in, partial_fn 
 
 	x87_begin(cpu, in);
 	if (x87_empty(cpu, 0)) {
-		if (x87_underflow(cpu, in))
+		if (underflow_c2(cpu, in))
 			x87_set(cpu, 0, f80_default_nan());
 		return;
 	}
 	r = fn(&env, x87_get(cpu, 0), &partial);
+	set_c2(cpu, partial);
 	if (!x87_report_env(cpu, in, &env))
 		return;
-	set_c2(cpu, partial);
 	x87_set(cpu, 0, r);
 }
 
@@ -180,12 +195,14 @@ static void circular_pair(struct x86_cpu *cpu, const struct x86_insn *in, pair_f
 	bool partial;
 
 	x87_begin(cpu, in);
-	if (!may_push(cpu, in))
+	if (!may_push(cpu, in)) {
+		set_c2(cpu, false);
 		return;
+	}
 	r = fn(&env, x87_get(cpu, 0), &top, &partial);
+	set_c2(cpu, partial);
 	if (!x87_report_env(cpu, in, &env))
 		return;
-	set_c2(cpu, partial);
 	if (partial)
 		return;
 	x87_set(cpu, 0, r);

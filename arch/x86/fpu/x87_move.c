@@ -72,11 +72,11 @@ static void fld(struct x86_cpu *cpu, const struct x86_insn *in)
 	x87_begin(cpu, in);
 	if (in->opnd[0].kind == X86_OPND_MEM) {
 		fld_mem(cpu, in);
-	} else if (!x87_empty(cpu, 7)) {
-		if (x87_overflow(cpu, in))
-			x87_push(cpu, f80_default_nan());
 	} else if (x87_empty(cpu, in->opnd[0].reg)) {
 		if (x87_underflow(cpu, in))
+			x87_push(cpu, f80_default_nan());
+	} else if (!x87_empty(cpu, 7)) {
+		if (x87_overflow(cpu, in))
 			x87_push(cpu, f80_default_nan());
 	} else {
 		x87_report(cpu, in, 0, false);
@@ -123,51 +123,86 @@ CONSTANT(fldlg2, 0x3ffd, 0x9a209a84fbcff799, -1)
 CONSTANT(fldln2, 0x3ffe, 0xb17217f7d1cf79ac, -1)
 CONSTANT(fldz, 0, 0, 0)
 
-static void store80(struct x86_cpu *cpu, u64 lin, struct f80 v)
+/*
+ * The result of a store is known: reports flags and stores, unless an
+ * unmasked exception forbids it. A page fault comes before either. The
+ * return value tells whether a pop may follow.
+ */
+static bool store_result(struct x86_cpu *cpu, const struct x86_insn *in, u64 val, u32 flags, bool c1)
 {
+	unsigned size = in->opnd[0].size;
+	u32 unmasked = flags & ~cpu->fpu.cw & SF_ALL;
+	u64 lin;
+
+	if (unmasked & (SF_OE | SF_UE)) {	/* nothing is rounded, so no P */
+		flags &= ~SF_PE;
+		c1 = false;
+	}
+	if (unmasked & (SF_PRE | SF_OE | SF_UE)) {
+		x87_report(cpu, in, flags, c1);
+		return false;
+	}
+	lin = x86_mem(cpu, in, size, X86_WRITE);
+	x86_probe(cpu, lin, size, X86_WRITE);
+	x87_report(cpu, in, flags, c1);
+	x86_st(cpu, lin, size, val);
+	return true;
+}
+
+/* FST m80 and FBSTP. */
+static bool store_block(struct x86_cpu *cpu, const struct x86_insn *in, const u8 buf[10], u32 flags, bool c1)
+{
+	u64 lin;
+
+	if (flags & ~cpu->fpu.cw & SF_PRE) {
+		x87_report(cpu, in, flags, c1);
+		return false;
+	}
+	lin = x86_mem(cpu, in, 10, X86_WRITE);
+	x86_probe(cpu, lin, 10, X86_WRITE);
+	x87_report(cpu, in, flags, c1);
+	x86_st_block(cpu, lin, buf, 10);
+	return true;
+}
+
+static bool fst_mem80(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	bool empty = x87_empty(cpu, 0);
+	struct f80 v = empty ? f80_default_nan() : x87_get(cpu, 0);
 	u8 buf[10];
 
 	memcpy(buf, &v.sig, 8);
 	memcpy(buf + 8, &v.se, 2);
-	x86_st_block(cpu, lin, buf, 10);
+	return store_block(cpu, in, buf, empty ? SF_IE | X87_SF : 0, false);
 }
 
-/* Stores of any float size; the return value tells whether a pop may follow. */
 static bool fst_mem(struct x86_cpu *cpu, const struct x86_insn *in)
 {
-	unsigned size = in->opnd[0].size;
-	u64 lin = x86_mem(cpu, in, size, X86_WRITE), val;
-	enum sf_format fmt = size == 4 ? SF_F32 : SF_F64;
+	enum sf_format fmt = in->opnd[0].size == 4 ? SF_F32 : SF_F64;
 	struct sf_env env = x87_env(cpu);
-	bool empty = x87_empty(cpu, 0);
+	u64 val;
 
-	x86_probe(cpu, lin, size, X86_WRITE);
-	if (empty && !x87_underflow(cpu, in))
-		return false;
-	if (size == 10) {
-		store80(cpu, lin, empty ? f80_default_nan() : x87_get(cpu, 0));
-		if (!empty)
-			x87_report(cpu, in, 0, false);
-		return true;
-	}
-	if (empty) {
-		x86_st(cpu, lin, size, sf_default_nan(fmt));
-		return true;
-	}
+	if (in->opnd[0].size == 10)
+		return fst_mem80(cpu, in);
+	if (x87_empty(cpu, 0))
+		return store_result(cpu, in, sf_default_nan(fmt), SF_IE | X87_SF, false);
 	val = sf_from_f80(&env, fmt, x87_get(cpu, 0));
-	if (env.flags & ~env.mask & (SF_OE | SF_UE)) {	/* nothing is stored */
-		x87_report(cpu, in, env.flags & ~SF_PE, false);
-		return false;
-	}
-	if (!x87_report_env(cpu, in, &env))
-		return false;
-	x86_st(cpu, lin, size, val);
-	return true;
+	return store_result(cpu, in, val, env.flags, env.c1);
+}
+
+/* D9 D8+i is an FSTP that does not mind an empty register. */
+static bool fst_silent(const struct x86_insn *in)
+{
+	return x86_form_opcode(x86_insn_form(in)) == 0x0b;
 }
 
 static bool fst_reg(struct x86_cpu *cpu, const struct x86_insn *in)
 {
 	if (x87_empty(cpu, 0)) {
+		if (fst_silent(in)) {
+			x87_report(cpu, in, 0, false);
+			return true;
+		}
 		if (!x87_underflow(cpu, in))
 			return false;
 		x87_set(cpu, in->opnd[0].reg, f80_default_nan());
@@ -197,24 +232,15 @@ static void fstp(struct x86_cpu *cpu, const struct x86_insn *in)
 
 static bool fist_any(struct x86_cpu *cpu, const struct x86_insn *in, bool truncate)
 {
-	unsigned size = in->opnd[0].size, bits = 8 * size;
+	unsigned bits = 8 * in->opnd[0].size;
 	struct sf_env env = x87_env(cpu);
-	u64 lin, val;
+	s64 val;
 
 	x87_begin(cpu, in);
-	lin = x86_mem(cpu, in, size, X86_WRITE);
-	x86_probe(cpu, lin, size, X86_WRITE);
-	if (x87_empty(cpu, 0)) {
-		if (!x87_underflow(cpu, in))
-			return false;
-		val = 1ULL << (bits - 1);
-	} else {
-		val = (u64)f80_to_int(&env, x87_get(cpu, 0), bits, truncate ? SF_ZERO : env.rc);
-		if (!x87_report_env(cpu, in, &env))
-			return false;
-	}
-	x86_st(cpu, lin, size, val);
-	return true;
+	if (x87_empty(cpu, 0))
+		return store_result(cpu, in, 1ULL << (bits - 1), SF_IE | X87_SF, false);
+	val = f80_to_int(&env, x87_get(cpu, 0), bits, truncate ? SF_ZERO : env.rc);
+	return store_result(cpu, in, (u64)val, env.flags, env.c1);
 }
 
 static void fist(struct x86_cpu *cpu, const struct x86_insn *in)
@@ -236,21 +262,14 @@ static void fisttp(struct x86_cpu *cpu, const struct x86_insn *in)
 
 static void fbstp(struct x86_cpu *cpu, const struct x86_insn *in)
 {
-	struct f80 v = f80_default_nan();	/* gives the indefinite */
+	bool empty = x87_empty(cpu, 0);
 	struct sf_env env = x87_env(cpu);
 	u8 bcd[10];
-	u64 lin;
 
 	x87_begin(cpu, in);
-	lin = x86_mem(cpu, in, 10, X86_WRITE);
-	x86_probe(cpu, lin, 10, X86_WRITE);
-	if (!x87_empty(cpu, 0))
-		v = x87_get(cpu, 0);
-	f80_to_bcd(&env, v, bcd);
-	if (x87_empty(cpu, 0) ? !x87_underflow(cpu, in) : !x87_report_env(cpu, in, &env))
-		return;
-	x86_st_block(cpu, lin, bcd, 10);
-	x87_pop(cpu);
+	f80_to_bcd(&env, empty ? f80_default_nan() : x87_get(cpu, 0), bcd);
+	if (store_block(cpu, in, bcd, env.flags | (empty ? X87_SF : 0), env.c1))
+		x87_pop(cpu);
 }
 
 static void fxch(struct x86_cpu *cpu, const struct x86_insn *in)
@@ -285,7 +304,6 @@ static void fcmov(struct x86_cpu *cpu, const struct x86_insn *in, bool cond)
 			x87_set(cpu, 0, f80_default_nan());
 		return;
 	}
-	x87_report(cpu, in, 0, false);
 	if (cond)
 		x87_set(cpu, 0, x87_get(cpu, i));
 }
@@ -305,6 +323,7 @@ FCMOV(fcmovnu, !x86_pf(cpu))
 static void ffree(struct x86_cpu *cpu, const struct x86_insn *in)
 {
 	x87_begin(cpu, in);
+	x87_report(cpu, in, 0, false);
 	cpu->fpu.valid &= (u8)~(1u << x87_phys(cpu, in->opnd[0].reg));
 }
 

@@ -109,6 +109,7 @@ static u64 fx_area(struct x86_cpu *cpu, const struct x86_insn *in, int access)
 	lin = x86_mem(cpu, in, 512, access);
 	if (lin & 15)
 		x86_raise_gp(cpu, 0);
+	x86_probe(cpu, lin + 511, 1, access);	/* the end is touched first, CR2 shows it */
 	return lin;
 }
 
@@ -217,7 +218,8 @@ static unsigned extended_bytes(const struct x86_cpu *cpu, unsigned i)
 	return i == 2 ? 16 * vec_count(cpu) : x86_xstate_component(i).size;
 }
 
-static void save_legacy(struct x86_cpu *cpu, const struct x86_insn *in, u64 lin, u64 rfbm, u64 write)
+/* mx: MXCSR goes with these components. */
+static void save_legacy(struct x86_cpu *cpu, const struct x86_insn *in, u64 lin, u64 mx, u64 write)
 {
 	u8 a[512];
 
@@ -226,7 +228,7 @@ static void save_legacy(struct x86_cpu *cpu, const struct x86_insn *in, u64 lin,
 		x86_st_block(cpu, lin, a, 24);
 		x86_st_block(cpu, lin + ST_OFFSET, a + ST_OFFSET, 128);
 	}
-	if (rfbm & (X86_XSTATE_SSE | X86_XSTATE_AVX)) {
+	if (mx & (X86_XSTATE_SSE | X86_XSTATE_AVX)) {
 		build_mxcsr(cpu, a);
 		x86_st_block(cpu, lin + 24, a + 24, 8);
 	}
@@ -242,7 +244,7 @@ static void save(struct x86_cpu *cpu, const struct x86_insn *in, u64 lin, u64 rf
 	unsigned at = X86_XSTATE_LEGACY + X86_XSTATE_HEADER;
 	u8 buf[256];
 
-	save_legacy(cpu, in, lin, rfbm, write);
+	save_legacy(cpu, in, lin, compacted ? write & X86_XSTATE_SSE : rfbm, write);
 	for (unsigned i = 2; rfbm >> i; i++) {
 		if (!(rfbm >> i & 1))
 			continue;
@@ -263,6 +265,7 @@ static void xsave_standard(struct x86_cpu *cpu, const struct x86_insn *in, bool 
 	unsigned size = x86_xstate_size(rfbm, false);
 	u64 lin = xsave_area(cpu, in, size, X86_WRITE);
 
+	x86_probe(cpu, lin + size - 1, 1, X86_WRITE);
 	x86_probe(cpu, lin, size, X86_WRITE);
 	bv = x86_ld64(cpu, lin + X86_XSTATE_LEGACY);
 	save(cpu, in, lin, rfbm, opt ? used : rfbm, false);
@@ -275,6 +278,7 @@ static void xsave_compacted(struct x86_cpu *cpu, const struct x86_insn *in, u64 
 	unsigned size = x86_xstate_size(rfbm, true);
 	u64 lin = xsave_area(cpu, in, size, X86_WRITE);
 
+	x86_probe(cpu, lin + size - 1, 1, X86_WRITE);
 	x86_probe(cpu, lin, size, X86_WRITE);
 	save(cpu, in, lin, rfbm, used, true);
 	x86_st64(cpu, lin + X86_XSTATE_LEGACY, used);
@@ -358,6 +362,7 @@ static void restore(struct x86_cpu *cpu, const struct x86_insn *in, u64 supporte
 	u32 mxcsr;
 
 	lin = xsave_area(cpu, in, X86_XSTATE_LEGACY + X86_XSTATE_HEADER, X86_READ);
+	x86_probe(cpu, lin + X86_XSTATE_LEGACY + 8, 8, X86_READ);
 	x86_ld_block(cpu, lin, a, X86_XSTATE_LEGACY + X86_XSTATE_HEADER);
 	compacted = check_header(cpu, a + X86_XSTATE_LEGACY, supported, must_compact);
 	bv = get_le64(a + X86_XSTATE_LEGACY);

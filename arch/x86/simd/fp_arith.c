@@ -169,40 +169,41 @@ ROUND(roundsd, SF_F64, true)
 
 /*
  * Dot products: imm bits 7-4 choose the products, 3-0 where the sum goes.
- * Products first, then pairs, then their sum, each rounded and each reporting
- * its own exceptions.
+ * Products first, then pairs, then their sum; each step is rounded, and
+ * reports the exceptions of all lanes before the next one starts. Each element adds
+ * up in an order of its own, which decides between NaNs.
  */
-static void dpps_lane(struct x86_cpu *cpu, u32 *d, const u32 *a, const u32 *b, u8 imm)
+static void dpps_lanes(struct x86_cpu *cpu, union x86_vec *d, const union x86_vec *a, const union x86_vec *b,
+		       unsigned count, u8 imm)
 {
 	struct sf_env env = sf_env_mxcsr(cpu->mxcsr);
-	u64 p[4], s[2], sum;
+	u64 p[8], s[8];
 
-	for (unsigned i = 0; i < 4; i++)
-		p[i] = imm >> (4 + i) & 1 ? sf_mul(&env, SF_F32, a[i], b[i]) : 0;
+	for (unsigned i = 0; i < count; i++)
+		p[i] = imm >> (4 + (i & 3)) & 1 ? sf_mul(&env, SF_F32, a->d[i], b->d[i]) : 0;
 	fp_raise_flags(cpu, env.flags);
-	s[0] = sf_add(&env, SF_F32, p[0], p[1]);
-	s[1] = sf_add(&env, SF_F32, p[2], p[3]);
+	for (unsigned i = 0; i < count; i++)
+		s[i] = sf_add(&env, SF_F32, p[i ^ 1], p[i]);
 	fp_raise_flags(cpu, env.flags);
-	sum = sf_add(&env, SF_F32, s[0], s[1]);
+	for (unsigned i = 0; i < count; i++)
+		p[i] = sf_add(&env, SF_F32, s[i], s[i ^ 2]);
 	fp_raise_flags(cpu, env.flags);
-	for (unsigned i = 0; i < 4; i++)
-		d[i] = imm >> i & 1 ? (u32)sum : 0;
+	for (unsigned i = 0; i < count; i++)
+		d->d[i] = imm >> (i & 3) & 1 ? (u32)p[i] : 0;
 }
 
 static void exec_dpps(struct x86_cpu *cpu, const struct x86_insn *in)
 {
-	bool vex = in->flags & X86_INSN_VEX;
+	bool vex = in->flags & X86_INSN_VEX, wide = in->flags & X86_INSN_L;
 	const union x86_vec *a = &cpu->vec[in->opnd[vex].reg], *b;
-	union x86_vec tmp, d = { .q = { 0 } };
+	union x86_vec tmp, d;
 
 	b = simd_src(cpu, in, 1 + vex, &tmp);
-	dpps_lane(cpu, d.d, a->d, b->d, (u8)in->imm);
-	if (in->flags & X86_INSN_L) {
-		dpps_lane(cpu, d.d + 4, a->d + 4, b->d + 4, (u8)in->imm);
+	dpps_lanes(cpu, &d, a, b, wide ? 8 : 4, (u8)in->imm);
+	if (wide)
 		simd_put_ymm(cpu, in->opnd[0].reg, &d);
-	} else {
+	else
 		simd_put128(cpu, in, in->opnd[0].reg, &d);
-	}
 }
 
 static void exec_dppd(struct x86_cpu *cpu, const struct x86_insn *in)
@@ -212,16 +213,17 @@ static void exec_dppd(struct x86_cpu *cpu, const struct x86_insn *in)
 	struct sf_env env = sf_env_mxcsr(cpu->mxcsr);
 	union x86_vec tmp, d = { .q = { 0 } };
 	u8 imm = (u8)in->imm;
-	u64 p[2], sum;
+	u64 p[2], sum[2];
 
 	b = simd_src(cpu, in, 1 + vex, &tmp);
 	for (unsigned i = 0; i < 2; i++)
 		p[i] = imm >> (4 + i) & 1 ? sf_mul(&env, SF_F64, a->q[i], b->q[i]) : 0;
 	fp_raise_flags(cpu, env.flags);
-	sum = sf_add(&env, SF_F64, p[0], p[1]);
+	sum[0] = sf_add(&env, SF_F64, p[0], p[1]);
+	sum[1] = sf_add(&env, SF_F64, p[1], p[0]);	/* differs in the choice of a NaN */
 	fp_raise_flags(cpu, env.flags);
 	for (unsigned i = 0; i < 2; i++)
-		d.q[i] = imm >> i & 1 ? sum : 0;
+		d.q[i] = imm >> i & 1 ? sum[i] : 0;
 	simd_put128(cpu, in, in->opnd[0].reg, &d);
 }
 

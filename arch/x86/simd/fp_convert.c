@@ -39,7 +39,10 @@ FP_EXEC(cvtss2sd, host_cvtss2sd, ps_to_pd, { 8, 4, 16, 16, true })
 FP_EXEC(cvtsd2ss, host_cvtsd2ss, pd_to_ps, { 4, 8, 16, 16, true })
 FP_EXEC(vcvtph2ps, NULL, ph_to_ps, { 4, 2, 16, 8, false })
 
-/* VCVTPS2PH: imm bits 1-0 the mode unless bit 2 takes MXCSR's. FTZ does not apply. */
+/*
+ * VCVTPS2PH: imm bits 1-0 the mode unless bit 2 takes MXCSR's. FTZ does not
+ * apply. MXCSR has its flags even if the store faults.
+ */
 static void exec_vcvtps2ph(struct x86_cpu *cpu, const struct x86_insn *in)
 {
 	const union x86_vec *a = &cpu->vec[in->opnd[1].reg];
@@ -49,8 +52,6 @@ static void exec_vcvtps2ph(struct x86_cpu *cpu, const struct x86_insn *in)
 	u8 imm = (u8)in->imm;
 	u32 flags = 0;
 
-	if (in->opnd[0].kind == X86_OPND_MEM)
-		x86_probe(cpu, x86_mem(cpu, in, 2 * n, X86_WRITE), 2 * n, X86_WRITE);
 	if (!(imm & 4))
 		env.rc = imm & 3;
 	for (unsigned i = 0; i < n; i++) {
@@ -112,22 +113,22 @@ WITH_GPR(cvttss2si, to_int(cpu, in, SF_F32, true))
 WITH_GPR(cvttsd2si, to_int(cpu, in, SF_F64, true))
 
 /*
- * With MMX: the x87 state changes to MMX's also when the MMX operand is
- * only read, but not when CVTPI2PD reads memory.
+ * With MMX: the x87 state changes to MMX's when a register is touched, be it
+ * only read, and before a SIMD exception is raised.
  */
 static void from_mmx(struct x86_cpu *cpu, const struct x86_insn *in, fp_elem_fn fn, unsigned dsize)
 {
 	static const struct fp_shape ps = { 4, 4, 8, 8, false }, pd = { 8, 4, 16, 8, false };
-	bool touch = dsize == 4 || in->opnd[1].kind == X86_OPND_MMX;
+	bool touch = in->opnd[1].kind == X86_OPND_MMX;
 	const union x86_vec *b;
 	union x86_vec tmp, d = cpu->vec[in->opnd[0].reg];
 
 	if (touch)
 		mmx_check(cpu);
 	b = simd_src(cpu, in, 1, &tmp);
-	fp_soft(cpu, fn, dsize == 4 ? &ps : &pd, &d, b, b, 2 * dsize);
 	if (touch)
 		mmx_touch(cpu);
+	fp_soft(cpu, fn, dsize == 4 ? &ps : &pd, &d, b, b, 2 * dsize);
 	simd_put_xmm(cpu, in->opnd[0].reg, &d);
 }
 
@@ -140,6 +141,7 @@ static void to_mmx(struct x86_cpu *cpu, const struct x86_insn *in, fp_elem_fn fn
 	mmx_check(cpu);
 	b = simd_src(cpu, in, 1, &tmp);
 	d.q[0] = 0;
+	mmx_touch(cpu);
 	fp_soft(cpu, fn, ssize == 4 ? &ps : &pd, &d, b, b, 8);
 	mmx_put(cpu, in->opnd[0].reg, d.q[0]);
 }

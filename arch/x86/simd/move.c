@@ -66,6 +66,8 @@ static __always_inline void mov_low(struct x86_cpu *cpu, const struct x86_insn *
 		mmx_put(cpu, to->reg, val);
 		return;
 	} else {
+		if (mmx)
+			mmx_store_begin(cpu);
 		x86_put_operand(cpu, in, 0, val);
 	}
 	if (mmx)
@@ -335,7 +337,7 @@ static void exec_insertps(struct x86_cpu *cpu, const struct x86_insn *in)
 /* MOVNTQ: MMX to memory. */
 static void exec_movntq(struct x86_cpu *cpu, const struct x86_insn *in)
 {
-	mmx_check(cpu);
+	mmx_store_begin(cpu);
 	x86_st64(cpu, x86_mem(cpu, in, 8, X86_WRITE), mmx_get(cpu, in->opnd[1].reg));
 	mmx_touch(cpu);
 }
@@ -344,6 +346,7 @@ static void exec_emms(struct x86_cpu *cpu, const struct x86_insn *in)
 {
 	(void)in;
 	mmx_check(cpu);
+	mmx_touch(cpu);
 	cpu->fpu.valid = 0;
 }
 

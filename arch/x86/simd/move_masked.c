@@ -2,18 +2,21 @@
 /*
  * Moves under a mask (MASKMOVxx, VMASKMOVxx, gathers), broadcasts, halves of
  * YMM registers, VZEROALL and VZEROUPPER. Elements that the mask leaves out
- * are never touched and never fault.
+ * are never touched and, but for MASKMOVQ and MASKMOVDQU, never fault.
  */
 #include "simd.h"
 
-/* MASKMOVQ, MASKMOVDQU: bytes of a whose mask byte is negative, to seg:rDI. */
+/*
+ * MASKMOVQ, MASKMOVDQU: bytes of a whose mask byte is negative, to seg:rDI.
+ * Page faults do not depend on the mask, the upper half's come first: both
+ * are the implementation's choice, and this is Intel's.
+ */
 static void maskmov(struct x86_cpu *cpu, const struct x86_insn *in, const u8 *a, const u8 *mask, unsigned n)
 {
 	u64 lin = x86_mem(cpu, in, n, X86_WRITE);
 
-	for (unsigned i = 0; i < n; i++)
-		if (mask[i] & 0x80)
-			x86_probe(cpu, lin + i, 1, X86_WRITE);
+	for (unsigned at = n; at; at -= 8)
+		x86_probe(cpu, lin + at - 8, 8, X86_WRITE);
 	for (unsigned i = 0; i < n; i++)
 		if (mask[i] & 0x80)
 			x86_st8(cpu, lin + i, a[i]);
@@ -31,8 +34,8 @@ static void exec_maskmovq(struct x86_cpu *cpu, const struct x86_insn *in)
 	mmx_check(cpu);
 	a.q[0] = mmx_get(cpu, in->opnd[1].reg);
 	m.q[0] = mmx_get(cpu, in->opnd[2].reg);
-	maskmov(cpu, in, a.b, m.b, 8);
 	mmx_touch(cpu);
+	maskmov(cpu, in, a.b, m.b, 8);
 }
 
 static bool mask_bit(const union x86_vec *m, unsigned i, unsigned size)
@@ -98,6 +101,21 @@ static void exec_vmaskmovq(struct x86_cpu *cpu, const struct x86_insn *in)
 	vmaskmov(cpu, in, 8);
 }
 
+/* Each mask element becomes all ones or zeroes, what is above them zeroes. */
+static void normalise_mask(union x86_vec *m, unsigned size, unsigned count)
+{
+	union x86_vec d = { .q = { 0 } };
+
+	for (unsigned i = 0; i < count; i++) {
+		if (size == 4)
+			d.d[i] = mask_bit(m, i, size) ? ~0u : 0;
+		else
+			d.q[i] = mask_bit(m, i, size) ? ~0ULL : 0;
+	}
+	for (unsigned i = 0; i < 4; i++)
+		m->q[i] = d.q[i];
+}
+
 /*
  * Gathers: dst, [base + index * scale], mask. An element that was loaded has
  * its mask cleared at once, so that a fault in a later one can be resumed.
@@ -113,6 +131,9 @@ static void gather(struct x86_cpu *cpu, const struct x86_insn *in, unsigned size
 	if (dst == msk || dst == in->index || msk == in->index)
 		x86_raise_ud(cpu);
 	x = &cpu->vec[in->index];
+	normalise_mask(&cpu->vec[msk], size, bytes / size);
+	for (unsigned i = count * size / 8; i < 4; i++)
+		cpu->vec[dst].q[i] = 0;
 	for (unsigned i = 0; i < count; i++) {
 		u64 index = index_size == 4 ? (u64)(s64)(s32)x->d[i] : x->q[i];
 		u64 lin;
@@ -128,8 +149,6 @@ static void gather(struct x86_cpu *cpu, const struct x86_insn *in, unsigned size
 			cpu->vec[msk].q[i] = 0;
 		}
 	}
-	for (unsigned i = count * size / 8; i < 4; i++)
-		cpu->vec[dst].q[i] = 0;
 	for (unsigned i = 0; i < 4; i++)
 		cpu->vec[msk].q[i] = 0;
 }

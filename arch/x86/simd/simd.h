@@ -38,6 +38,13 @@ static __always_inline void mmx_touch(struct x86_cpu *cpu)
 	cpu->fpu.valid = 0xff;
 }
 
+/* Before a store from MMX: TOP is cleared even if it faults. */
+static __always_inline void mmx_store_begin(struct x86_cpu *cpu)
+{
+	mmx_check(cpu);
+	cpu->fpu.sw &= (u16)~X87_SW_TOP;
+}
+
 static __always_inline void mmx_put(struct x86_cpu *cpu, unsigned reg, u64 val)
 {
 	mmx_touch(cpu);

@@ -32,7 +32,7 @@ static void read_elements(struct operand *o, const union x86_vec *v, u8 imm)
 /* |length register|, at most the number of elements. */
 static unsigned explicit_length(const struct x86_cpu *cpu, unsigned reg, const struct x86_insn *in)
 {
-	bool wide = in->flags & X86_INSN_W;
+	bool wide = in->flags & X86_INSN_W && x86_in_64bit(cpu);
 	s64 v = wide ? (s64)cpu->gpr[reg] : (s64)(s32)cpu->gpr[reg];
 	unsigned n = elements((u8)in->imm);
 	u64 mag = v < 0 ? -(u64)v : (u64)v;
