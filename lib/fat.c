@@ -226,7 +226,7 @@ static int layout(struct fat *fat, const struct fat_opts *opts, struct fat_layou
 			  clusters * l->sectors_per_cluster;
 	}
 	if (sectors > UINT32_MAX || sectors < FAT_CLUSTERS_MIN || opts->size % 512)
-		return err_set(err, EINVAL, "%llu: not a size for FAT32", opts->size);
+		return err_set(err, EINVAL, "%llu bytes: not a size for FAT32", opts->size);
 	l->sectors = sectors;
 	fit_clusters(l);
 	if (l->clusters < FAT_CLUSTERS_MIN || l->clusters > FAT_CLUSTERS_MAX)

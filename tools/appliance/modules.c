@@ -118,7 +118,8 @@ static int find_dir(struct modules *m, const struct appliance *a, struct err *er
 			snprintf(m->dir, sizeof(m->dir), i ? "%s/%s" : "%s/lib/modules/%s",
 				 a->modules, a->release);
 		snprintf(path, sizeof(path), "%s/kernel", m->dir);
-		if (!stat(path, &st) && S_ISDIR(st.st_mode))
+		/* The folder itself counts only by its name: /etc has a kernel/ too. */
+		if (!stat(path, &st) && S_ISDIR(st.st_mode) && str_ends(m->dir, a->release))
 			return 0;
 	}
 	return err_set(err, ENOENT, "%s: no modules for kernel %s", a->modules, a->release);
