@@ -578,6 +578,14 @@ static int file_create(struct blk_graph *g, const char *filename, struct blk_opt
 	return ret;
 }
 
+static s64 file_disk_size(struct blk_node *n)
+{
+	struct file_priv *f = n->priv;
+	struct stat st;
+
+	return fstat(f->fd, &st) < 0 ? -errno : (s64)st.st_blocks * 512;
+}
+
 static const struct blk_optdesc file_create_opts[] = {
 	{ "nocow", BLK_OPT_BOOL, "Turn off copy-on-write (valid only on btrfs)", NULL },
 	{ "extent_size_hint", BLK_OPT_SIZE,
@@ -594,7 +602,7 @@ static const struct blk_driver file_driver = {
 	.create_file = file_create,
 	.preadv = file_preadv, .pwritev = file_pwritev, .flush = file_flush,
 	.status = file_status, .zero = file_zero, .discard = file_discard,
-	.truncate = file_truncate,
+	.truncate = file_truncate, .disk_size = file_disk_size,
 };
 BLOCK_FORMAT(file_driver);
 
@@ -606,6 +614,6 @@ static const struct blk_driver device_driver = {
 	.create_file = file_create,
 	.preadv = file_preadv, .pwritev = file_pwritev, .flush = file_flush,
 	.status = file_status, .zero = file_zero, .discard = file_discard,
-	.truncate = file_truncate,
+	.truncate = file_truncate, .disk_size = file_disk_size,
 };
 BLOCK_FORMAT(device_driver);

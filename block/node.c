@@ -314,6 +314,22 @@ struct blk_node *blk_file(struct blk_node *n)
 	return n->file;
 }
 
+s64 blk_disk_size(struct blk_node *n)
+{
+	s64 sum = 0;
+
+	if (n->drv->flags & BLK_DRV_PROTOCOL)
+		return n->drv->disk_size ? n->drv->disk_size(n) : -ENOTSUP;
+	for (int i = 0; i < n->n_children; i++) {
+		s64 k = n->child[i].node == n->backing ? 0 : blk_disk_size(n->child[i].node);
+
+		if (k < 0)
+			return k;
+		sum += k;
+	}
+	return sum;
+}
+
 const struct blk_snapshot_ops *blk_snapshots(struct blk_node *n, struct blk_node **owner)
 {
 	while (n && !n->drv->snapshots && n->drv->flags & BLK_DRV_FILTER)

@@ -88,6 +88,11 @@ static int null_status(struct blk_node *n, u64 off, u64 len, struct blk_extent *
 	return 0;
 }
 
+static s64 null_disk_size(struct blk_node *n)
+{
+	return 0;
+}
+
 static int null_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, struct err *e)
 {
 	if (exact && size != n->size)
@@ -103,7 +108,7 @@ static const struct blk_driver var = { \
 	.priv_size = sizeof(struct null_priv), .parse_filename = null_parse, \
 	.open = null_open, .preadv = null_preadv, .pwritev = null_pwritev, \
 	.flush = null_flush, .status = null_status, .zero = null_zero, \
-	.truncate = null_truncate, \
+	.truncate = null_truncate, .disk_size = null_disk_size, \
 }; \
 BLOCK_FORMAT(var)
 

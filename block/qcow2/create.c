@@ -4,12 +4,6 @@
 #include "qcow2.h"
 
 const struct blk_optdesc qcow2_create_opts[] = {
-	{ "size", BLK_OPT_SIZE, "Virtual disk size", NULL },
-	{ "compat", BLK_OPT_STRING, "Compatibility level (v2 [0.10] or v3 [1.1])", NULL },
-	{ "backing_file", BLK_OPT_STRING, "File name of a base image", NULL },
-	{ "backing_fmt", BLK_OPT_STRING, "Image format of the base image", NULL },
-	{ "data_file", BLK_OPT_STRING, "File name of an external data file", NULL },
-	{ "data_file_raw", BLK_OPT_BOOL, "The external data file must stay valid as a raw image", NULL },
 	{ "encryption", BLK_OPT_BOOL, "Encrypt the image with format 'aes'. (Deprecated in favor of encrypt.format=aes)", NULL },
 	{ "encrypt.format", BLK_OPT_STRING, "Encrypt the image, format choices: 'aes', 'luks'", NULL },
 	{ "encrypt.key-secret", BLK_OPT_STRING, "ID of secret providing qcow AES key or LUKS passphrase", NULL },
@@ -20,11 +14,17 @@ const struct blk_optdesc qcow2_create_opts[] = {
 	{ "encrypt.hash-alg", BLK_OPT_STRING, "Name of encryption hash algorithm", NULL },
 	{ "encrypt.iter-time", BLK_OPT_NUMBER, "Time to spend in PBKDF in milliseconds", NULL },
 	{ "cluster_size", BLK_OPT_SIZE, "qcow2 cluster size", "65536" },
-	{ "extended_l2", BLK_OPT_BOOL, "Extended L2 tables", "off" },
 	{ "preallocation", BLK_OPT_STRING, "Preallocation mode (allowed values: off, metadata, falloc, full)", NULL },
+	{ "extended_l2", BLK_OPT_BOOL, "Extended L2 tables", "off" },
+	{ "compression_type", BLK_OPT_STRING, "Compression method used for image cluster compression", "zlib" },
+	{ "size", BLK_OPT_SIZE, "Virtual disk size", NULL },
+	{ "compat", BLK_OPT_STRING, "Compatibility level (v2 [0.10] or v3 [1.1])", NULL },
+	{ "backing_file", BLK_OPT_STRING, "File name of a base image", NULL },
+	{ "backing_fmt", BLK_OPT_STRING, "Image format of the base image", NULL },
+	{ "data_file", BLK_OPT_STRING, "File name of an external data file", NULL },
+	{ "data_file_raw", BLK_OPT_BOOL, "The external data file must stay valid as a raw image", NULL },
 	{ "lazy_refcounts", BLK_OPT_BOOL, "Postpone refcount updates", "off" },
 	{ "refcount_bits", BLK_OPT_NUMBER, "Width of a reference count entry in bits", "16" },
-	{ "compression_type", BLK_OPT_STRING, "Compression method used for image cluster compression", "zlib" },
 	{ NULL, 0, NULL, NULL }
 };
 

@@ -357,7 +357,6 @@ static int new_space(struct qcow2 *q, u64 l2, u32 idx, u32 max, u64 start, struc
 		ret = qcow2_alloc_clusters(q, want, &a->host, &got);
 		if (ret)
 			return ret;
-		q->comp_next = 0;
 	}
 	a->zeroed = a->host >= flen;
 	a->len = got << q->cluster_bits;

@@ -40,7 +40,7 @@ int qcow2_grow_l1(struct qcow2 *q, u64 entries, struct err *e)
 	if (ret)
 		goto out;
 	ret = qcow2_sync(q);
-	ret = ret ?: blk_node_pwrite(q->n->file, off, t, bytes);
+	ret = ret ?: blk_node_pwrite(q->n->file, off, t, entries * 8);
 	ret = ret ?: blk_mcache_empty(q->l1);
 	ret = ret ?: write_l1_place(q, off, (u32)entries);
 	if (ret) {

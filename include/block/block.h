@@ -155,6 +155,9 @@ struct blk_optdesc {
 	const char *def;	/* printed default; NULL: none */
 };
 
+/* Bytes that the node's files take on the host (backing files apart); -ENOTSUP unknown. */
+s64 blk_disk_size(struct blk_node *n);
+
 /* ---- what stands below the tools ---- */
 
 /* Probes the first bytes and the name; never NULL ("raw" is the fallback). */

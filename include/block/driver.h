@@ -145,6 +145,7 @@ struct blk_driver {
 	int (*make_empty)(struct blk_node *n, struct err *e);
 	const struct blk_snapshot_ops *snapshots;
 	const struct blk_bitmap_ops *bitmaps;
+	s64 (*disk_size)(struct blk_node *n);	/* protocols: bytes allocated on the host */
 	int (*exact_filename)(struct blk_node *n, struct blk_opts *o);
 };
 

@@ -1,0 +1,657 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The copy engine (block/copy.h). The caller's thread plans: it walks the
+ * status of the source and cuts the way into slots of a ring. Workers read a
+ * slot, look for zeros, compress. Whoever completes the slot whose turn it is
+ * writes it, and those behind it that are ready: writes, and with them all
+ * allocation, happen in source order.
+ */
+#include <string.h>
+#include <time.h>
+#include "block/int.h"
+#include "mem.h"
+#include "thread.h"
+
+#define MAX_SEGS 64
+#define MAX_WORKERS 16
+
+enum seg_kind { SEG_DATA, SEG_ZERO, SEG_SKIP, SEG_NONE };
+struct seg {
+	struct blk_node *node;
+	u64 src;
+	u32 at, len;			/* within the slot */
+	enum seg_kind kind;
+};
+
+struct slot {
+	enum { FREE, PLANNED, BUSY, READY } state;
+	u64 dst;
+	u32 len;
+	int nsegs;
+	struct seg seg[MAX_SEGS];
+	u8 *buf, *cbuf;
+	u8 *kind;			/* of each granule: enum seg_kind */
+	u32 *clen;			/* of each unit; 0: not compressed */
+	int ret;
+	bool read_failed;
+	u64 fail_off, salvaged;
+};
+
+struct copy_run {
+	struct blk_copy *c;
+	pthread_mutex_t lock;
+	pthread_cond_t work, space;
+	struct slot *slot;
+	u32 n_slots, buf_size, granule, unit;
+	u64 planned, taken, written;	/* slot numbers; ring index is modulo n_slots */
+	bool writing, stop;
+	int ret;
+	bool fail_read;
+	u64 fail_off;
+	u64 done_bytes, total;
+};
+
+/* ---- workers: read, scan, compress ---- */
+
+static int read_salvaging(struct copy_run *r, struct slot *s, const struct seg *g)
+{
+	for (u32 o = 0; o < g->len; o += 512) {
+		u32 m = MIN(512U, g->len - o);
+
+		if (blk_pread(g->node, g->src + o, s->buf + g->at + o, m)) {
+			memset(s->buf + g->at + o, 0, m);
+			s->salvaged += m;
+		}
+	}
+	return 0;
+}
+
+static int read_seg(struct copy_run *r, struct slot *s, const struct seg *g)
+{
+	int ret = blk_pread(g->node, g->src, s->buf + g->at, g->len);
+
+	if (ret && r->c->salvage)
+		return read_salvaging(r, s, g);
+	if (ret) {
+		s->read_failed = true;
+		s->fail_off = s->dst + g->at;
+	}
+	return ret;
+}
+
+/* A granule of mixed parts is data. */
+static void mark(struct copy_run *r, struct slot *s, const struct seg *g)
+{
+	for (u32 k = g->at / r->granule; k <= (g->at + g->len - 1) / r->granule; k++)
+		s->kind[k] = s->kind[k] == SEG_NONE ? (u8)g->kind : s->kind[k] == g->kind ? s->kind[k] : SEG_DATA;
+}
+
+/* What would be skipped, but shares a granule with data, is needed after all. */
+static int read_skipped(struct copy_run *r, struct slot *s, const struct seg *g)
+{
+	u32 end = g->at + g->len;
+	int ret = 0;
+
+	for (u32 k = g->at / r->granule; !ret && k <= (end - 1) / r->granule; k++) {
+		struct seg part = *g;
+		u32 a = MAX(g->at, k * r->granule), b = MIN(end, (k + 1) * r->granule);
+
+		if (s->kind[k] != SEG_DATA)
+			continue;
+		part.at = a;
+		part.len = b - a;
+		part.src = g->src + (a - g->at);
+		ret = read_seg(r, s, &part);
+	}
+	return ret;
+}
+
+static void scan(struct copy_run *r, struct slot *s)
+{
+	if (!r->c->min_sparse)
+		return;
+	for (u32 k = 0; k * r->granule < s->len; k++)
+		if (s->kind[k] == SEG_DATA &&
+		    buf_is_zero(s->buf + k * r->granule, MIN(r->granule, s->len - k * r->granule)))
+			s->kind[k] = SEG_ZERO;
+}
+
+static int compress_units(struct copy_run *r, struct slot *s)
+{
+	struct blk_node *d = r->c->dst;
+
+	for (u32 k = 0; k * r->unit < s->len; k++) {
+		u32 m = MIN(r->unit, s->len - k * r->unit), clen = r->unit;
+		int ret;
+
+		s->clen[k] = 0;
+		if (s->kind[k] != SEG_DATA)
+			continue;
+		if (m < r->unit)
+			memset(s->buf + k * r->unit + m, 0, r->unit - m);
+		ret = d->drv->compress(d, s->buf + k * r->unit, r->unit, s->cbuf + (size_t)k * r->unit, &clen);
+		if (!ret)
+			s->clen[k] = clen;
+		else if (ret != -E2BIG)
+			return ret;
+	}
+	return 0;
+}
+
+static int process(struct copy_run *r, struct slot *s)
+{
+	int ret = 0;
+
+	memset(s->kind, SEG_NONE, r->buf_size / r->granule);
+	for (int i = 0; i < s->nsegs; i++)
+		mark(r, s, &s->seg[i]);
+	for (int i = 0; !ret && i < s->nsegs; i++) {
+		struct seg *g = &s->seg[i];
+
+		if (g->kind == SEG_DATA)
+			ret = read_seg(r, s, g);
+		else if (g->kind == SEG_SKIP)
+			ret = read_skipped(r, s, g);
+		else
+			memset(s->buf + g->at, 0, g->len);
+	}
+	if (ret)
+		return ret;
+	scan(r, s);
+	return r->unit ? compress_units(r, s) : 0;
+}
+
+/* ---- the writer ---- */
+
+static int write_run(struct copy_run *r, struct slot *s, u32 at, u32 len, enum seg_kind kind)
+{
+	struct blk_copy *c = r->c;
+
+	if (kind == SEG_SKIP || (kind == SEG_ZERO && c->target_is_zero && !c->dst_backing)) {
+		c->n_zero += len;
+		return 0;
+	}
+	if (kind == SEG_ZERO) {
+		c->n_zero += len;
+		return blk_zero(c->dst, s->dst + at, len, BLK_MAY_UNMAP);
+	}
+	c->n_written += len;
+	return blk_pwrite(c->dst, s->dst + at, s->buf + at, len, 0);
+}
+
+static int write_units(struct copy_run *r, struct slot *s)
+{
+	int ret = 0;
+
+	for (u32 k = 0; !ret && k * r->unit < s->len; k++) {
+		u32 at = k * r->unit, m = MIN(r->unit, s->len - at);
+
+		if (s->clen[k]) {
+			ret = blk_node_put_compressed(r->c->dst, s->dst + at, r->unit,
+						      s->cbuf + (size_t)at, s->clen[k]);
+			r->c->n_written += m;
+		} else {
+			ret = write_run(r, s, at, m, s->kind[k]);
+		}
+	}
+	return ret;
+}
+
+static int write_slot(struct copy_run *r, struct slot *s)
+{
+	int ret = s->ret;
+	u32 k = 0, n = DIV_ROUND_UP(s->len, r->granule);
+
+	if (ret)
+		return ret;
+	if (r->unit)
+		return write_units(r, s);
+	while (!ret && k < n) {
+		u32 e = k + 1, at = k * r->granule;
+
+		while (e < n && s->kind[e] == s->kind[k])
+			e++;
+		ret = write_run(r, s, at, MIN(e * r->granule, s->len) - at, s->kind[k]);
+		k = e;
+	}
+	return ret;
+}
+
+/* Lock held. Writes slots whose turn it is, dropping the lock meanwhile. */
+static void write_ready(struct copy_run *r)
+{
+	while (!r->writing && r->written < r->taken) {
+		struct slot *s = &r->slot[r->written % r->n_slots];
+		int ret;
+
+		if (s->state != READY)
+			break;
+		r->writing = true;
+		pthread_mutex_unlock(&r->lock);
+		ret = r->ret ? 0 : write_slot(r, s);
+		pthread_mutex_lock(&r->lock);
+		r->writing = false;
+		if (ret && !r->ret) {
+			r->ret = ret;
+			r->fail_read = s->read_failed;
+			r->fail_off = s->read_failed ? s->fail_off : s->dst;
+		}
+		r->c->n_salvaged += s->salvaged;
+		r->done_bytes += s->len;
+		s->state = FREE;
+		r->written++;
+		pthread_cond_broadcast(&r->space);
+	}
+}
+
+static void *worker(void *opaque)
+{
+	struct copy_run *r = opaque;
+
+	pthread_mutex_lock(&r->lock);
+	for (;;) {
+		struct slot *s;
+
+		if (r->taken == r->planned) {
+			if (r->stop)
+				break;
+			pthread_cond_wait(&r->work, &r->lock);
+			continue;
+		}
+		s = &r->slot[r->taken++ % r->n_slots];
+		s->state = BUSY;
+		if (!r->ret) {
+			pthread_mutex_unlock(&r->lock);
+			s->ret = process(r, s);
+			pthread_mutex_lock(&r->lock);
+		}
+		s->state = READY;
+		write_ready(r);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+/* ---- planning ---- */
+
+static u64 now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
+}
+
+static struct slot *next_slot(struct copy_run *r, u64 *shown)
+{
+	struct blk_copy *c = r->c;
+	struct slot *s = &r->slot[r->planned % r->n_slots];
+	u64 done;
+
+	pthread_mutex_lock(&r->lock);
+	while (s->state != FREE && !r->ret)
+		pthread_cond_wait(&r->space, &r->lock);
+	done = r->done_bytes;
+	if (c->progress.cancel && *c->progress.cancel && !r->ret)
+		r->ret = -EINTR;
+	pthread_mutex_unlock(&r->lock);
+	if (c->progress.update && now_ms() - *shown >= 100) {
+		*shown = now_ms();
+		c->progress.update(c->progress.opaque, done, r->total);
+	}
+	if (r->ret)
+		return NULL;
+	s->len = 0;
+	s->nsegs = 0;
+	s->ret = 0;
+	s->read_failed = false;
+	s->salvaged = 0;
+	return s;
+}
+
+static void submit(struct copy_run *r, struct slot *s)
+{
+	pthread_mutex_lock(&r->lock);
+	s->state = PLANNED;
+	r->planned++;
+	pthread_mutex_unlock(&r->lock);
+	pthread_cond_signal(&r->work);
+}
+
+static void throttle(struct copy_run *r, u64 start, u64 bytes)
+{
+	u64 due = r->c->rate ? bytes * 1000 / r->c->rate : 0, now = now_ms() - start;
+
+	if (due > now) {
+		struct timespec t = { (time_t)((due - now) / 1000), (long)((due - now) % 1000 * 1000000) };
+
+		nanosleep(&t, NULL);
+	}
+}
+
+static int status_at(struct copy_run *r, struct blk_node *n, u64 off, u64 len, struct seg *g)
+{
+	struct blk_status st;
+	int ret = blk_status_chain(n, r->c->src_base, off, len, &st);
+
+	if (ret && r->c->salvage) {
+		st.len = MIN(len, 512ULL);
+		st.flags = BLK_ST_DATA;
+		ret = 0;
+	}
+	if (ret)
+		return ret;
+	g->kind = st.flags & BLK_ST_ZERO ? SEG_ZERO :
+		  st.flags & BLK_ST_ALLOCATED || !r->c->dst_backing ? SEG_DATA : SEG_SKIP;
+	if (!r->c->min_sparse && g->kind == SEG_ZERO && !r->c->dst_backing)
+		g->kind = SEG_DATA;
+	g->len = (u32)MIN(st.len, (u64)1 << 30);
+	return g->len ? 0 : -EIO;
+}
+
+static int plan_source(struct copy_run *r, const struct blk_copy_source *src, u64 *dst,
+		       struct slot **cur, u64 *shown, u64 start)
+{
+	u64 off = src->off, end = src->off + src->len;
+	struct seg g = { .node = src->node };
+	int ret;
+
+	g.len = 0;
+	while (off < end) {
+		struct slot *s = *cur;
+		u32 m;
+
+		if (!s) {
+			s = *cur = next_slot(r, shown);
+			if (!s)
+				return 0;
+			s->dst = *dst;
+		}
+		if (!g.len) {
+			ret = status_at(r, src->node, off, end - off, &g);
+			if (ret) {
+				r->fail_off = off;
+				r->fail_read = true;
+				return ret;
+			}
+		}
+		/* Slots end at multiples of their size, so granules and units line up. */
+		m = (u32)MIN((u64)g.len, r->buf_size - (*dst + 0) % r->buf_size);
+		g.src = off;
+		g.at = s->len;
+		s->seg[s->nsegs] = g;
+		s->seg[s->nsegs++].len = m;
+		s->len += m;
+		off += m;
+		*dst += m;
+		g.len -= m;
+		if (*dst % r->buf_size == 0 || (s->nsegs == MAX_SEGS && *dst % r->granule == 0 && !r->unit)) {
+			submit(r, s);
+			*cur = NULL;
+			throttle(r, start, *dst - r->c->dst_off);
+		} else if (s->nsegs == MAX_SEGS) {	/* odd pieces: take the rest as data */
+			u32 left = (u32)MIN((u64)(r->buf_size - *dst % r->buf_size), end - off);
+
+			s->nsegs--;
+			s->seg[s->nsegs].kind = SEG_DATA;
+			s->seg[s->nsegs].len += left;
+			s->len += left;
+			off += left;
+			*dst += left;
+			g.len = 0;
+			if (*dst % r->buf_size == 0) {
+				submit(r, s);
+				*cur = NULL;
+			} else {
+				s->nsegs++;
+				if (off < end)
+					return -EIO;
+			}
+		}
+	}
+	return 0;
+}
+
+static int plan(struct copy_run *r)
+{
+	u64 dst = r->c->dst_off, shown = 0, start = now_ms();
+	struct slot *cur = NULL;
+	int ret = 0;
+
+	for (int i = 0; !ret && i < r->c->n_src; i++)
+		ret = plan_source(r, &r->c->src[i], &dst, &cur, &shown, start);
+	if (cur && cur->len)
+		submit(r, cur);
+	return ret;
+}
+
+/* ---- set-up ---- */
+
+static void free_slots(struct copy_run *r)
+{
+	for (u32 i = 0; r->slot && i < r->n_slots; i++) {
+		free(r->slot[i].buf);
+		free(r->slot[i].cbuf);
+		free(r->slot[i].kind);
+		free(r->slot[i].clen);
+	}
+	free(r->slot);
+}
+
+static int make_slots(struct copy_run *r)
+{
+	r->slot = calloc(r->n_slots, sizeof(*r->slot));
+	if (!r->slot)
+		return -ENOMEM;
+	for (u32 i = 0; i < r->n_slots; i++) {
+		struct slot *s = &r->slot[i];
+
+		s->buf = blk_buf_alloc(r->buf_size);
+		s->kind = malloc(r->buf_size / r->granule);
+		if (r->unit) {
+			s->cbuf = blk_buf_alloc((size_t)r->buf_size);
+			s->clen = calloc(r->buf_size / r->unit, sizeof(u32));
+		}
+		if (!s->buf || !s->kind || (r->unit && (!s->cbuf || !s->clen)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void choose_sizes(struct copy_run *r)
+{
+	struct blk_copy *c = r->c;
+	u32 cl = blk_is_mapping(c->dst) ? c->dst->lim.cluster : 1;
+
+	r->unit = c->compress ? c->dst->lim.max_compressed : 0;
+	r->granule = c->min_sparse ? c->min_sparse : 65536;
+	if (r->unit)
+		r->granule = r->unit;
+	else if (cl > r->granule && cl <= MiB && !c->dst_backing)
+		r->granule = cl;
+	while (r->granule & (r->granule - 1))
+		r->granule &= r->granule - 1;
+	r->granule = MAX(r->granule, 512U);
+	r->buf_size = (u32)(c->buf_size ? c->buf_size : r->unit ? MiB : 2 * MiB);
+	r->buf_size = MAX(ALIGN_DOWN(r->buf_size, r->granule), r->granule);
+	if (r->granule > 32 * MiB)
+		r->buf_size = r->granule;
+}
+
+int blk_copy_run(struct blk_copy *c, struct err *e)
+{
+	struct copy_run r = { .c = c, .lock = PTHREAD_MUTEX_INITIALIZER,
+			      .work = PTHREAD_COND_INITIALIZER, .space = PTHREAD_COND_INITIALIZER };
+	struct thread th[MAX_WORKERS];
+	int want = c->workers > 0 ? c->workers : (int)thread_cpus(), n = 0, ret;
+
+	if (c->compress && (!c->dst->lim.max_compressed || !c->dst->drv->compressed))
+		return err_set(e, ENOTSUP, "Compression not supported for this file format");
+	want = MIN(want, MAX_WORKERS);
+	choose_sizes(&r);
+	r.n_slots = (u32)want * 2 + 2;
+	for (int i = 0; i < c->n_src; i++)
+		r.total += c->src[i].len;
+	ret = make_slots(&r);
+	for (; !ret && n < want; n++)
+		if (thread_create(&th[n], "blk-copy", THREAD_STACK_BIG, worker, &r, e))
+			break;
+	if (!ret && !n)
+		ret = -EAGAIN;
+	if (!ret)
+		ret = plan(&r);
+	pthread_mutex_lock(&r.lock);
+	if (ret && !r.ret)
+		r.ret = ret;
+	r.stop = true;
+	pthread_cond_broadcast(&r.work);
+	pthread_mutex_unlock(&r.lock);
+	while (n > 0)
+		thread_join(&th[--n]);
+	if (c->progress.update && !r.ret)
+		c->progress.update(c->progress.opaque, r.total, r.total);
+	free_slots(&r);
+	if (r.ret)
+		return err_errno(e, -r.ret, "error while %s at byte %llu",
+				 r.fail_read ? "reading" : "writing", r.fail_off);
+	return 0;
+}
+
+/* ---- comparing ---- */
+
+struct cmp_run {
+	struct blk_compare *c;
+	pthread_mutex_t lock;
+	u64 next, end, done;
+	u64 diff;			/* lowest found; ~0: none */
+	bool alloc;
+	int ret, side;
+	u64 err_off;
+	bool status;
+};
+
+#define CMP_CHUNK (2 * MiB)
+
+static void cmp_fail(struct cmp_run *r, int ret, int side, u64 off, bool status)
+{
+	pthread_mutex_lock(&r->lock);
+	if (!r->ret || off < r->err_off) {
+		r->ret = ret;
+		r->side = side;
+		r->err_off = off;
+		r->status = status;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+static void cmp_diff(struct cmp_run *r, u64 off, bool alloc)
+{
+	pthread_mutex_lock(&r->lock);
+	if (off < r->diff) {
+		r->diff = off;
+		r->alloc = alloc;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+static bool cmp_data(struct cmp_run *r, u64 off, u64 len, bool za, bool zb, u8 *ba, u8 *bb)
+{
+	int ret = 0;
+	size_t at;
+
+	if (!za)
+		ret = blk_pread(r->c->a, off, ba, len);
+	if (ret) {
+		cmp_fail(r, ret, 0, off, false);
+		return false;
+	}
+	if (!zb)
+		ret = blk_pread(r->c->b, off, bb, len);
+	if (ret) {
+		cmp_fail(r, ret, 1, off, false);
+		return false;
+	}
+	at = za ? buf_find_nonzero(bb, len) : zb ? buf_find_nonzero(ba, len) : buf_find_diff(ba, bb, len);
+	if (at >= len)
+		return true;
+	cmp_diff(r, off + at / 512 * 512, false);
+	return false;
+}
+
+static void cmp_chunk(struct cmp_run *r, u64 off, u64 end, u8 *ba, u8 *bb)
+{
+	while (off < end) {
+		struct blk_status a, b;
+		u64 m;
+		int ret = blk_status_chain(r->c->a, NULL, off, end - off, &a);
+
+		if (ret) {
+			cmp_fail(r, ret, 0, off, true);
+			return;
+		}
+		ret = blk_status_chain(r->c->b, NULL, off, end - off, &b);
+		if (ret) {
+			cmp_fail(r, ret, 1, off, true);
+			return;
+		}
+		m = MIN(end - off, MIN(a.len, b.len));
+		if (r->c->strict && (a.flags & ~(u32)(BLK_ST_OFFSET | BLK_ST_EOF)) !=
+				    (b.flags & ~(u32)(BLK_ST_OFFSET | BLK_ST_EOF))) {
+			cmp_diff(r, off, true);
+			return;
+		}
+		if (!(a.flags & BLK_ST_ZERO && b.flags & BLK_ST_ZERO) &&
+		    !cmp_data(r, off, m, a.flags & BLK_ST_ZERO, b.flags & BLK_ST_ZERO, ba, bb))
+			return;
+		off += m;
+	}
+}
+
+static void *cmp_worker(void *opaque)
+{
+	struct cmp_run *r = opaque;
+	u8 *ba = blk_buf_alloc(CMP_CHUNK), *bb = blk_buf_alloc(CMP_CHUNK);
+
+	if (!ba || !bb)
+		cmp_fail(r, -ENOMEM, 0, 0, false);
+	pthread_mutex_lock(&r->lock);
+	while (ba && bb && r->next < r->end && r->next < r->diff && !r->ret) {
+		u64 off = r->next, end = MIN(r->end, off + CMP_CHUNK);
+
+		r->next = end;
+		pthread_mutex_unlock(&r->lock);
+		cmp_chunk(r, off, end, ba, bb);
+		pthread_mutex_lock(&r->lock);
+		r->done += end - off;
+		if (r->c->progress.update)
+			r->c->progress.update(r->c->progress.opaque, r->done, r->end);
+	}
+	pthread_mutex_unlock(&r->lock);
+	free(ba);
+	free(bb);
+	return NULL;
+}
+
+int blk_compare_run(struct blk_compare *c)
+{
+	struct cmp_run r = { .c = c, .lock = PTHREAD_MUTEX_INITIALIZER, .diff = ~0ULL };
+	struct thread th[MAX_WORKERS];
+	int want = (int)MIN(thread_cpus(), (unsigned)MAX_WORKERS), n = 0;
+
+	r.end = MIN(blk_length(c->a), blk_length(c->b));
+	while (n < want && !thread_create(&th[n], "blk-compare", THREAD_STACK_BIG, cmp_worker, &r, NULL))
+		n++;
+	if (!n)
+		cmp_worker(&r);
+	while (n > 0)
+		thread_join(&th[--n]);
+	if (r.diff != ~0ULL && (!r.ret || r.diff < r.err_off)) {
+		c->diff_off = r.diff;
+		c->diff_alloc = r.alloc;
+		return 1;
+	}
+	c->err_side = r.side;
+	c->err_off = r.err_off;
+	c->err_status = r.status;
+	return r.ret;
+}

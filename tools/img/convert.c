@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* img convert: copy images into another format. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "block/driver.h"
+#include "img.h"
+
+struct convert_args {
+	struct img_args a;
+	const char *out_fmt, *backing, *backing_fmt, *snapshot, *sparse, *rate;
+	bool compress, no_create, unordered, copy_range, bitmaps, skip_broken, salvage, target_is_zero;
+	bool target_opts;
+	u64 workers;
+	struct opt_list options, files;
+};
+#define A struct convert_args
+
+struct convert {
+	const struct convert_args *a;
+	struct blk_graph *g;
+	struct blk_copy_source *src;
+	int n_src;
+	const char *out;
+	u64 total;
+	struct blk_node *dst;
+	bool no_create;
+};
+
+static int open_sources(struct convert *c)
+{
+	u32 flags = 0;
+
+	if (img_cache_flags(c->a->a.src_cache, &flags)) {
+		img_error("Invalid source cache option: %s", c->a->a.src_cache);
+		return -EINVAL;
+	}
+	for (int i = 0; i < c->n_src; i++) {
+		struct blk_node *n = img_open(c->g, &c->a->a, c->a->files.v[i].val, c->a->a.fmt, flags);
+
+		if (!n)
+			return -EIO;
+		c->src[i] = (struct blk_copy_source){ n, 0, blk_length(n) };
+		c->total += c->src[i].len;
+	}
+	return 0;
+}
+
+/* -l: a name, or snapshot.id=..,snapshot.name=.. */
+static int load_snapshot(struct convert *c)
+{
+	const char *s = c->a->snapshot;
+	struct blk_node *owner;
+	const struct blk_snapshot_ops *ops;
+	struct blk_opts o = { 0 };
+	struct err e = ERR_INIT;
+	const char *id, *name;
+	int ret;
+
+	if (!s)
+		return 0;
+	if (c->n_src > 1) {
+		img_error("No support for concatenating multiple snapshot");
+		return -EINVAL;
+	}
+	ops = blk_snapshots(c->src[0].node, &owner);
+	if (!strncmp(s, "snapshot.", 9)) {
+		ret = blk_opts_parse(&o, s, NULL, &e);
+		id = blk_opts_get(&o, "snapshot.id");
+		name = blk_opts_get(&o, "snapshot.name");
+	} else {
+		ret = 0;
+		id = name = s;
+	}
+	if (!ret)
+		ret = ops ? ops->load(owner, id, name, &e) :
+			    err_set(&e, ENOTSUP, "the format has no internal snapshots");
+	blk_opts_free(&o);
+	if (ret) {
+		img_error("Failed to load snapshot: %s", e.msg);
+		return ret;
+	}
+	c->src[0].len = blk_length(c->src[0].node);
+	c->total = c->src[0].len;
+	return 0;
+}
+
+static int create_options(struct convert *c, struct blk_opts *o, struct err *e)
+{
+	char *text;
+	int ret = img_join_options(&c->a->options, &text);
+
+	if (!ret && text)
+		ret = blk_opts_parse(o, text, NULL, e);
+	free(text);
+	if (!ret && c->a->backing)
+		ret = blk_opts_set(o, "backing_file", c->a->backing);
+	if (!ret && c->a->backing_fmt)
+		ret = blk_opts_set(o, "backing_fmt", c->a->backing_fmt);
+	if (!ret && !blk_opts_get(o, "size"))
+		ret = blk_opts_set_u64(o, "size", c->total);
+	return ret;
+}
+
+static int refuse_options(const struct blk_driver *d, const struct convert_args *a, const struct blk_opts *o,
+			  struct err *e)
+{
+	const char *pre = blk_opts_get(o, "preallocation");
+	const struct blk_driver *p = blk_driver_find("file");
+
+	if (a->compress && !d->compressed)
+		return err_set(e, ENOTSUP, "Compression not supported for this file format");
+	if (a->compress && pre && strcmp(pre, "off"))
+		return err_set(e, EINVAL, "Compression and preallocation not supported at the same time");
+	if (a->compress && (blk_opts_get(o, "encryption") || blk_opts_has_sub(o, "encrypt")))
+		return err_set(e, EINVAL, "Compression and encryption not supported at the same time");
+	if (a->backing && !(d->flags & BLK_DRV_BACKING))
+		return err_set(e, EINVAL, "Backing file not supported for file format '%s'", d->name);
+	for (int i = 0; i < o->n; i++) {
+		bool ok = false;
+
+		for (const struct blk_optdesc *t = d->create_opts; t && t->name; t++)
+			ok |= !strcmp(t->name, o->v[i].key);
+		for (const struct blk_optdesc *t = p->create_opts; t && t->name; t++)
+			ok |= !strcmp(t->name, o->v[i].key);
+		if (!ok)
+			return err_set(e, EINVAL, "Invalid parameter '%s'", o->v[i].key);
+	}
+	return 0;
+}
+
+static int create_target(struct convert *c, const char *fmt)
+{
+	const struct blk_driver *d = blk_driver_find(fmt);
+	struct blk_opts o = { 0 };
+	struct err e = ERR_INIT;
+	int ret;
+
+	if (!d) {
+		img_error("Unknown file format '%s'", fmt);
+		return -EINVAL;
+	}
+	ret = create_options(c, &o, &e);
+	if (!ret && !d->create)
+		ret = err_set(&e, ENOTSUP, "Format driver '%s' does not support image creation", fmt);
+	ret = ret ?: refuse_options(d, c->a, &o, &e);
+	if (ret) {
+		img_error_err(&e);
+		blk_opts_free(&o);
+		return ret;
+	}
+	ret = blk_create(c->g, fmt, c->out, &o, &e);
+	if (ret)
+		img_error("%s: error while converting %s: %s", c->out, fmt, e.msg);
+	return ret;
+}
+
+static int open_target(struct convert *c, const char *fmt)
+{
+	u32 flags = BLK_O_RDWR | BLK_O_UNMAP;
+	const char *cache = c->a->a.cache ? c->a->a.cache : "unsafe";
+	struct img_args ta = { .image_opts = c->a->target_opts };
+
+	if (img_cache_flags(cache, &flags)) {
+		img_error("Invalid cache option: %s", cache);
+		return -EINVAL;
+	}
+	/* Written as a whole, the target's backing file is not read, unless clusters are partly copied. */
+	if (!c->a->backing && !c->no_create)
+		flags |= BLK_O_NO_BACKING;
+	c->dst = img_open(c->g, &ta, c->out, c->a->target_opts ? NULL : fmt, flags);
+	if (!c->dst)
+		return -EIO;
+	if (blk_length(c->dst) < c->total) {
+		img_error("output file is smaller than input file");
+		return -EINVAL;
+	}
+	if (c->a->compress && !c->dst->lim.max_compressed) {
+		img_error("Compression not supported for this file format");
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+static int copy(struct convert *c)
+{
+	const struct convert_args *a = c->a;
+	struct blk_copy k = { .src = c->src, .n_src = c->n_src, .dst = c->dst, .compress = a->compress,
+			      .salvage = a->salvage, .copy_range = a->copy_range,
+			      .workers = (int)a->workers, .min_sparse = 4096 };
+	struct err e = ERR_INIT;
+	u64 v;
+	int ret;
+
+	if (a->sparse) {
+		if (img_size(a->sparse, "buffer size for sparse output", &v))
+			return -EINVAL;
+		if (v > 16 * MiB || v % 512) {
+			img_error("Invalid buffer size for sparse output specified. Valid sizes are multiples of 512 up to %llu. "
+				  "Select 0 to disable sparse detection (fully allocates output).", 16 * MiB);
+			return -EINVAL;
+		}
+		k.min_sparse = (u32)v;
+	}
+	if (a->rate && img_size(a->rate, "rate limit", &k.rate))
+		return -EINVAL;
+	if (a->backing) {
+		k.dst_backing = c->dst;
+		k.src_base = blk_backing(c->src[0].node);
+	}
+	k.target_is_zero = !c->no_create || a->target_is_zero;
+	if (c->dst->drv->flags & BLK_DRV_FILTER && c->dst->file && !strcmp(c->dst->file->drv->name, "host_device"))
+		k.target_is_zero = a->target_is_zero;
+	img_progress_start(&a->a, &k.progress);
+	ret = blk_copy_run(&k, &e);
+	if (ret) {
+		img_error_err(&e);
+		return ret;
+	}
+	img_progress_end();
+	return 0;
+}
+
+static int copy_bitmaps(struct convert *c)
+{
+	struct blk_node *s = c->src[0].node;
+	struct blk_bitmap *v = NULL;
+	struct err e = ERR_INIT;
+	int n, ret = 0;
+
+	if (!c->a->bitmaps)
+		return 0;
+	if (!s->drv->bitmaps || !c->dst->drv->bitmaps) {
+		img_error("This will be required to handle bitmaps: both images as qcow2");
+		return -ENOTSUP;
+	}
+	n = s->drv->bitmaps->list(s, &v);
+	for (int i = 0; !ret && i < n; i++) {
+		u8 *bits = NULL;
+		u64 nb;
+
+		if (v[i].in_use) {
+			if (c->a->skip_broken) {
+				fprintf(stderr, "warning: Skipping inconsistent bitmap '%s'\n", v[i].name);
+				continue;
+			}
+			img_error("Cannot copy inconsistent bitmap '%s'", v[i].name);
+			ret = -EINVAL;
+			break;
+		}
+		ret = c->dst->drv->bitmaps->add(c->dst, v[i].name, v[i].granularity, v[i].enabled, &e);
+		ret = ret ?: s->drv->bitmaps->read(s, v[i].name, &bits, &nb, &e);
+		ret = ret ?: c->dst->drv->bitmaps->merge(c->dst, v[i].name, bits, nb, v[i].granularity, &e);
+		free(bits);
+		if (ret)
+			img_error("Failed to populate bitmap %s: %s", v[i].name, e.msg);
+	}
+	free(v);
+	return ret;
+}
+
+static int check_args(const struct convert_args *a)
+{
+	if (a->files.n < 2) {
+		img_error("Must specify image file name");
+		return -EINVAL;
+	}
+	if (a->copy_range && a->compress) {
+		img_error("Cannot enable copy offloading when -c is used");
+		return -EINVAL;
+	}
+	if (a->copy_range && a->sparse) {
+		img_error("Cannot enable copy offloading when -S is used");
+		return -EINVAL;
+	}
+	if (a->target_is_zero && !a->no_create) {
+		img_error("--target-is-zero requires use of -n flag");
+		return -EINVAL;
+	}
+	if (a->skip_broken && !a->bitmaps) {
+		img_error("Use of --skip-broken-bitmaps requires --bitmaps");
+		return -EINVAL;
+	}
+	if (a->target_opts && !a->no_create) {
+		img_error("--target-image-opts requires use of -n flag");
+		return -EINVAL;
+	}
+	if (a->backing && a->files.n > 2) {
+		img_error("Having a backing file for the target makes no sense when concatenating multiple input images");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int convert(struct convert *c)
+{
+	const char *fmt = c->a->out_fmt ? c->a->out_fmt : c->a->target_opts ? NULL : "raw";
+	int ret = open_sources(c);
+
+	ret = ret ?: load_snapshot(c);
+	if (!ret && !c->no_create)
+		ret = create_target(c, fmt);
+	ret = ret ?: open_target(c, fmt);
+	ret = ret ?: copy(c);
+	return ret ?: copy_bitmaps(c);
+}
+
+static int run(void *args, const struct opt_call *call)
+{
+	struct convert_args *a = args;
+	struct convert c = { .a = a, .no_create = a->no_create };
+	char *text = NULL;
+	int ret;
+
+	if (img_join_options(&a->options, &text))
+		return 1;
+	ret = img_is_help(text);
+	free(text);
+	if (ret)
+		return img_option_help(a->out_fmt ? a->out_fmt : "raw", false);
+	if (check_args(a))
+		return 1;
+	c.n_src = (int)a->files.n - 1;
+	c.out = a->files.v[c.n_src].val;
+	c.src = calloc((size_t)c.n_src, sizeof(*c.src));
+	c.g = img_graph(&a->a, call);
+	ret = c.src && c.g ? convert(&c) : -ENOMEM;
+	if (c.dst) {
+		int r = blk_flush(c.dst), r2;
+
+		r2 = blk_unref(c.dst);
+		if (!ret && (r || r2)) {
+			ret = r ? r : r2;
+			img_error("error while writing '%s': %s", c.out, strerror(-ret));
+		}
+	}
+	for (int i = 0; i < c.n_src && c.src; i++)
+		blk_unref(c.src[i].node);
+	free(c.src);
+	blk_graph_free(c.g);
+	return ret ? 1 : 0;
+}
+
+static void defaults(void *args)
+{
+	((struct convert_args *)args)->workers = 0;
+}
+
+static const struct opt opts[] = {
+	IMG_COMMON(A), IMG_SHARE(A), IMG_QUIET(A), IMG_CACHE(A, "unsafe"), IMG_SRC_CACHE(A), IMG_PROGRESS(A),
+	OPT_STR('O', "target-format", "FMT", A, out_fmt, "format of the target (default: raw)"),
+	OPT_STR('B', "backing", "FILE", A, backing, "the target stands on FILE and gets only what differs"),
+	OPT_STR('F', "backing-format", "FMT", A, backing_fmt, "format of that file"),
+	OPT_LIST('o', "options", "OPTIONS", A, options, "options of the target's format; \"help\" lists them"),
+	OPT_STR('l', "snapshot", "SNAPSHOT", A, snapshot, "convert this snapshot"),
+	OPT_STR('S', "sparse-size", "SIZE", A, sparse, "zeros of at least SIZE become holes (default: 4k; 0: none)"),
+	OPT_STR('r', "rate-limit", "RATE", A, rate, "bytes a second"),
+	OPT_UINT('m', "parallel", "N", A, workers, "threads (default: one a processor)", .u = { 1, 16 }),
+	OPT_FLAG('W', "oob", A, unordered, "accepted; writes are in order and parallel work needs no leave"),
+	OPT_FLAG('c', "compress", A, compress, "compress the target"),
+	OPT_FLAG('C', "copy-range-offloading", A, copy_range, "let the kernel copy where it can"),
+	OPT_FLAG('n', "no-create", A, no_create, "the target exists"),
+	OPT_FLAG(0, "bitmaps", A, bitmaps, "copy persistent bitmaps"),
+	OPT_FLAG(0, "skip-broken-bitmaps", A, skip_broken, "but not inconsistent ones"),
+	OPT_FLAG(0, "salvage", A, salvage, "what cannot be read becomes zeros"),
+	OPT_FLAG(0, "target-is-zero", A, target_is_zero, "the existing target reads as zeros"),
+	OPT_FLAG(0, "target-image-opts", A, target_opts, "the target is given by options"),
+	OPERAND_REST1("FILE", A, files, "one or more sources, and the target"),
+	OPT_END
+};
+
+const struct opt_cmd img_cmd_convert = {
+	.name = "convert", .summary = "copy images into another format", .opts = opts, .defaults = defaults,
+	.args_size = sizeof(A), .run = run, .usage_status = 1,
+};

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the sub-commands of img share. Each lives in a file of its own name. */
+#ifndef TOOLS_IMG_H
+#define TOOLS_IMG_H
+
+#include "block/block.h"
+#include "block/copy.h"
+#include "block/toolbox.h"
+#include "option.h"
+
+struct json;
+struct strbuf;
+
+/* Options that (nearly) all sub-commands take. The first member of every args struct. */
+struct img_args {
+	const char *fmt, *cache, *src_cache, *follow;
+	struct opt_list objects;
+	bool image_opts, force_share, quiet, progress;
+	const char *progress_form;
+	const char *output;
+};
+
+#define IMG_COMMON(T) \
+	OPT_STR('f', "format", "FMT", T, a.fmt, "format of the image (default: looked for in the image)"), \
+	OPT_LIST(0, "object", "OBJECT", T, a.objects, "define an object: secret,id=ID,data=...|file=..."), \
+	OPT_FLAG(0, "image-opts", T, a.image_opts, "the image is given by options (driver=...,file.filename=...)"), \
+	OPT_STR(0, "follow", "WHICH", T, a.follow, "open files that images name: all, dir (the image's own directory) or none")
+#define IMG_SHARE(T) \
+	OPT_FLAG('U', "force-share", T, a.force_share, "open although another program writes to the image")
+#define IMG_QUIET(T) \
+	OPT_FLAG('q', "quiet", T, a.quiet, "print errors only")
+#define IMG_CACHE(T, def) \
+	OPT_STR('t', "cache", "CACHE", T, a.cache, "cache mode: none, writeback, writethrough, directsync, unsafe (default: " def ")")
+#define IMG_SRC_CACHE(T) \
+	OPT_STR('T', "source-cache", "CACHE", T, a.src_cache, "cache mode of what is only read (default: writeback)")
+#define IMG_PROGRESS(T) \
+	OPT_FLAG('p', NULL, T, a.progress, "show progress"), \
+	OPT_STR(0, "progress", "FORM", T, a.progress_form, "progress as \"json\" lines or \"human\" text on standard error")
+#define IMG_OUTPUT(T) \
+	OPT_STR(0, "output", "FORM", T, a.output, "human (default) or json")
+
+/* A graph with the policy and the objects of the command line; NULL: an error was printed. */
+struct blk_graph *img_graph(const struct img_args *a, const struct opt_call *call);
+/* Opens, printing the error that qemu-img prints. NULL on failure. */
+struct blk_node *img_open(struct blk_graph *g, const struct img_args *a, const char *name,
+			  const char *fmt, u32 flags);
+/* As above with options by the caller (may be NULL; consumed) and not --image-opts. */
+struct blk_node *img_open_file(struct blk_graph *g, const char *name, const char *fmt,
+			       struct blk_opts *o, u32 flags, bool quiet);
+/* Flags of a cache mode; adds to *flags. 0 or -EINVAL. */
+int img_cache_flags(const char *mode, u32 *flags);
+/* "json" or not; prints and returns -1 for anything else. */
+int img_output_json(const struct img_args *a);
+
+void img_error(const char *fmt, ...) __printf(1, 2);
+void img_error_err(const struct err *e);
+
+/* SIZE text with the messages of qemu-img. 0 or -EINVAL (printed). */
+int img_size(const char *text, const char *what, u64 *out);
+
+/* ---- progress: -p, SIGUSR1, --progress=json ---- */
+void img_progress_start(const struct img_args *a, struct blk_progress *p);
+void img_progress_end(void);
+/* Shows a part in percent of a multi-step job: the next updates cover @from..@to percent. */
+void img_progress_window(double from, double to);
+
+/* JSON text (pretty) and a newline on standard output; frees @j. Returns the exit code. */
+int img_print_json(struct json *j);
+
+int img_info_run(void *args, const struct opt_call *call);
+
+/* Prints "Formatting ..." */
+void img_print_creating(const char *fmt, const char *file, const struct blk_opts *o);
+/* -o help: the options of a format. */
+int img_option_help(const char *fmt, bool amend);
+bool img_is_help(const char *options);
+/* Joins several -o values; *out for free(). */
+int img_join_options(const struct opt_list *l, char **out);
+
+extern const struct opt_cmd img_cmd_amend, img_cmd_bench, img_cmd_bitmap, img_cmd_check, img_cmd_commit,
+	img_cmd_compare, img_cmd_convert, img_cmd_create, img_cmd_dd, img_cmd_info, img_cmd_map,
+	img_cmd_measure, img_cmd_rebase, img_cmd_resize, img_cmd_snapshot;
+
+#endif
