@@ -17,6 +17,7 @@ struct gen {
 	struct encoding e;
 	const struct x86_form *form;
 	enum flavour flavour;
+	bool alignment_checks;	/* EFLAGS.AC in some cases */
 	u64 target;		/* linear address of the memory operand */
 };
 
@@ -136,7 +137,7 @@ static void fill_registers(struct gen *g)
 		s->gpr[i] = rng_corner(r);
 	s->gpr[X86_RSP] = ORACLE_STACK + rng_below(r, 32) * 8;
 	s->rflags = 0x202 | (rng_u64(r) & X86_FL_ARITH) | (rng_one_in(r, 3) ? X86_FL_DF : 0);
-	if (rng_one_in(r, 48))
+	if (g->alignment_checks && rng_one_in(r, 16))
 		s->rflags |= X86_FL_AC;
 	s->cs = g->c->mode == X86_MODE_64 ? ORACLE_CS64 : ORACLE_CS32;
 	s->ds = s->es = ORACLE_DS;
@@ -343,7 +344,7 @@ static void want_stack(struct gen *g)
 		put_sized(o->bytes + w, w, random_selector(g->r));
 		break;
 	case X86_OP_POPF:
-		put_sized(o->bytes, w, fl | (rng_one_in(g->r, 16) ? X86_FL_AC : 0));
+		put_sized(o->bytes, w, fl | (g->alignment_checks && rng_one_in(g->r, 8) ? X86_FL_AC : 0));
 		break;
 	default:
 		if (i->op == X86_OP_POP && i->opnd[0].kind == X86_OPND_SEG)
@@ -581,6 +582,9 @@ static bool attempt(struct gen *g, unsigned form, enum x86_mode mode, unsigned s
 		return false;
 	c->mode = (u8)mode;
 	c->insn = g->e.insn;
+	/* SYSRET outside 64-bit mode is AMD's only. */
+	if (c->insn.op == X86_OP_SYSRET && mode != X86_MODE_64)
+		return false;
 	c->in.rip = ORACLE_CODE + slot * ORACLE_SLOT;
 	c->in.fs_base = rng_one_in(g->r, 2) ? 0 : rng_below(g->r, 0x1000) * 16;
 	c->in.gs_base = rng_one_in(g->r, 2) ? 0 : 0 - (u64)rng_below(g->r, 0x1000) * 8;
@@ -596,9 +600,9 @@ static bool attempt(struct gen *g, unsigned form, enum x86_mode mode, unsigned s
 	return true;
 }
 
-bool oracle_gen(struct rng *r, unsigned form, enum x86_mode mode, unsigned slot, struct oracle_case *c)
+bool oracle_gen(struct rng *r, unsigned form, enum x86_mode mode, unsigned slot, bool ac, struct oracle_case *c)
 {
-	struct gen g = { .r = r, .c = c, .form = &x86_form_table[form] };
+	struct gen g = { .r = r, .c = c, .form = &x86_form_table[form], .alignment_checks = ac };
 
 	for (unsigned tries = 0; tries < 16; tries++)
 		if (attempt(&g, form, mode, slot))

@@ -8,7 +8,7 @@
 #include <string.h>
 #include "bytes.h"
 #include "oracle.h"
-#include "x86/cpu.h"
+#include "x86/exec.h"
 
 #define RAM_SIZE	0x200000u
 #define PA_CODE		0x10000u
@@ -145,6 +145,10 @@ static void setup_cpu(struct x86_cpu *cpu)
 	x86_set_control(cpu, 0x80050033, PA_TABLES, 0x001506f0, 0xd01);
 	cpu->gdt.base = 0x30000000;
 	cpu->gdt.limit = 0x7f;
+	/* A TSS without an I/O bitmap: its offset is the limit. */
+	put_le16(guest.ram + PA_GDT + 0x800 + 0x66, 0x68);
+	cpu->tr = (struct x86_segment){ .sel = 0x40, .base = 0x30000800, .limit = 0x67, .attr = 0x8b };
+	cpu->ldt = guest.null;
 	cpu->idt.base = 0;
 	cpu->idt.limit = 0;
 	cpu->stop_on_exc = 1;
@@ -178,6 +182,11 @@ fail:
 	err_report(&err);
 	oracle_guest_stop();
 	return -1;
+}
+
+bool oracle_guest_has(enum x86_feature f)
+{
+	return x86_has(guest.cpu, f);
 }
 
 void oracle_guest_stop(void)
@@ -277,6 +286,22 @@ static void save_case(struct x86_cpu *cpu, struct oracle_result *res)
 	memcpy(res->mem, guest.ram + PA_DATA, ORACLE_DATA_RW);
 }
 
+/*
+ * The vCPU stops before it delivers. What delivery would have made of software
+ * interrupts: INT3 and INTO are traps, and of INT n Linux lets none through.
+ */
+static void as_delivered(const struct oracle_case *c, struct oracle_result *res)
+{
+	unsigned op = c->insn.op;
+
+	if ((op == X86_OP_INT3 && res->trap == 3) || (op == X86_OP_INTO && res->trap == 4))
+		res->out.rip = c->in.rip + c->insn.len;
+	if (op == X86_OP_INT && res->trap == (int)c->insn.imm && !res->err) {
+		res->err = (u32)c->insn.imm * 8 + 2;
+		res->trap = 13;
+	}
+}
+
 static void run_case(struct x86_cpu *cpu, const struct oracle_case *c, struct oracle_result *res)
 {
 	enum x86_exit exit;
@@ -298,6 +323,7 @@ static void run_case(struct x86_cpu *cpu, const struct oracle_case *c, struct or
 		res->trap = ORACLE_LOST;
 	}
 	save_case(cpu, res);
+	as_delivered(c, res);
 }
 
 void oracle_guest_run(struct oracle_batch *b)

@@ -21,6 +21,7 @@ struct options {
 	const char *op;
 	int mode;		/* -1: both */
 	bool native_only;
+	bool ac;
 	bool quiet;
 };
 
@@ -99,6 +100,8 @@ static bool wanted(const struct run *run, const struct x86_form *f)
 {
 	if (!oracle_form_usable(f) || !oracle_native_has((enum x86_feature)f->feature))
 		return false;
+	if (!run->opt.native_only && !oracle_guest_has((enum x86_feature)f->feature))
+		return false;
 	return !run->opt.op || !strcasecmp(run->opt.op, x86_op_info(f->op)->name);
 }
 
@@ -113,7 +116,7 @@ static int run_round(struct run *run)
 		for (int mode = X86_MODE_32; mode <= X86_MODE_64; mode++) {
 			if (run->opt.mode >= 0 && run->opt.mode != mode)
 				continue;
-			if (oracle_gen(&run->rng, form, (enum x86_mode)mode, b->count, &b->cases[b->count]))
+			if (oracle_gen(&run->rng, form, (enum x86_mode)mode, b->count, run->opt.ac, &b->cases[b->count]))
 				b->count++;
 			if (b->count == ORACLE_BATCH) {
 				int ret = run_batch(run);
@@ -139,7 +142,9 @@ static void print_skipped(struct run *run)
 		run->skipped++;
 		if (!run->opt.quiet && !run->opt.op)
 			printf("skipped: %s%s (%s)\n", f->flags & X86_FF_VEX ? "V" : "", x86_op_info(f->op)->name,
-			       oracle_form_usable(f) ? "this processor lacks it" : "no fixed result at ring 3");
+			       !oracle_form_usable(f) ? "no fixed result at ring 3" :
+			       oracle_native_has((enum x86_feature)f->feature) ? "our model lacks it" :
+			       "this processor lacks it");
 	}
 }
 
@@ -165,7 +170,7 @@ static int report(const struct run *run)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: oracle [--seed N] [--seconds S] [--rounds N] [--op NAME] [--mode 32|64] [--show N] [--native] [--quiet]\n");
+	fprintf(stderr, "usage: oracle [--seed N] [--seconds S] [--rounds N] [--op NAME] [--mode 32|64] [--show N] [--ac] [--native] [--quiet]\n");
 	return 2;
 }
 
@@ -176,6 +181,8 @@ static int parse(struct options *o, int argc, char **argv)
 
 		if (!strcmp(a, "--native"))
 			o->native_only = true;
+		else if (!strcmp(a, "--ac"))
+			o->ac = true;
 		else if (!strcmp(a, "--quiet"))
 			o->quiet = true;
 		else if (!v)

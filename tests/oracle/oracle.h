@@ -82,8 +82,8 @@ struct oracle_batch {
 
 /* ---- gen.c ---- */
 
-/* Makes a case of a table line in code slot slot. false: none could be made. */
-bool oracle_gen(struct rng *r, unsigned form, enum x86_mode mode, unsigned slot, struct oracle_case *c);
+/* Makes a case of a table line in code slot slot, ac: sometimes with alignment checks. false: none could be made. */
+bool oracle_gen(struct rng *r, unsigned form, enum x86_mode mode, unsigned slot, bool ac, struct oracle_case *c);
 /* The line makes sense at ring 3 and gives the same result twice. */
 bool oracle_form_usable(const struct x86_form *f);
 void oracle_gen_common(struct rng *r, u8 *common);
@@ -103,6 +103,8 @@ bool oracle_native_has(enum x86_feature f);
 int  oracle_guest_start(struct oracle_batch *b);
 void oracle_guest_run(struct oracle_batch *b);
 void oracle_guest_stop(void);
+/* The model under test has a feature. */
+bool oracle_guest_has(enum x86_feature f);
 
 /* ---- compare.c ---- */
 
