@@ -290,8 +290,9 @@ static void compare_memory(struct cmp *m)
 
 	if (!memcmp(n, g, ORACLE_DATA_RW))
 		return;
-	/* A call whose target faults may have pushed its return address. */
-	if (m->n->trap != ORACLE_DONE && x86_op_info(m->c->insn.op)->ctl == X86_CTL_CALL)
+	/* A call whose target faults may have pushed its return address, ENTER some of its frame. */
+	if (m->n->trap != ORACLE_DONE &&
+	    (x86_op_info(m->c->insn.op)->ctl == X86_CTL_CALL || m->c->insn.op == X86_OP_ENTER))
 		return;
 	for (unsigned i = 0; i < ORACLE_DATA_RW; i++) {
 		char a[33], b[33];

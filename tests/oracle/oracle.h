@@ -2,7 +2,7 @@
 /*
  * The oracle: one instruction from one state, executed by the processor of
  * this machine and by our vCPU, and the two results compared. A case is made
- * by gen.c, run by native.c and guest.c, judged by compare.c; main.c counts.
+ * by gen.c, run by native.c and guest.c, judged by compare.c; oracle.c counts.
  *
  * Both sides see the same ring-3 address space: code slots, two pages of
  * data that may be written, one that may only be read, nothing around them.

@@ -44,7 +44,8 @@ static bool beyond_limit(const struct x86_segment *s, u64 off, unsigned size)
 
 		return off <= s->limit || last > top;
 	}
-	return last > s->limit;
+	/* a full segment has no end: accesses wrap round 4 GiB */
+	return last > s->limit && s->limit != 0xffffffff;
 }
 
 u64 x86_seg_linear(struct x86_cpu *cpu, enum x86_seg seg, u64 off, unsigned size, int access)

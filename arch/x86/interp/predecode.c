@@ -26,6 +26,8 @@ static void check_privilege(struct x86_cpu *cpu, const struct x86_insn *in)
 {
 	unsigned fl = x86_insn_form(in)->flags;
 
+	if ((fl & X86_FF_CPL0_UD) && cpu->cpl)
+		x86_raise_ud(cpu);
 	if ((fl & X86_FF_CPL0) && cpu->cpl)
 		x86_raise_gp(cpu, 0);
 	if ((fl & X86_FF_UMIP) && cpu->cpl && (cpu->cr4 & CR4_UMIP))
@@ -45,15 +47,24 @@ static const struct x86_uop *frame_priv_end(struct x86_cpu *cpu, const struct x8
 	return frame_end(cpu, u);
 }
 
+/* A misaligned address is found before a non-canonical one or one beyond the limit. */
 static void check_align(struct x86_cpu *cpu, const struct x86_insn *in)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(in->opnd); i++)
-		if (in->opnd[i].kind == X86_OPND_MEM) {
-			u64 lin = x86_mem(cpu, in, in->opnd[i].size, in->opnd[i].access & X86_ACC_W ? X86_WRITE : X86_READ);
+	u64 lin;
 
-			if (lin & (in->opnd[i].size - 1u))
-				x86_raise_gp(cpu, 0);
-		}
+	if (!(in->flags & X86_INSN_MEM))
+		return;
+	lin = x86_ea(cpu, in) + cpu->seg_base[in->seg];
+	for (unsigned i = 0; i < ARRAY_SIZE(in->opnd); i++)
+		if (in->opnd[i].kind == X86_OPND_MEM && (lin & (in->opnd[i].size - 1u)))
+			x86_raise_gp(cpu, 0);
+}
+
+/* CVTPD2PI and CVTTPD2PI: a pending x87 exception goes first, and is the handler's. */
+static void check_align_mmx(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	if (!(cpu->fpu.sw & 0x80))
+		check_align(cpu, in);
 }
 
 static __cold __noreturn void raise_denied(struct x86_cpu *cpu, u8 ud)
@@ -74,6 +85,7 @@ static const struct x86_uop *name(struct x86_cpu *cpu, const struct x86_uop *u) 
 FRAME_UNIT(frame_x87, 0, X86_DENY_X87_NM, )
 FRAME_UNIT(frame_wait, 0, X86_DENY_WAIT_NM, )
 FRAME_UNIT(frame_mmx, X86_DENY_MMX_UD, X86_DENY_SSE_NM, )
+FRAME_UNIT(frame_mmx_align, X86_DENY_MMX_UD, X86_DENY_SSE_NM, check_align_mmx(cpu, u->in);)
 FRAME_UNIT(frame_sse, X86_DENY_SSE_UD, X86_DENY_SSE_NM, )
 FRAME_UNIT(frame_sse_align, X86_DENY_SSE_UD, X86_DENY_SSE_NM, check_align(cpu, u->in);)
 FRAME_UNIT(frame_avx, X86_DENY_AVX_UD, X86_DENY_SSE_NM, )
@@ -172,13 +184,13 @@ static x86_uop_fn choose_frame(const struct x86_insn *in, bool ends)
 	switch (form->exc) {
 	case X86_EXC_NONE:
 	case X86_EXC_13:
-		if (form->flags & (X86_FF_CPL0 | X86_FF_UMIP))
+		if (form->flags & (X86_FF_CPL0 | X86_FF_CPL0_UD | X86_FF_UMIP))
 			return ends ? frame_priv_end : frame_priv;
 		return ends ? frame_end : frame_plain;
 	case X86_EXC_X87:
 		return in->op == X86_OP_WAIT ? frame_wait : frame_x87;
 	case X86_EXC_MMX:
-		return frame_mmx;
+		return align ? frame_mmx_align : frame_mmx;
 	default:
 		if (in->flags & X86_INSN_VEX)
 			return align ? frame_avx_align : frame_avx;
@@ -206,7 +218,8 @@ static bool hot_memory(const struct x86_insn *in, struct x86_uop *u, u32 mode, u
 	}
 	if (in->asize != (long_mode ? 8 : 4) || (in->flags & X86_INSN_VSIB))
 		return false;
-	if (!long_mode && (in->seg == X86_FS || in->seg == X86_GS))
+	/* FS and GS are not flat, CS cannot be written */
+	if (!long_mode && (in->seg == X86_FS || in->seg == X86_GS || in->seg == X86_CS))
 		return false;
 	if (in->base == X86_REG_RIP)
 		disp += off + in->len;

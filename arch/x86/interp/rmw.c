@@ -239,11 +239,19 @@ static void x_xadd(struct x86_cpu *cpu, const struct x86_insn *in)
 static void x_cmpxchg(struct x86_cpu *cpu, const struct x86_insn *in)
 {
 	unsigned size = in->opnd[0].size;
-	u64 src = x86_get_operand(cpu, in, 1);
-	u64 old = rmw_operand(cpu, in, 0, do_cmpxchg, src);
+	u64 src = x86_get_operand(cpu, in, 1), acc = zext(cpu->gpr[X86_RAX], size * 8), old;
+	bool mem = in->opnd[0].kind == X86_OPND_MEM;
 
-	/* rAX is written only when they differ: a 32-bit form then keeps bits 63-32 of an equal one */
-	if (old != zext(cpu->gpr[X86_RAX], size * 8))
+	/* Of destination register and rAX one is written: a 32-bit form keeps bits 63-32 of the other. */
+	if (mem) {
+		old = rmw_operand(cpu, in, 0, do_cmpxchg, src);
+	} else {
+		old = x86_get_operand(cpu, in, 0);
+		do_sub(cpu, acc, old, size * 8);
+		if (old == acc)
+			x86_put_operand(cpu, in, 0, src);
+	}
+	if (old != acc)
 		x86_set_reg(cpu, X86_RAX, size, old);
 }
 

@@ -185,10 +185,10 @@ static void x_enter(struct x86_cpu *cpu, const struct x86_insn *in)
 	unsigned size = in->opsize, level = (in->imm >> 32) & 31, alloc = in->imm & 0xffff;
 	u64 mask = stack_mask(cpu), sp = cpu->gpr[X86_RSP] - size, frame = sp;
 	u64 bp = cpu->gpr[X86_RBP];
-	u64 saved[32];
 
+	/* All that may fault first; then frame pointers are copied one by one: the areas may overlap. */
 	for (unsigned i = 1; i < level; i++)
-		saved[i] = x86_ld(cpu, sys_stack_linear(cpu, (bp & mask) - size * i, size, X86_READ), size);
+		x86_probe(cpu, sys_stack_linear(cpu, (bp & mask) - size * i, size, X86_READ), size, X86_READ);
 	/* the last byte of the new frame must be writable too */
 	u64 bottom = sp - size * level - alloc;
 	x86_probe(cpu, sys_stack_linear(cpu, bottom, size, X86_WRITE), size, X86_WRITE);
@@ -196,8 +196,10 @@ static void x_enter(struct x86_cpu *cpu, const struct x86_insn *in)
 		x86_probe(cpu, sys_stack_linear(cpu, sp - size * i, size, X86_WRITE), size, X86_WRITE);
 	x86_st(cpu, sys_stack_linear(cpu, sp, size, X86_WRITE), size, bp);
 	for (unsigned i = 1; i < level; i++) {
+		u64 v = x86_ld(cpu, sys_stack_linear(cpu, (bp & mask) - size * i, size, X86_READ), size);
+
 		sp -= size;
-		x86_st(cpu, sys_stack_linear(cpu, sp, size, X86_WRITE), size, saved[i]);
+		x86_st(cpu, sys_stack_linear(cpu, sp, size, X86_WRITE), size, v);
 	}
 	if (level) {
 		sp -= size;

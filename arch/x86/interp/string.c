@@ -71,8 +71,8 @@ static void compare(struct x86_cpu *cpu, u64 a, u64 b, unsigned size)
 
 static void one_cmps(const struct string *s)
 {
+	u64 b = x86_ld(s->cpu, dst_linear(s, X86_READ), s->size);	/* faults first */
 	u64 a = x86_ld(s->cpu, src_linear(s, X86_READ), s->size);
-	u64 b = x86_ld(s->cpu, dst_linear(s, X86_READ), s->size);
 
 	compare(s->cpu, a, b, s->size);
 	advance(s, X86_RSI, 1);
