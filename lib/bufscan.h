@@ -12,7 +12,7 @@
 
 #define BUFSCAN_WIDE_MIN 128
 
-#if IS_ENABLED(CONFIG_LIB_AVX2)
+#if IS_ENABLED(CONFIG_LIB_AVX2) && defined(__x86_64__)
 size_t bufscan_zero_avx2(const void *p, size_t n);
 size_t bufscan_same_avx2(const void *a, const void *b, size_t n);
 static inline bool bufscan_has_avx2(void)

@@ -3,8 +3,10 @@
  * The 128-bytes-a-step loops of bufscan.c. This file alone is compiled with
  * AVX2 (by attribute), and is called only when the CPU has it.
  */
-#include <immintrin.h>
 #include "bufscan.h"
+
+#ifdef __x86_64__
+#include <immintrin.h>
 
 #define AVX2 __attribute__((target("avx2")))
 
@@ -48,3 +50,4 @@ AVX2 size_t bufscan_same_avx2(const void *pa, const void *pb, size_t n)
 	}
 	return i;
 }
+#endif
