@@ -118,11 +118,13 @@ static void x_salc(struct x86_cpu *cpu, const struct x86_insn *in)
 static void x_bound(struct x86_cpu *cpu, const struct x86_insn *in)
 {
 	unsigned size = in->opsize, bits = size * 8;
-	u64 lin = x86_mem(cpu, in, size * 2, X86_READ);
+	u64 ea = x86_ea(cpu, in), next = ea + size;
 	s64 v = (s64)sext(x86_get_operand(cpu, in, 0), bits);
-	s64 lo = (s64)sext(x86_ld(cpu, lin, size), bits), hi = (s64)sext(x86_ld(cpu, lin + size, size), bits);
 
-	if (v < lo || v > hi)
+	if (v < (s64)sext(x86_ld(cpu, x86_seg_linear(cpu, in->seg, ea, size, X86_READ), size), bits))
+		x86_raise(cpu, X86_EXC_BR);
+	next = in->asize == 4 ? (u32)next : (u16)next;
+	if (v > (s64)sext(x86_ld(cpu, x86_seg_linear(cpu, in->seg, next, size, X86_READ), size), bits))
 		x86_raise(cpu, X86_EXC_BR);
 }
 

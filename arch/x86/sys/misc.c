@@ -71,8 +71,12 @@ static void set_ac(struct x86_cpu *cpu, bool on)
 	x86_mmu_context(cpu);
 }
 
-static void x_stac(struct x86_cpu *cpu, const struct x86_insn *in) { (void)in; set_ac(cpu, true); }
-static void x_clac(struct x86_cpu *cpu, const struct x86_insn *in) { (void)in; set_ac(cpu, false); }
+static void x_ac(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	if (cpu->cpl)
+		x86_raise_ud(cpu);
+	set_ac(cpu, in->op == X86_OP_STAC);
+}
 
 static void x_cpuid(struct x86_cpu *cpu, const struct x86_insn *in)
 {
@@ -203,7 +207,7 @@ static void x_mwait(struct x86_cpu *cpu, const struct x86_insn *in)
 
 static const struct x86_exec_entry entries[] = {
 	{ X86_OP_HLT, x_hlt, NULL }, { X86_OP_CLI, x_cli, NULL }, { X86_OP_STI, x_sti, NULL },
-	{ X86_OP_STAC, x_stac, NULL }, { X86_OP_CLAC, x_clac, NULL }, { X86_OP_CPUID, x_cpuid, NULL },
+	{ X86_OP_STAC, x_ac, NULL }, { X86_OP_CLAC, x_ac, NULL }, { X86_OP_CPUID, x_cpuid, NULL },
 	{ X86_OP_RDTSC, x_rdtsc, NULL }, { X86_OP_RDTSCP, x_rdtsc, NULL }, { X86_OP_RDPMC, x_rdpmc, NULL },
 	{ X86_OP_RDPID, x_rdpid, NULL }, { X86_OP_RDMSR, x_rdmsr, NULL }, { X86_OP_WRMSR, x_wrmsr, NULL },
 	{ X86_OP_RDRAND, x_random, NULL }, { X86_OP_RDSEED, x_random, NULL }, { X86_OP_RDPKRU, x_rdpkru, NULL },
