@@ -7,7 +7,7 @@
  */
 #include <errno.h>
 #include <string.h>
-#include "json.h"
+#include "json_priv.h"
 #include "mem.h"
 #include "str.h"
 
@@ -66,17 +66,27 @@ struct json *json_new_double(double d)
 	return j;
 }
 
+/* A copy that is NUL-terminated; s may hold NULs itself. */
+static char *copy_text(const char *s, size_t len)
+{
+	char *copy = mem_alloc(len + 1);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, s, len);
+	copy[len] = '\0';
+	return copy;
+}
+
 struct json *json_new_strn(const char *s, size_t len)
 {
 	struct json *j = mem_zalloc(sizeof(*j));
-	char *copy = j ? mem_alloc(len + 1) : NULL;
+	char *copy = j ? copy_text(s, len) : NULL;
 
 	if (!copy) {
 		mem_free(j);
 		return NULL;
 	}
-	memcpy(copy, s, len);
-	copy[len] = '\0';
 	j->type = JSON_STRING;
 	j->str.s = copy;
 	j->str.len = len;
@@ -195,21 +205,18 @@ struct json *json_get(const struct json *obj, const char *key)
 	return json_get_n(obj, key, strlen(key));
 }
 
-static int add_member(struct json *obj, const char *key, size_t len, struct json *val)
+int json_add_owned(struct json *obj, char *key, size_t key_len, struct json *val)
 {
 	size_t cap = obj->obj.cap;
-	char *copy;
 
-	if (obj->obj.n >= UINT32_MAX / 4 || mem_grow(&obj->obj.v, &obj->obj.cap, obj->obj.n + 1, sizeof(*obj->obj.v)))
+	if (obj->obj.n >= UINT32_MAX / 4 || mem_grow(&obj->obj.v, &obj->obj.cap, obj->obj.n + 1, sizeof(*obj->obj.v))) {
+		mem_free(key);
+		json_free(val);
 		return -ENOMEM;
+	}
 	if (cap != obj->obj.cap)
 		drop_index(obj);
-	copy = mem_alloc(len + 1);
-	if (!copy)
-		return -ENOMEM;
-	memcpy(copy, key, len);
-	copy[len] = '\0';
-	obj->obj.v[obj->obj.n] = (struct json_member){ copy, len, val };
+	obj->obj.v[obj->obj.n] = (struct json_member){ key, key_len, val };
 	if (obj->obj.index)
 		index_add(obj, obj->obj.n);
 	obj->obj.n++;
@@ -219,7 +226,7 @@ static int add_member(struct json *obj, const char *key, size_t len, struct json
 int json_set_n(struct json *obj, const char *key, size_t key_len, struct json *val)
 {
 	struct json_member *m;
-	int ret;
+	char *copy;
 
 	if (!val)
 		return -ENOMEM;
@@ -229,10 +236,15 @@ int json_set_n(struct json *obj, const char *key, size_t key_len, struct json *v
 		m->val = val;
 		return 0;
 	}
-	ret = obj && obj->type == JSON_OBJECT ? add_member(obj, key, key_len, val) : -EINVAL;
-	if (ret)
+	if (!obj || obj->type != JSON_OBJECT) {
 		json_free(val);
-	return ret;
+		return -EINVAL;
+	}
+	copy = copy_text(key, key_len);
+	if (copy)
+		return json_add_owned(obj, copy, key_len, val);
+	json_free(val);
+	return -ENOMEM;
 }
 
 int json_set(struct json *obj, const char *key, struct json *val)

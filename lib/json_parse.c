@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "json.h"
+#include "json_priv.h"
 #include "mem.h"
 #include "str.h"
 #include "utf8.h"
@@ -21,7 +21,7 @@ struct parser {
 	const char *start, *p, *end;
 	unsigned depth;			/* levels left */
 	unsigned flags;
-	struct strbuf text;		/* of the string being read */
+	struct strbuf text;		/* of a string with escapes */
 	struct err *err;
 };
 
@@ -129,14 +129,12 @@ static int escape(struct parser *ps)
 	return 0;
 }
 
-/* A run of characters that stand for themselves. */
+/* Passes a run of characters that stand for themselves. */
 static int plain(struct parser *ps, char quote)
 {
-	const char *from = ps->p;
-
 	while (ps->p < ps->end && *ps->p != quote && *ps->p != '\\') {
-		u32 code;
-		unsigned len = utf8_decode((const u8 *)ps->p, (size_t)(ps->end - ps->p), &code);
+		u32 code = (u8)*ps->p;
+		unsigned len = code < 0x80 ? 1 : utf8_decode((const u8 *)ps->p, (size_t)(ps->end - ps->p), &code);
 
 		if (!len)
 			return fail(ps, EINVAL, "text is not UTF-8");
@@ -144,26 +142,53 @@ static int plain(struct parser *ps, char quote)
 			return fail(ps, EINVAL, "control character in a string");
 		ps->p += len;
 	}
-	strbuf_add(&ps->text, from, (size_t)(ps->p - from));
-	return 0;
+	return ps->p < ps->end ? 0 : fail(ps, EINVAL, "the string does not end");
 }
 
-/* At a quote: leaves the text in ps->text. */
-static int string(struct parser *ps)
+/* From the first backslash on, the text is put together in ps->text. */
+static int string_with_escapes(struct parser *ps, char quote, const char *from)
 {
-	char quote = *ps->p++;
 	int ret = 0;
 
 	strbuf_reset(&ps->text);
-	while (!ret && peek(ps) != (u8)quote) {
-		if (peek(ps) < 0)
-			return fail(ps, EINVAL, "the string does not end");
-		ret = *ps->p == '\\' ? escape(ps) : plain(ps, quote);
+	strbuf_add(&ps->text, from, (size_t)(ps->p - from));
+	while (!ret && *ps->p == '\\') {
+		ret = escape(ps);
+		from = ps->p;
+		if (!ret)
+			ret = plain(ps, quote);
+		strbuf_add(&ps->text, from, (size_t)(ps->p - from));
 	}
-	if (ret)
-		return ret;
-	ps->p++;
-	return strbuf_failed(&ps->text) ? err_set(ps->err, ENOMEM, "out of memory") : 0;
+	if (!ret && strbuf_failed(&ps->text))
+		ret = err_set(ps->err, ENOMEM, "out of memory");
+	return ret;
+}
+
+/* At a quote. *s and *len: the text, which stays until the next string is read; most often it lies in the input. */
+static int string(struct parser *ps, const char **s, size_t *len)
+{
+	char quote = *ps->p++;
+	const char *from = ps->p;
+	int ret = plain(ps, quote);
+
+	*s = from;
+	*len = (size_t)(ps->p - from);
+	if (!ret && *ps->p == '\\') {
+		ret = string_with_escapes(ps, quote, from);
+		*s = ps->text.s;
+		*len = ps->text.len;
+	}
+	if (!ret)
+		ps->p++;
+	return ret;
+}
+
+static struct json *string_value(struct parser *ps)
+{
+	const char *s;
+	size_t len;
+
+	return string(ps, &s, &len) ? NULL : json_new_strn(s, len);
 }
 
 /* ---- numbers ---- */
@@ -258,29 +283,48 @@ static int element(struct parser *ps, struct json *arr)
 	return separator(ps, ']', "expected ',' or ']'");
 }
 
-static int member(struct parser *ps, struct json *obj)
+/* A key in quotes, not there yet; the caller owns the copy. NULL: the error is set. */
+static char *new_key(struct parser *ps, const struct json *obj, size_t *len)
 {
-	struct strbuf key;
-	struct json *val;
-	int ret;
+	const char *s;
+	char *key;
 
 	blanks(ps);
-	if (!is_quote(ps, peek(ps)))
-		return fail(ps, EINVAL, "expected a key in quotes");
-	ret = string(ps);
-	if (ret)
-		return ret;
-	if (json_get_n(obj, ps->text.s, ps->text.len))
-		return fail(ps, EINVAL, "the key is there twice");
-	key = ps->text;			/* keep it while the value uses the buffer */
-	strbuf_init(&ps->text);
-	ret = expect(ps, ':', "expected ':'");
-	val = ret ? NULL : value(ps);
-	if (val && json_set_n(obj, key.s, key.len, val))
+	if (!is_quote(ps, peek(ps))) {
+		fail(ps, EINVAL, "expected a key in quotes");
+		return NULL;
+	}
+	if (string(ps, &s, len))
+		return NULL;
+	if (json_get_n(obj, s, *len)) {
+		fail(ps, EINVAL, "the key is there twice");
+		return NULL;
+	}
+	key = mem_alloc(*len + 1);
+	if (!key) {
 		err_set(ps->err, ENOMEM, "out of memory");
-	strbuf_free(&key);
-	if (err_is_set(ps->err))
+		return NULL;
+	}
+	memcpy(key, s, *len);
+	key[*len] = '\0';
+	return key;
+}
+
+static int member(struct parser *ps, struct json *obj)
+{
+	size_t len;
+	char *key = new_key(ps, obj, &len);
+	struct json *val;
+
+	if (!key)
 		return -ps->err->code;
+	val = expect(ps, ':', "expected ':'") ? NULL : value(ps);
+	if (!val) {
+		mem_free(key);
+		return -ps->err->code;
+	}
+	if (json_add_owned(obj, key, len, val))
+		return err_set(ps->err, ENOMEM, "out of memory");
 	return separator(ps, '}', "expected ',' or '}'");
 }
 
@@ -345,7 +389,7 @@ static struct json *value(struct parser *ps)
 	else if (c == '[')
 		j = container(ps, JSON_ARRAY);
 	else if (is_quote(ps, c))
-		j = string(ps) ? NULL : json_new_strn(ps->text.s, ps->text.len);
+		j = string_value(ps);
 	else if (c == '-' || (c >= '0' && c <= '9'))
 		j = number(ps);
 	else

@@ -25,7 +25,7 @@ static u32 rol(u32 v, unsigned n)
 }
 
 /* One of the 64 operations: the round's function of b, c, d, and which word it adds. */
-static u32 mix(unsigned i, u32 b, u32 c, u32 d, unsigned *word)
+static __always_inline u32 mix(unsigned i, u32 b, u32 c, u32 d, unsigned *word)
 {
 	switch (i / 16) {
 	case 0:
@@ -48,6 +48,7 @@ static void block(u32 h[4], const u8 *p)
 	static const u8 shifts[4][4] = { { 7, 12, 17, 22 }, { 5, 9, 14, 20 }, { 4, 11, 16, 23 }, { 6, 10, 15, 21 } };
 	u32 a = h[0], b = h[1], c = h[2], d = h[3];
 
+#pragma GCC unroll 64
 	for (unsigned i = 0; i < 64; i++) {
 		unsigned word;
 		u32 f = mix(i, b, c, d, &word) + a + md5_t[i] + get_le32(p + 4 * word);

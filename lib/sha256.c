@@ -40,7 +40,26 @@ static void schedule(u32 w[64], const u8 *p)
 	}
 }
 
-/* Section 6.2.2; a..h of the standard are s[0]..s[7]. */
+/*
+ * Section 6.2.2. The standard's a..h move down a place each round; here they
+ * stay and the index moves, which costs nothing once the loop is unrolled.
+ */
+#define V(letter)	s[((letter) - i) & 7]
+
+static __always_inline void eight_rounds(u32 s[8], const u32 *w, const u32 *k)
+{
+	enum { A, B, C, D, E, F, G, H };
+
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < 8; i++) {
+		u32 a = V(A), e = V(E);
+
+		V(H) += (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) + ((e & V(F)) ^ (~e & V(G))) + k[i] + w[i];
+		V(D) += V(H);
+		V(H) += (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) + ((a & V(B)) ^ (a & V(C)) ^ (V(B) & V(C)));
+	}
+}
+
 void sha256_blocks_c(u32 h[8], const u8 *p, size_t blocks)
 {
 	for (; blocks; blocks--, p += 64) {
@@ -48,16 +67,8 @@ void sha256_blocks_c(u32 h[8], const u8 *p, size_t blocks)
 
 		schedule(w, p);
 		memcpy(s, h, sizeof(s));
-		for (unsigned i = 0; i < 64; i++) {
-			u32 e = s[4], a = s[0];
-			u32 t1 = s[7] + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) + ((e & s[5]) ^ (~e & s[6])) +
-				 sha256_k[i] + w[i];
-			u32 t2 = (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) + ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-
-			memmove(s + 1, s, 7 * sizeof(*s));
-			s[4] += t1;
-			s[0] = t1 + t2;
-		}
+		for (unsigned i = 0; i < 64; i += 8)
+			eight_rounds(s, w + i, sha256_k + i);
 		for (unsigned i = 0; i < 8; i++)
 			h[i] += s[i];
 	}
