@@ -14,6 +14,8 @@ for c in tiny img debug fuzz; do
 	builds "$out/$c" $c
 done
 
+is "$("$out/tiny/vmbox" --list)" vm "tiny is the emulator only"
+is "$("$out/img/vmbox" --list | grep -v -e '^img$' -e '^qemu-')" "" "img is the image tools only"
 is "$(file -b "$out/tiny/vmbox" | grep -o 'statically linked')" "statically linked" "tiny is static"
 ok "tiny is smaller than the full binary" test "$(wc -c <"$out/tiny/vmbox")" -lt "$(wc -c <"$VMBOX")"
 

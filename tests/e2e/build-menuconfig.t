@@ -18,7 +18,7 @@ mkdir -p "$o"
 vmake "$o" defconfig
 # The first applet that a person may switch off: nothing else selects it.
 for victim in $(expected_applets "$o/.config"); do
-	symbol=$(grep -rhB1 "^	bool \"$victim: " "$srctree/tools" --include=Kconfig | sed -n 's/^\(menu\)\{0,1\}config //p')
+	symbol=$(grep -rhB1 "^	bool \"$victim[:,( ]" "$srctree/tools" --include=Kconfig | sed -n 's/^\(menu\)\{0,1\}config //p')
 	[ -z "$symbol" ] || grep -rqw "select $symbol" "$srctree/tools" --include=Kconfig || break
 done
 note "switching off $victim (CONFIG_$symbol)"

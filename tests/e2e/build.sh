@@ -9,15 +9,15 @@ vmake() {
 }
 
 # expected_applets CONFIG: the applets that a .config chose. A symbol of an
-# applet in tools/ has the prompt "NAME: ..." or "NAME, NAME: ...".
+# applet in tools/ has the prompt "NAME: ...", "NAME (alias): ..." or "NAME, NAME: ...".
 expected_applets() {
 	find "$srctree/tools" -name Kconfig -exec awk '
 		FNR == 1 { sym = "" }
 		/^(menu)?config / { sym = $2 }
-		/^\t(bool|prompt) "[a-z0-9, -]+: / && sym {
+		/^\t(bool|prompt) "[a-z0-9, -]+( \([^)]*\))?: / && sym {
 			names = $0
 			sub(/^[^"]*"/, "", names)
-			sub(/: .*/, "", names)
+			sub(/( \(.*)?: .*/, "", names)
 			gsub(/,/, "", names)
 			n = split(names, name, " ")
 			for (i = 1; i <= n; i++)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 trap 'echo usr1' USR1; kill -USR1 $$; echo after
 trap - USR1
 (exit 7) | true; echo $?; true | (exit 7); echo $?
@@ -27,7 +28,7 @@ case x in (x) echo par;; esac
 case abc in a?c) echo q;; esac; case abc in [!b]*) echo nb;; esac
 if [ "$(echo a)" = a ] && ! [ b = a ]; then echo ok; fi
 echo a > o4; echo b >> o4; cat < o4; : > o4; wc -c < o4
-echo x 3>&1 >&3 
+echo x 3>&1 >&3
 unset foo; foo() { echo func; }; foo; unset -f foo; foo 2>/dev/null; echo $?
 readonly R=1; (R=2) 2>/dev/null; echo $?
 set -u; (echo $undefined_x) 2>/dev/null; echo $?; set +u

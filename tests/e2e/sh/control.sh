@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # flow of control, functions, -e, traps, redirections
 f() { for i in 1 2 3; do [ $i = 2 ] && return 5; echo f$i; done; }; f; echo $?
 for i in 1 2 3; do for j in a b; do [ $j = b ] && continue 2; [ $i = 3 ] && break 2; echo $i$j; done; done; echo $i$j
@@ -26,7 +27,7 @@ join\
 ed
 E
 while read -r l; do echo "<$l>"; done <<E
- lead trail 
+ lead trail
 back\slash
 E
 if read x </dev/null; then echo no; else echo eof; fi; printf 'no newline' | { read x; echo "$? $x"; }

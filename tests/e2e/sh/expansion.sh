@@ -1,8 +1,9 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 f() { return $1; }
 for i in 0 1 2; do if f $i; then echo t$i; else echo f$?; fi; done
 x='a b'; set -- $x; echo $#; set -- "$x"; echo $#; set -- ""; echo $#; set -- $nothing; echo $#; set -- "$@"; echo $#; set -- a"$@"b; echo $# $1
 v='*'; echo "$v" '$v'; cd /etc; echo host*s; echo "host*s"; echo h\*; echo [h]osts
-echo ${PWD}; cd - >/dev/null; 
+echo ${PWD}; cd - >/dev/null;
 (cd /; pwd); echo $?
 a=1 b=2 sh -c 'echo $a$b'
 echo "${x#a }" "${x%b}"; y=/usr/lib/foo.so.1; echo ${y##*/} ${y%/*} ${y%.*} ${y%%.*} ${y#*.}

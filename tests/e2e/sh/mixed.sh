@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # with: busybox
 echo hello   world "a  b" 'c  d' e\ f
 x=5; y="$x $x"; echo $y "$y" ${x}z ${u:-def} ${u-def2} ${x:+alt} "${u:=asg}" $u
@@ -48,7 +49,7 @@ test -d /tmp && echo dir; [ -f /etc/passwd -a ! -d /etc/passwd ] && echo file
 [ "a" = "a" ] && [ 1 -ne 2 ] && echo cmp; [ ! -e /nope ] && echo nope
 eval 'echo ev $x'
 trap 'echo bye' EXIT
-x=1 y=2; export x; sh -c 'echo $x $y' 
+x=1 y=2; export x; sh -c 'echo $x $y'
 z=tmp env | grep ^z=
 echo ${x:?err}
 unset x; echo "[${x-unset}]"
