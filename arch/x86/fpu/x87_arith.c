@@ -16,17 +16,26 @@ static bool is_inf(struct f80 v)
 }
 
 /*
- * dst = fn(a, b). denorm: an operand was a denormal before it was widened;
- * that counts unless a NaN, an invalid operation or a division by zero, which
- * show in the result, went before.
+ * A NaN operand, an invalid operation or a division by zero goes before a
+ * denormal operand. Where flags holds sticky ones the result tells.
  */
+static bool graver(const struct sf_env *env, struct f80 a, struct f80 b, struct f80 r)
+{
+	if (is_nan(a) || is_nan(b))
+		return true;
+	if (x87_op_flags_exact(env))
+		return env->flags & (SF_IE | SF_ZE);
+	return is_nan(r) || (is_inf(r) && !b.sig);
+}
+
+/* dst = fn(a, b). denorm: an operand was a denormal before it was widened. */
 static __always_inline bool compute(struct x86_cpu *cpu, const struct x86_insn *in, x87_fn fn,
 				    unsigned dst, struct f80 a, struct f80 b, bool denorm)
 {
 	struct sf_env env = x87_env(cpu);
 	struct f80 r = fn(&env, a, b);
 
-	if (unlikely(denorm) && !is_nan(r) && !(is_inf(r) && !b.sig))
+	if (unlikely(denorm) && !graver(&env, a, b, r))
 		env.flags |= SF_DE;
 	if (!x87_report_env(cpu, in, &env))
 		return false;

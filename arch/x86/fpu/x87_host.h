@@ -20,12 +20,18 @@
 
 #ifdef __x86_64__
 
+/* Whether env->flags will hold what one operation raised and no sticky flags. */
+static inline bool x87_op_flags_exact(const struct sf_env *env)
+{
+	return (env->cw & X87_CW_CONTROL) != (X87_CW_DEFAULT & X87_CW_CONTROL);
+}
+
 /* Clears the host's flags that env->sticky lacks; true when the default control word will do. */
 static inline bool x87_host_prepare(const struct sf_env *env)
 {
 	u16 sw;
 
-	if ((env->cw & X87_CW_CONTROL) != (X87_CW_DEFAULT & X87_CW_CONTROL))
+	if (x87_op_flags_exact(env))
 		return false;
 	asm volatile("fnstsw %0" : "=a"(sw));
 	if (sw & SF_ALL & ~env->sticky)
@@ -178,6 +184,12 @@ static inline struct f80 x87_op_sincos(struct sf_env *env, struct f80 a, struct 
 }
 
 #else
+
+static inline bool x87_op_flags_exact(const struct sf_env *env)
+{
+	(void)env;
+	return true;
+}
 
 #define x87_op_add f80_add
 #define x87_op_sub f80_sub

@@ -38,7 +38,7 @@ static void push_checked(struct x86_cpu *cpu, const struct x86_insn *in, struct 
 			x87_push(cpu, f80_default_nan());
 		return;
 	}
-	if (x87_report(cpu, in, flags, false))
+	if (x87_report(cpu, in, flags, false) || flags == SF_DE)	/* DE does not hold a load back */
 		x87_push(cpu, v);
 }
 

@@ -139,6 +139,8 @@ static void to_mmx(struct x86_cpu *cpu, const struct x86_insn *in, fp_elem_fn fn
 	union x86_vec tmp, d;
 
 	mmx_check(cpu);
+	if (ssize == 8 && in->opnd[1].kind == X86_OPND_MEM && (x86_mem(cpu, in, 16, X86_READ) & 15))
+		x86_raise_gp(cpu, 0);	/* behind #MF, so not left to the caller */
 	b = simd_src(cpu, in, 1, &tmp);
 	d.q[0] = 0;
 	mmx_touch(cpu);

@@ -43,13 +43,6 @@ static bool mask_bit(const union x86_vec *m, unsigned i, unsigned size)
 	return size == 4 ? m->d[i] >> 31 : m->q[i] >> 63;
 }
 
-static u64 element_lin(struct x86_cpu *cpu, const struct x86_insn *in, u64 ea, unsigned size, int access)
-{
-	if (in->asize == 4)
-		ea = (u32)ea;
-	return x86_seg_linear(cpu, in->seg, ea, size, access);
-}
-
 /* VMASKMOVPS/PD, VPMASKMOVD/Q: dst, mask, mem to load; mem, mask, src to store. */
 static void vmaskmov_store(struct x86_cpu *cpu, const struct x86_insn *in, unsigned size, unsigned count)
 {
@@ -58,10 +51,10 @@ static void vmaskmov_store(struct x86_cpu *cpu, const struct x86_insn *in, unsig
 
 	for (unsigned i = 0; i < count; i++)
 		if (mask_bit(m, i, size))
-			x86_probe(cpu, element_lin(cpu, in, ea + i * size, size, X86_WRITE), size, X86_WRITE);
+			x86_probe(cpu, x86_seg_linear(cpu, in->seg, ea + i * size, size, X86_WRITE), size, X86_WRITE);
 	for (unsigned i = 0; i < count; i++)
 		if (mask_bit(m, i, size))
-			x86_st(cpu, element_lin(cpu, in, ea + i * size, size, X86_WRITE), size,
+			x86_st(cpu, x86_seg_linear(cpu, in->seg, ea + i * size, size, X86_WRITE), size,
 			       size == 4 ? a->d[i] : a->q[i]);
 }
 
@@ -82,7 +75,7 @@ static void vmaskmov(struct x86_cpu *cpu, const struct x86_insn *in, unsigned si
 
 		if (!mask_bit(m, i, size))
 			continue;
-		lin = element_lin(cpu, in, ea + i * size, size, X86_READ);
+		lin = x86_seg_linear(cpu, in->seg, ea + i * size, size, X86_READ);
 		if (size == 4)
 			d.d[i] = x86_ld32(cpu, lin);
 		else
@@ -116,6 +109,12 @@ static void normalise_mask(union x86_vec *m, unsigned size, unsigned count)
 		m->q[i] = d.q[i];
 }
 
+static void clear_above(struct x86_cpu *cpu, unsigned reg, unsigned bytes)
+{
+	for (unsigned i = bytes / 8; i < 4; i++)
+		cpu->vec[reg].q[i] = 0;
+}
+
 /*
  * Gathers: dst, [base + index * scale], mask. An element that was loaded has
  * its mask cleared at once, so that a fault in a later one can be resumed.
@@ -132,15 +131,14 @@ static void gather(struct x86_cpu *cpu, const struct x86_insn *in, unsigned size
 		x86_raise_ud(cpu);
 	x = &cpu->vec[in->index];
 	normalise_mask(&cpu->vec[msk], size, bytes / size);
-	for (unsigned i = count * size / 8; i < 4; i++)
-		cpu->vec[dst].q[i] = 0;
 	for (unsigned i = 0; i < count; i++) {
 		u64 index = index_size == 4 ? (u64)(s64)(s32)x->d[i] : x->q[i];
-		u64 lin;
+		u64 ea, lin;
 
 		if (!mask_bit(&cpu->vec[msk], i, size))
 			continue;
-		lin = element_lin(cpu, in, base + (index << in->scale), size, X86_READ);
+		ea = base + (index << in->scale);
+		lin = x86_seg_linear(cpu, in->seg, in->asize == 4 ? (u32)ea : ea, size, X86_READ);
 		if (size == 4) {
 			cpu->vec[dst].d[i] = x86_ld32(cpu, lin);
 			cpu->vec[msk].d[i] = 0;
@@ -148,9 +146,10 @@ static void gather(struct x86_cpu *cpu, const struct x86_insn *in, unsigned size
 			cpu->vec[dst].q[i] = x86_ld64(cpu, lin);
 			cpu->vec[msk].q[i] = 0;
 		}
+		clear_above(cpu, dst, bytes);
 	}
-	for (unsigned i = 0; i < 4; i++)
-		cpu->vec[msk].q[i] = 0;
+	clear_above(cpu, dst, count * size);
+	clear_above(cpu, msk, 0);
 }
 
 #define GATHER(name, size, index_size) \
