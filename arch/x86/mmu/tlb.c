@@ -190,9 +190,16 @@ void mmu_retag(struct x86_cpu *cpu)
 
 /* ---- flushes ---- */
 
+/* A generation number, and one for each PCID behind it: no two address spaces ever share one. */
+static u64 gen_new(struct x86_mmu *m)
+{
+	m->gen_next += ARRAY_SIZE(m->gen_pcid);
+	return m->gen_next;
+}
+
 void x86_tlb_flush_all(struct x86_cpu *cpu)
 {
-	cpu->mmu->gen_global = ++cpu->mmu->gen_next;
+	cpu->mmu->gen_global = gen_new(cpu->mmu);
 	x86_tlb_flush_nonglobal(cpu);
 	mmu_retag(cpu);
 }
@@ -201,9 +208,10 @@ void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
 {
 	struct x86_mmu *m = cpu->mmu;
 
-	m->gen_next++;
+	u64 gen = gen_new(m);
+
 	for (unsigned i = 0; i < ARRAY_SIZE(m->gen_pcid); i++)
-		m->gen_pcid[i] = m->gen_next;
+		m->gen_pcid[i] = gen + i;
 	contexts_forget(m);
 	mmu_space_changed(cpu);
 }
@@ -212,7 +220,7 @@ void x86_tlb_flush_pcid(struct x86_cpu *cpu, u32 pcid)
 {
 	struct x86_mmu *m = cpu->mmu;
 
-	m->gen_pcid[pcid] = ++m->gen_next;
+	m->gen_pcid[pcid] = gen_new(m) + pcid;
 	for (unsigned i = 0; i < MMU_CONTEXTS; i++)
 		if (m->user[i].pcid == pcid)
 			m->user[i].used = false;
