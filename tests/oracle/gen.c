@@ -157,6 +157,8 @@ static u64 wild_address(const struct gen *g)
 {
 	u64 v = g->c->mode == X86_MODE_64 ? rng_corner(g->r) : (u32)rng_corner(g->r);
 
+	if (v >> 40 == 0x7f)	/* stack, libraries */
+		v -= 1ULL << 45;
 	return v >= 0x300000 && v < ORACLE_CODE ? v + 0x40000000 : v;
 }
 
@@ -526,9 +528,15 @@ static bool want_special(struct gen *g)
 		else if (i->opnd[0].kind == X86_OPND_MEM)
 			put_le64(g->c->overlay[0].bytes, code_target(g));
 		break;
-	case X86_OP_CALLF: case X86_OP_JMPF: case X86_OP_LES: case X86_OP_LDS: case X86_OP_LSS:
+	case X86_OP_CALLF:
+		/* A stack pointer that is an operand may be one that only one of the two modes can use. */
+		if ((i->flags & X86_INSN_MEM) && i->base == X86_RSP)
+			return false;
+		want_far(g);
+		break;
+	case X86_OP_JMPF: case X86_OP_LES: case X86_OP_LDS: case X86_OP_LSS:
 	case X86_OP_LFS: case X86_OP_LGS:
-		if (i->op == X86_OP_CALLF || i->op == X86_OP_JMPF || i->opnd[1].kind == X86_OPND_MEM)
+		if (i->op == X86_OP_JMPF || i->opnd[1].kind == X86_OPND_MEM)
 			want_far(g);
 		break;
 	case X86_OP_INT:

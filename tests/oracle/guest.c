@@ -299,6 +299,7 @@ static void as_delivered(const struct oracle_case *c, struct oracle_result *res)
 	if (op == X86_OP_INT && res->trap == (int)c->insn.imm && !res->err) {
 		res->err = (u32)c->insn.imm * 8 + 2;
 		res->trap = 13;
+		res->cr2 = 0;
 	}
 }
 

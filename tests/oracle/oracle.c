@@ -127,7 +127,7 @@ static int run_round(struct run *run)
 			}
 		}
 	}
-	return run_batch(run);
+	return 0;
 }
 
 static void print_skipped(struct run *run)
@@ -240,6 +240,8 @@ int main(int argc, char **argv)
 	end = now() + run.opt.seconds;
 	for (unsigned n = 0; !ret && (run.opt.rounds ? n < run.opt.rounds : now() < end); n++)
 		ret = run_round(&run);
+	if (!ret)
+		ret = run_batch(&run);
 	if (ret)
 		fprintf(stderr, "oracle: native side: %s\n", strerror(-ret));
 	oracle_native_stop();

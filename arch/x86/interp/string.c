@@ -43,9 +43,9 @@ static void advance(const struct string *s, unsigned reg, u64 elements)
 
 static void one_movs(const struct string *s)
 {
-	u64 src = src_linear(s, X86_READ), dst = dst_linear(s, X86_WRITE);
+	u64 v = x86_ld(s->cpu, src_linear(s, X86_READ), s->size);
 
-	x86_st(s->cpu, dst, s->size, x86_ld(s->cpu, src, s->size));
+	x86_st(s->cpu, dst_linear(s, X86_WRITE), s->size, v);
 	advance(s, X86_RSI, 1);
 	advance(s, X86_RDI, 1);
 }
@@ -203,6 +203,7 @@ static bool must_leave(const struct x86_cpu *cpu)
 static void run(struct x86_cpu *cpu, const struct x86_insn *in, one_fn one, piece_fn piece, bool compares)
 {
 	struct string s = string_begin(cpu, in);
+	u64 fl_res = cpu->fl_res, fl_aux = cpu->fl_aux;
 
 	if (!(in->prefixes & (X86_PFX_REP | X86_PFX_REPNE))) {
 		one(&s);
@@ -211,8 +212,13 @@ static void run(struct x86_cpu *cpu, const struct x86_insn *in, one_fn one, piec
 	for (;;) {
 		u64 count = x86_get_reg(cpu, X86_RCX, in->asize), done;
 
-		if (!count)
+		if (!count) {
+			x86_set_reg(cpu, X86_RCX, in->asize, 0);	/* 67 clears bits 63-32 */
 			return;
+		}
+		/* An iteration that faults leaves the flags of before the instruction. */
+		cpu->fl_res = fl_res;
+		cpu->fl_aux = fl_aux;
 		done = piece ? piece(&s, count) : 0;
 		if (!done) {
 			one(&s);
@@ -222,6 +228,8 @@ static void run(struct x86_cpu *cpu, const struct x86_insn *in, one_fn one, piec
 		if (repeat_ends(&s, compares))
 			return;
 		if (count != done && must_leave(cpu)) {
+			cpu->fl_res = fl_res;
+			cpu->fl_aux = fl_aux;
 			cpu->rip_next = x86_cur_rip(cpu);
 			return;
 		}

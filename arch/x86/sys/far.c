@@ -36,11 +36,12 @@ static void check_code(struct x86_cpu *cpu, u16 sel, struct sys_desc *d, bool re
 		x86_raise_gp(cpu, err);
 }
 
+/* A 64-bit offset into a 32-bit segment is cut. */
 static void check_target(struct x86_cpu *cpu, const struct sys_desc *d, u64 off)
 {
 	bool to64 = sys_lma(cpu) && (d->attr & X86_ATTR_L);
 
-	if (to64 ? !x86_canonical(cpu, off) : off > d->limit)
+	if (to64 ? !x86_canonical(cpu, off) : (u32)off > d->limit)
 		x86_raise_gp(cpu, 0);
 }
 
@@ -49,7 +50,7 @@ static void set_code(struct x86_cpu *cpu, u16 sel, unsigned cpl, struct sys_desc
 	sys_desc_set_accessed(cpu, d);
 	sys_set_cpl(cpu, cpl);
 	sys_set_seg(cpu, X86_CS, (sel & ~3) | cpl, d);
-	cpu->rip_next = off;
+	cpu->rip_next = d->attr & X86_ATTR_L ? off : (u32)off;
 }
 
 static void read_selector(struct x86_cpu *cpu, u16 sel, struct sys_desc *d)

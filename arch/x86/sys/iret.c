@@ -153,6 +153,8 @@ static void iret_prot(struct x86_cpu *cpu, unsigned size)
 		ss = (u16)stack_peek(cpu, 4 * size, size);
 		check_outer_ss(cpu, ss, sel & 3, to64, &sd);
 	}
+	if (!to64)
+		ip = (u32)ip;
 	if (to64 ? !x86_canonical(cpu, ip) : ip > cs.limit)
 		x86_raise_gp(cpu, 0);
 	sys_desc_set_accessed(cpu, &cs);
