@@ -100,7 +100,10 @@ static int write_before(struct blk_mcache *c)
 	bool flush = c->flush_first;
 	int ret = 0;
 
+	/* Also those further ahead, when the one right before is clean. */
 	if (c->before)
+		ret = write_before(c->before);
+	if (!ret && c->before)
 		ret = blk_mcache_write(c->before);
 	for (struct blk_mcache *b = c->before; b; b = b->before)
 		flush |= b->unflushed;

@@ -8,12 +8,6 @@
 #include "model.h"
 #include "test.h"
 
-u32 model_random(u32 *s)
-{
-	*s = *s * 1664525u + 1013904223u;
-	return *s >> 8;
-}
-
 struct run {
 	const struct model *m;
 	struct blk_graph *g;
