@@ -28,7 +28,7 @@ struct slot {
 	u64 dst;
 	u32 len;
 	int nsegs;
-	struct seg seg[MAX_SEGS];
+	struct seg seg[MAX_SEGS + 64];	/* the rest: ends of small sources in one slot */
 	u8 *buf, *cbuf;
 	u8 *kind;			/* of each granule: enum seg_kind */
 	u32 *clen;			/* of each unit; 0: not compressed */
@@ -375,8 +375,10 @@ static int plan_source(struct copy_run *r, const struct blk_copy_source *src, u6
 				return ret;
 			}
 		}
+		if (s->nsegs == ARRAY_SIZE(s->seg))
+			return -E2BIG;
 		/* Slots end at multiples of their size, so granules and units line up. */
-		m = (u32)MIN((u64)g.len, r->buf_size - (*dst + 0) % r->buf_size);
+		m = (u32)MIN((u64)g.len, r->buf_size - *dst % r->buf_size);
 		g.src = off;
 		g.at = s->len;
 		s->seg[s->nsegs] = g;
@@ -385,28 +387,23 @@ static int plan_source(struct copy_run *r, const struct blk_copy_source *src, u6
 		off += m;
 		*dst += m;
 		g.len -= m;
-		if (*dst % r->buf_size == 0 || (s->nsegs == MAX_SEGS && *dst % r->granule == 0 && !r->unit)) {
+		if (*dst % r->buf_size == 0 || (s->nsegs >= MAX_SEGS && *dst % r->granule == 0)) {
 			submit(r, s);
 			*cur = NULL;
 			throttle(r, start, *dst - r->c->dst_off);
-		} else if (s->nsegs == MAX_SEGS) {	/* odd pieces: take the rest as data */
+		} else if (s->nsegs >= MAX_SEGS) {	/* odd pieces: take the rest as data */
 			u32 left = (u32)MIN((u64)(r->buf_size - *dst % r->buf_size), end - off);
 
-			s->nsegs--;
-			s->seg[s->nsegs].kind = SEG_DATA;
-			s->seg[s->nsegs].len += left;
+			s->seg[s->nsegs - 1].kind = SEG_DATA;
+			s->seg[s->nsegs - 1].len += left;
 			s->len += left;
 			off += left;
 			*dst += left;
 			g.len = 0;
-			if (*dst % r->buf_size == 0) {
-				submit(r, s);
-				*cur = NULL;
-			} else {
-				s->nsegs++;
-				if (off < end)
-					return -EIO;
-			}
+			if (*dst % r->buf_size && off >= end)
+				continue;	/* the next source goes on in this slot */
+			submit(r, s);
+			*cur = NULL;
 		}
 	}
 	return 0;

@@ -496,6 +496,7 @@ int blk_node_put_compressed(struct blk_node *n, u64 off, u32 len, const void *cb
 		return -ENOTSUP;
 	blk_range_lock(n, &r, off, len, true);
 	ret = n->drv->compressed(n, off, len, cbuf, clen);
+	blk_units_forget(n, off, len);
 	blk_range_unlock(n, &r);
 	return ret;
 }

@@ -131,8 +131,6 @@ static int interactive(struct qio *s)
 			blk_queue_reap(s->q);
 		fflush(stdout);
 	}
-	if (!s->quit)
-		putchar('\n');
 	free(line);
 	return bad;
 }
