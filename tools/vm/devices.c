@@ -208,12 +208,42 @@ static int add_servers(struct vm *vm, struct err *err)
 	return 0;
 }
 
+/* if=virtio brings its device; if=none waits for a -device. */
+static int add_drive(struct vm *vm, const char *text, struct err *err)
+{
+	struct drive *d = drive_add(&vm->drives, text, err);
+
+	if (!d)
+		return -err->code;
+	if (d->type == DRIVE_IF_NONE)
+		return 0;
+	if (d->type != DRIVE_IF_VIRTIO)
+		return err_set(err, ENOTSUP, "-drive %s: there is no IDE or flash interface yet, say if=virtio or if=none", text);
+	return device_create(vm->m, NULL, "virtio-blk-pci", err, "drive", d->id, NULL) ? 0 : -err->code;
+}
+
+static int add_drives(struct vm *vm, struct err *err)
+{
+	const struct vm_args *a = vm->args;
+	size_t i;
+
+	for (i = 0; i < a->blockdev.n; i++)
+		if (!drive_add_blockdev(&vm->drives, a->blockdev.v[i].val, err))
+			return -err->code;
+	for (i = 0; i < a->drive.n; i++)
+		if (add_drive(vm, a->drive.v[i].val, err) < 0)
+			return -err->code;
+	return 0;
+}
+
 int vm_create_devices(struct vm *vm, struct err *err)
 {
 	const struct vm_args *a = vm->args;
 	struct chardev *chr;
 	size_t i;
 
+	if (add_drives(vm, err) < 0)
+		return -err->code;
 	if (add_serials(vm, err) < 0 || add_default_console(vm, err) < 0)
 		return -err->code;
 	for (i = 0; i < a->debugcon.n; i++) {

@@ -37,6 +37,8 @@ static const struct opt vm_opts[] = {
 	OPT_STR(0, "bios", "FILE", A, bios, "firmware image [bios-256k.bin]"),
 	OPT_GROUP("Devices"),
 	OPT_LIST(0, "device", "NAME[,PROP=VALUE...]", A, device, "add a device (help lists them; NAME,help its properties)"),
+	OPT_LIST(0, "drive", "file=F[,if=virtio|none][,format=FMT]...", A, drive, "disk image; if=virtio makes the device too"),
+	OPT_LIST(0, "blockdev", "DRIVER,node-name=N,...", A, blockdev, "block node for -device ...,drive=N"),
 	OPT_LIST(0, "global", "NAME.PROP=VALUE", A, global, "default of a device's property"),
 	OPT_FLAG(0, "nodefaults", A, nodefaults, "no default devices"),
 	OPT_FLAG(0, "no-user-config", A, no_user_config, "no user configuration is ever read; accepted for scripts"),
@@ -255,6 +257,9 @@ static int build(struct vm *vm, struct err *err)
 		return -err->code;
 	vm->m = pc_machine(vm->pc);
 	machine_service_add(vm->m, "chardevs", vm->chardevs);
+	machine_service_add(vm->m, "drives", &vm->drives);
+	if (drives_init(&vm->drives) < 0)
+		return err_set(err, ENOMEM, "out of memory");
 	if (vm_create_chardevs(vm, err) < 0 || vm_create_devices(vm, err) < 0)
 		return -err->code;
 	return pc_start(vm->pc, err);
@@ -266,6 +271,7 @@ static void destroy(struct vm *vm)
 	qmp_stop_all(vm);
 	hmp_stop_all(vm);
 	pc_free(vm->pc);
+	drives_free(&vm->drives);
 	chardevs_free(vm->chardevs);
 	if (vm->signals.loop) {
 		int fd = vm->signals.fd;

@@ -7,6 +7,7 @@
 #define VMBOX_TOOLS_VM_H
 
 #include "dev/char.h"
+#include "dev/drive.h"
 #include "loop.h"
 #include "option.h"
 #include "machine/pc.h"
@@ -19,11 +20,10 @@ struct strbuf;
 enum vm_accel { VM_ACCEL_INTERP, VM_ACCEL_QTEST };
 
 struct vm_args {
-	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *boot;
-	const char *display, *vga, *gdb, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
-	struct opt_list accel, device, chardev, serial, parallel, monitor, qmp, pflash, global, debugcon, object;
-	bool nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, gdb_default, no_hpet, no_acpi, no_user_config,
-		show_version, enable_kvm;
+	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc;
+	const char *display, *vga, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
+	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev;
+	bool nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config;
 };
 
 struct vm {
@@ -31,6 +31,7 @@ struct vm {
 	const char *program;
 	struct loop *loop;
 	struct chardevs *chardevs;
+	struct drives drives;
 	struct pc *pc;
 	struct machine *m;
 	struct pc_config cfg;
@@ -38,9 +39,7 @@ struct vm {
 	struct loop_fd signals;
 	struct qmp *qmps;
 	struct hmp *hmps;
-	struct gdb *gdb;
 	struct qtest *qtest;
-	bool direct;			/* -machine x-direct-vmlinux=on */
 };
 
 /* cmdline.c: everything that needs no machine. */

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * -drive and -blockdev: text to open block nodes with names (see
+ * dev/drive.h). Keys that are not ours go on to the block layer, which
+ * refuses what it does not know.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "block/block.h"
+#include "block/opts.h"
+#include "dev/drive.h"
+#include "dev/machine.h"
+#include "mem.h"
+#include "str.h"
+
+static struct drive *find(struct drives *ds, const char *id)
+{
+	struct drive *d;
+
+	for (d = ds->first; d; d = d->next)
+		if (str_eq(d->id, id))
+			return d;
+	return NULL;
+}
+
+static struct drive *append(struct drives *ds, const char *id, struct blk_node *node, struct err *err)
+{
+	struct drive *d = mem_zalloc(sizeof(*d)), **p;
+
+	if (!d || !(d->id = str_dup(id))) {
+		mem_free(d);
+		err_set(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	d->node = node;
+	d->read_only = blk_read_only(node);
+	for (p = &ds->first; *p; p = &(*p)->next)
+		;
+	*p = d;
+	return d;
+}
+
+/* Keys of -drive that only say how: cache modes are QEMU's. */
+static int cache_flags(struct blk_opts *o, u32 *flags, struct err *err)
+{
+	static const struct { const char *name; u32 flags; } modes[] = {
+		{ "writeback", 0 }, { "none", BLK_O_DIRECT }, { "unsafe", BLK_O_NO_FLUSH },
+		{ "writethrough", BLK_O_WRITETHROUGH }, { "directsync", BLK_O_DIRECT | BLK_O_WRITETHROUGH },
+	};
+	char *mode = blk_opts_take(o, "cache");
+	size_t i;
+
+	for (i = 0; mode && i < ARRAY_SIZE(modes); i++)
+		if (str_eq(mode, modes[i].name)) {
+			*flags |= modes[i].flags;
+			free(mode);
+			return 0;
+		}
+	if (!mode)
+		return 0;
+	err_set(err, EINVAL, "-drive: invalid cache option '%s'", mode);
+	free(mode);
+	return -EINVAL;
+}
+
+static int discard_flag(struct blk_opts *o, u32 *flags, struct err *err)
+{
+	static const char *const names[] = { "ignore", "off", "unmap", "on", NULL };
+	int n = 0, ret = blk_opts_take_enum(o, "discard", names, &n, err);
+
+	if (n >= 2)
+		*flags |= BLK_O_UNMAP;
+	return ret;
+}
+
+struct drive *drive_add(struct drives *ds, const char *text, struct err *err)
+{
+	static const char *const ifs[] = { "none", "virtio", "ide", "pflash", NULL };
+	static const char *const medias[] = { "disk", "cdrom", NULL };
+	struct blk_opts o = { 0 };
+	struct blk_node *node;
+	struct drive *d = NULL;
+	char *file = NULL, *id = NULL, *format = NULL, buf[32];
+	int type = DRIVE_IF_IDE, media = 0;
+	bool ro = false;
+	u64 index = 0;
+	u32 flags = 0;
+
+	if (blk_opts_parse(&o, text, "file", err) < 0 || blk_opts_take_enum(&o, "if", ifs, &type, err) < 0 ||
+	    blk_opts_take_enum(&o, "media", medias, &media, err) < 0 || blk_opts_take_bool(&o, "readonly", &ro, err) < 0 ||
+	    blk_opts_take_bool(&o, "read-only", &ro, err) < 0 || blk_opts_take_u64(&o, "index", &index, err) < 0 ||
+	    cache_flags(&o, &flags, err) < 0 || discard_flag(&o, &flags, err) < 0)
+		goto out;
+	file = blk_opts_take(&o, "file");
+	id = blk_opts_take(&o, "id");
+	format = blk_opts_take(&o, "format");
+	if (format && blk_opts_set(&o, "driver", format) < 0) {
+		err_set(err, ENOMEM, "out of memory");
+		goto out;
+	}
+	if (!(ro |= media == 1))
+		flags |= BLK_O_RDWR;
+	snprintf(buf, sizeof(buf), "drive%u", ds->count++);
+	if (find(ds, id ? id : buf)) {
+		err_set(err, EEXIST, "-drive: there is a drive '%s' already", id);
+		goto out;
+	}
+	if (blk_open(ds->graph, file, &o, flags, &node, err) < 0)
+		goto out;
+	d = append(ds, id ? id : buf, node, err);
+	if (!d) {
+		blk_unref(node);
+		goto out;
+	}
+	d->type = (enum drive_if)type;
+	d->cdrom = media == 1;
+out:
+	blk_opts_free(&o);
+	free(file);
+	free(id);
+	free(format);
+	return d;
+}
+
+struct drive *drive_add_blockdev(struct drives *ds, const char *text, struct err *err)
+{
+	struct blk_opts o = { 0 };
+	struct blk_node *node;
+	struct drive *d = NULL;
+	const char *name;
+	bool ro = false;
+	u32 flags = BLK_O_NO_PROBE;
+	char *id = NULL;
+	int ret = text[0] == '{' ? blk_opts_parse_json(&o, text, err) : blk_opts_parse(&o, text, "driver", err);
+
+	if (ret < 0 || blk_opts_take_bool(&o, "read-only", &ro, err) < 0 || discard_flag(&o, &flags, err) < 0)
+		goto out;
+	name = blk_opts_get(&o, "node-name");
+	if (!name || !(id = str_dup(name))) {
+		err_set(err, EINVAL, "-blockdev: 'node-name' is missing");
+		goto out;
+	}
+	if (!ro)
+		flags |= BLK_O_RDWR;
+	if (find(ds, id)) {
+		err_set(err, EEXIST, "-blockdev: there is a node '%s' already", id);
+		goto out;
+	}
+	if (blk_open(ds->graph, NULL, &o, flags, &node, err) < 0)
+		goto out;
+	d = append(ds, id, node, err);
+	if (!d)
+		blk_unref(node);
+out:
+	blk_opts_free(&o);
+	mem_free(id);
+	return d;
+}
+
+struct drive *drive_take(struct machine *m, const char *id, struct err *err)
+{
+	struct drives *ds = machine_service(m, "drives");
+	struct drive *d = ds && id ? find(ds, id) : NULL;
+
+	if (!d) {
+		if (id)
+			err_set(err, ENOENT, "there is no drive '%s'", id);
+		else
+			err_set(err, EINVAL, "drive property not set");
+		return NULL;
+	}
+	if (d->in_use) {
+		err_set(err, EBUSY, "drive '%s' is already in use by another device", id);
+		return NULL;
+	}
+	d->in_use = true;
+	return d;
+}
+
+int drives_init(struct drives *ds)
+{
+	ds->graph = blk_graph_new(NULL);
+	return ds->graph ? 0 : -ENOMEM;
+}
+
+void drives_free(struct drives *ds)
+{
+	if (!ds->graph)
+		return;
+
+	while (ds->first) {
+		struct drive *d = ds->first;
+
+		ds->first = d->next;
+		blk_unref(d->node);
+		mem_free(d->id);
+		mem_free(d);
+	}
+	blk_graph_free(ds->graph);
+	ds->graph = NULL;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Drives: names under which devices find block nodes (-drive, -blockdev).
+ * Main thread. The list is the machine's service "drives".
+ */
+#ifndef VMBOX_DEV_DRIVE_H
+#define VMBOX_DEV_DRIVE_H
+
+#include <errno.h>
+#include "compiler.h"
+#include "config.h"
+#include "err.h"
+
+struct blk_graph;
+struct blk_node;
+struct machine;
+
+enum drive_if { DRIVE_IF_NONE, DRIVE_IF_VIRTIO, DRIVE_IF_IDE, DRIVE_IF_PFLASH };
+
+struct drive {
+	char *id;
+	struct blk_node *node;		/* one reference */
+	enum drive_if type;
+	bool read_only, cdrom, in_use;
+	struct drive *next;
+};
+
+struct drives {
+	struct blk_graph *graph;
+	struct drive *first;
+	unsigned count;
+};
+
+#if IS_ENABLED(CONFIG_BLOCK)
+/* -drive file=F,if=virtio,format=raw,... Returns the drive or NULL with err set. */
+struct drive *drive_add(struct drives *ds, const char *text, struct err *err);
+/* -blockdev driver=qcow2,node-name=N,file.filename=... or JSON. */
+struct drive *drive_add_blockdev(struct drives *ds, const char *text, struct err *err);
+/* Takes the drive for a device: -ENOENT, -EBUSY. */
+struct drive *drive_take(struct machine *m, const char *id, struct err *err);
+int  drives_init(struct drives *ds);	/* 0 or -ENOMEM */
+void drives_free(struct drives *ds);
+#else
+static inline struct drive *drive_add(struct drives *ds, const char *text, struct err *err)
+{
+	(void)ds;
+	(void)text;
+	err_set(err, ENOTSUP, "disk images are not built in");
+	return NULL;
+}
+static inline struct drive *drive_add_blockdev(struct drives *ds, const char *text, struct err *err)
+{
+	return drive_add(ds, text, err);
+}
+static inline int drives_init(struct drives *ds) { (void)ds; return 0; }
+static inline void drives_free(struct drives *ds) { (void)ds; }
+#endif
+
+#endif
