@@ -152,14 +152,20 @@ static void fill_registers(struct gen *g)
 
 /* ---- addresses ---- */
 
-/* Anywhere that both sides have nothing: not where the native side's own program lies. */
+/* The native side's own program, stack and kernel pages lie there; we have nothing. */
+static bool is_native_only(u64 addr)
+{
+	return (addr >= 0x300000 && addr < ORACLE_CODE) || addr >> 40 == 0x7f;
+}
+
 static u64 wild_address(const struct gen *g)
 {
-	u64 v = g->c->mode == X86_MODE_64 ? rng_corner(g->r) : (u32)rng_corner(g->r);
+	u64 v;
 
-	if (v >> 40 == 0x7f)	/* stack, libraries */
-		v -= 1ULL << 45;
-	return v >= 0x300000 && v < ORACLE_CODE ? v + 0x40000000 : v;
+	do {
+		v = g->c->mode == X86_MODE_64 ? rng_corner(g->r) : (u32)rng_corner(g->r);
+	} while (is_native_only(v));
+	return v;
 }
 
 static u64 choose_target(struct gen *g, unsigned size)
@@ -601,6 +607,9 @@ static bool attempt(struct gen *g, unsigned form, enum x86_mode mode, unsigned s
 	g->flavour = flavour_of(g);
 	fill_registers(g);
 	if (!place_memory(g) || !want_special(g))
+		return false;
+	/* Implicit operands may have moved the address. */
+	if ((c->insn.flags & X86_INSN_MEM) && is_native_only(effective_address(g)))
 		return false;
 	if (mode != X86_MODE_64)
 		narrow_registers(&c->in);

@@ -37,9 +37,12 @@ static void x_jmp(struct x86_cpu *cpu, const struct x86_insn *in)
 
 static void x_call(struct x86_cpu *cpu, const struct x86_insn *in)
 {
-	u64 target = branch_check(cpu, near_target(cpu, in), in->opsize);
+	u64 target = near_target(cpu, in), sp = cpu->gpr[X86_RSP] - in->opsize;
 
-	stack_push(cpu, x86_next_rip(cpu), in->opsize);
+	/* The push faults first, and is done when the target faults. */
+	x86_st(cpu, sys_stack_linear(cpu, sp, in->opsize, X86_WRITE), in->opsize, x86_next_rip(cpu));
+	target = branch_check(cpu, target, in->opsize);
+	stack_set_sp(cpu, sp);
 	cpu->rip_next = target;
 }
 

@@ -34,7 +34,7 @@ HOT jmp_r(struct x86_cpu *cpu, const struct x86_uop *u)
 	return uop_goto_indirect(cpu, cpu->gpr[u->r1] & cpu->lin_mask);
 }
 
-/* Pushes stay unseen until the target is known to be good: a fault restores nothing. */
+/* rSP stays until the target is known to be good; the store is done by then, as processors do. */
 #define WIDTH(bits, bytes) \
 HOT call##bits##_rel(struct x86_cpu *cpu, const struct x86_uop *u) \
 { \
@@ -47,9 +47,11 @@ HOT call##bits##_rel(struct x86_cpu *cpu, const struct x86_uop *u) \
 HOT call##bits##_to(struct x86_cpu *cpu, const struct x86_uop *u, u64 to) \
 { \
 	u64 sp = (cpu->gpr[X86_RSP] - bytes) & cpu->lin_mask; \
+	if (unlikely(sys_lma(cpu) && !x86_canonical(cpu, sp))) \
+		x86_raise_err(cpu, X86_EXC_SS, 0); /* not the operand's segment */ \
+	x86_st##bits(cpu, sp, (u##bits)behind(cpu, u)); \
 	if (unlikely(sys_lma(cpu) && !x86_canonical(cpu, to))) \
 		x86_raise_gp(cpu, 0); \
-	x86_st##bits(cpu, sp, (u##bits)behind(cpu, u)); \
 	cpu->gpr[X86_RSP] = sp; \
 	return uop_goto_indirect(cpu, to); \
 } \
