@@ -89,24 +89,38 @@ static int loop_setup(const char *path, bool read_only, char dev[32])
 	return fd;	/* open until it is mounted */
 }
 
+/* One type on trial. True: done with trying; *e is the error so far worth telling. */
+static bool try_type(const struct mount_args *args, const char *device, const char *type, int *e)
+{
+	if (!mount(device, args->dir, type, args->flags, args->data.s))
+		*e = 0;
+	else if (errno != EINVAL && errno != ENODEV)
+		*e = errno;
+	return !*e || *e == ENOENT || *e == EACCES || *e == EPERM || *e == EBUSY;
+}
+
+/* The types that the kernel has, then those that it may have as modules. */
 static int try_types(const struct mount_args *args, const char *device)
 {
+	static const char *const modules[] = {
+		"vfat", "iso9660", "squashfs", "ext4", "xfs", "btrfs", "exfat", "erofs", "f2fs", "udf",
+	};
 	FILE *f = fopen("/proc/filesystems", "re");
+	bool over = false;
+	int e = EINVAL;
 	char line[128];
-	int rc = -1, e = ENODEV;
 
-	while (f && rc && fgets(line, sizeof(line), f)) {
-		if (line[0] != '\t')
-			continue;	/* "nodev": not for block devices */
+	while (f && !over && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = '\0';
-		rc = mount(device, args->dir, line + 1, args->flags, args->data.s);
-		if (rc && errno != EINVAL)
-			e = errno;
+		/* "nodev": not for block devices */
+		over = line[0] == '\t' && try_type(args, device, line + 1, &e);
 	}
 	if (f)
 		fclose(f);
+	for (size_t i = 0; i < ARRAY_SIZE(modules) && !over; i++)
+		over = try_type(args, device, modules[i], &e);
 	errno = e;
-	return rc;
+	return e ? -1 : 0;
 }
 
 static int do_mount(struct mount_args *args)
