@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from console import *
 
 requires_config("APPLIANCE")
-requires_config("TOOL_VM")
+requires_config("VM")
 # What make run does once all is built; the configuration's images, in a folder of ours.
 os.symlink(vmbox, "vmbox")
 with open(os.path.join(objtree, ".config")) as f, open(".config", "w") as g:
