@@ -195,6 +195,13 @@ static inline bool x86_canonical(const struct x86_cpu *cpu, u64 lin)
 	return (u64)((s64)(lin << sh) >> sh) == lin;
 }
 
+/* Bases in MSRs and table registers: by the widest addresses that the model has, whatever CR4.LA57 says. */
+static inline bool x86_canonical_base(const struct x86_cpu *cpu, u64 lin)
+{
+	unsigned sh = 64 - cpu->sys->model.virt_bits;
+	return (u64)((s64)(lin << sh) >> sh) == lin;
+}
+
 static inline u64 x86_next_page(const struct x86_cpu *cpu, u64 lin)
 {
 	u64 next = (lin | X86_PAGE_MASK) + 1;

@@ -292,6 +292,8 @@ static int x2_write(struct x86_cpu *cpu, u32 reg, u64 val)
 		apic_send_ipi(cpu, a->icr_low, a->icr_high);
 		return 0;
 	case 0x3f:
+		if (val >> 8)
+			return -1;
 		apic_set_irr(cpu, val & 0xff, false);
 		return 0;
 	case 0x08:

@@ -266,7 +266,7 @@ static void x_invpcid(struct x86_cpu *cpu, const struct x86_insn *in)
 	bool pcide = cpu->cr4 & CR4_PCIDE;
 
 	x86_ld_block(cpu, lin, desc, 16);
-	if (type > 3 || (type < 2 && (desc[0] >> 12 || (!pcide && desc[0]))) || (type == 0 && !x86_canonical(cpu, desc[1])))
+	if (type > 3 || (type < 2 && (desc[0] >> 12 || (!pcide && desc[0]))) || (type == 0 && !x86_canonical_base(cpu, desc[1])))
 		x86_raise_gp(cpu, 0);
 	switch (type) {
 	case 0: x86_tlb_flush_page_pcid(cpu, desc[1], (u32)desc[0]); break;

@@ -25,7 +25,7 @@ static void load_table(struct x86_cpu *cpu, const struct x86_insn *in, struct x8
 	u16 limit = x86_ld16(cpu, lin);
 	u64 base = x86_ld(cpu, lin + 2, n);
 
-	if (n == 8 && !x86_canonical(cpu, base))
+	if (n == 8 && !x86_canonical_base(cpu, base))
 		x86_raise_gp(cpu, 0);
 	if (in->opsize == 2 && n == 4)
 		base &= 0xffffff;
@@ -61,6 +61,8 @@ static void x_ltr(struct x86_cpu *cpu, const struct x86_insn *in)
 		x86_raise_gp(cpu, sel & ~3u);
 	if (!(d.attr & X86_ATTR_P))
 		x86_raise_err(cpu, X86_EXC_NP, sel & ~3u);
+	if (!x86_canonical_base(cpu, d.base))
+		x86_raise_gp(cpu, sel & ~3u);
 	x86_st_sys(cpu, d.addr + 5, (u8)((d.hi >> 8) | 2), 1);
 	cpu->tr = (struct x86_segment){ .base = d.base, .limit = d.limit, .sel = sel, .attr = d.attr | 2 };
 }

@@ -100,4 +100,6 @@ void sys_deliver(struct x86_cpu *cpu, const struct sys_intr *ev)
 	sys_gate(cpu, ev);
 	cpu->delivering = 0;
 	cpu->rip = cpu->rip_next;
+	cpu->activity = X86_ACT_RUN;
+	cpu->shadow = 0;
 }

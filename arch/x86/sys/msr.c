@@ -144,7 +144,7 @@ int msr_write(struct x86_cpu *cpu, u32 n, u64 val)
 	}
 	p = canonical(cpu, n);
 	if (p) {
-		if (!x86_canonical(cpu, val))
+		if (!x86_canonical_base(cpu, val))
 			return -1;
 		*p = val;
 		sys_update_mode(cpu);	/* FS and GS bases */

@@ -150,18 +150,19 @@ void sys_load_seg(struct x86_cpu *cpu, enum x86_seg seg, u16 sel)
 	sys_set_seg(cpu, seg, sel, &d);
 }
 
-/* Returning outward: data segments that the outer ring may not use become null. */
+/* Returning outward: data segments that the outer ring may not use become null; FS and GS keep their bases. */
 void sys_drop_inner_segs(struct x86_cpu *cpu)
 {
 	static const u8 segs[] = { X86_ES, X86_DS, X86_FS, X86_GS };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(segs); i++) {
-		const struct x86_segment *s = &cpu->seg[segs[i]];
+		struct x86_segment *s = &cpu->seg[segs[i]];
 		bool conforming = (s->attr & (X86_ATTR_CODE | X86_ATTR_CE)) == (X86_ATTR_CODE | X86_ATTR_CE);
 
 		if ((s->sel & ~3) && !conforming && ((s->attr >> 5) & 3) < cpu->cpl)
-			sys_null_seg(cpu, segs[i], 0);
+			s->sel = s->attr = 0;
 	}
+	sys_update_mode(cpu);
 }
 
 void sys_load_ldt(struct x86_cpu *cpu, u16 sel, bool in_task_switch)
@@ -177,5 +178,7 @@ void sys_load_ldt(struct x86_cpu *cpu, u16 sel, bool in_task_switch)
 		x86_raise_err(cpu, exc, sel & ~3u);
 	if (!(d.attr & X86_ATTR_P))
 		x86_raise_err(cpu, in_task_switch ? X86_EXC_TS : X86_EXC_NP, sel & ~3u);
+	if (!x86_canonical_base(cpu, d.base))
+		x86_raise_gp(cpu, sel & ~3u);
 	cpu->ldt = (struct x86_segment){ .base = d.base, .limit = d.limit, .sel = sel, .attr = d.attr };
 }
