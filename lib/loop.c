@@ -261,6 +261,7 @@ bool loop_run_once(struct loop *loop, u64 timeout_ns)
 	bool ran;
 
 	atomic_set(&loop->thread, &thread_mark);
+	loop->depth++;
 	outer = loop_stats_wait_begin(loop);
 	wait(loop, &batch, timeout_ns);
 	loop_stats_wait_end(loop);
@@ -270,6 +271,7 @@ bool loop_run_once(struct loop *loop, u64 timeout_ns)
 	ran |= loop_timers_run(loop);
 	ran |= loop_bh_run(loop);
 	loop->batch = batch.outer;
+	loop->depth--;
 	loop_stats_round_end(loop, outer);
 	atomic_set(&loop->thread, outer_thread);
 	return ran;
@@ -279,7 +281,7 @@ int loop_run(struct loop *loop)
 {
 	loop_stats_thread(loop, thread_id());
 	loop->running++;
-	while (!loop_stopping(loop))
+	while (!atomic_get(&loop->quit))
 		loop_run_once(loop, ~0ULL);
 	loop->running--;
 	atomic_xchg(&loop->quit, 0);
@@ -291,7 +293,8 @@ void loop_wake(struct loop *loop)
 {
 	u64 one = 1;
 
-	if (atomic_xchg(&loop->awake, 1))
+	/* The load spares the loop's own posts a locked instruction; it is ordered behind the push as the exchange is. */
+	if (__atomic_load_n(&loop->awake, __ATOMIC_SEQ_CST) || atomic_xchg(&loop->awake, 1))
 		return;
 	loop_stats_posted(loop);
 	if (write(loop->wakefd, &one, sizeof(one)) < 0)

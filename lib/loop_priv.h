@@ -33,6 +33,7 @@ struct loop {
 	u32 quit;
 	int quit_code;
 	unsigned running;		/* loop_run() calls */
+	unsigned depth;			/* rounds within rounds */
 	const void *thread;		/* identity of the thread inside, or NULL */
 	u64 round_ns;
 
@@ -64,9 +65,13 @@ void loop_bh_drop(struct loop *loop);		/* frees posts that never ran */
 /* loop.c */
 void loop_wake(struct loop *loop);
 
+/*
+ * Shall this round end early? Not a nested one: whoever waits in it needs
+ * what it brings. The load is ordered behind the store of awake.
+ */
 static inline bool loop_stopping(const struct loop *loop)
 {
-	return loop->running && atomic_get(&loop->quit);
+	return loop->running && loop->depth <= 1 && __atomic_load_n(&loop->quit, __ATOMIC_SEQ_CST);
 }
 
 static inline u64 loop_ticks(void)

@@ -515,6 +515,47 @@ TEST(rounds_nest)
 	loop_destroy(loop);
 }
 
+static void quit_and_nest(struct loop_bh *bh)
+{
+	loop_quit(bh->loop, 5);
+	nest(bh);
+}
+
+/* A loop that is asked to stop still serves a handler that waits in a nested round. */
+TEST(quit_does_not_starve_nested_rounds)
+{
+	struct loop *loop = new_loop();
+	struct counted inner = { .runs = 0 }, outer = { .kill = &inner };
+
+	loop_bh_init(loop, &outer.bh, quit_and_nest, &outer, "outer", "test");
+	loop_bh_init(loop, &inner.bh, counted_run, &inner, "inner", "test");
+	loop_bh_schedule(&outer.bh);
+	CHECK_EQ(loop_run(loop), 5);
+	CHECK_EQ(inner.runs, 1);
+	loop_bh_del(&outer.bh);
+	loop_bh_del(&inner.bh);
+	loop_destroy(loop);
+}
+
+/* What a quit leaves undone is done by the next run. */
+TEST(quit_leaves_the_rest_for_later)
+{
+	struct loop *loop = new_loop();
+	struct counted c[3] = { { .runs = 0 } };
+
+	for (int i = 0; i < 3; i++) {
+		loop_bh_init(loop, &c[i].bh, i ? counted_run : quit_and_nest, &c[i], "bh", "test");
+		loop_bh_schedule(&c[i].bh);
+	}
+	CHECK_EQ(loop_run(loop), 5);
+	CHECK_EQ(c[0].runs + c[1].runs + c[2].runs, 1);
+	CHECK(loop_run_once(loop, ~0ULL));
+	CHECK_EQ(c[1].runs + c[2].runs, 2);
+	for (int i = 0; i < 3; i++)
+		loop_bh_del(&c[i].bh);
+	loop_destroy(loop);
+}
+
 /* ---- statistics ---- */
 
 #if IS_ENABLED(CONFIG_LOOP_STATS)
