@@ -197,3 +197,15 @@ WALK(qcow2_2m_clusters, .fmt = "qcow2", .create_opts = "cluster_size=2M")
 #if IS_ENABLED(CONFIG_BLOCK_ZSTD)
 WALK(qcow2_zstd, .fmt = "qcow2", .create_opts = "compression_type=zstd", .compress = true)
 #endif
+
+#if IS_ENABLED(CONFIG_BLOCK_VDI)
+WALK(vdi, .fmt = "vdi")
+WALK(vdi_static, .fmt = "vdi", .create_opts = "static=on")
+#endif
+#if IS_ENABLED(CONFIG_BLOCK_VPC)
+WALK(vpc, .fmt = "vpc", .create_opts = "force_size=on", .no_check = true)
+WALK(vpc_fixed, .fmt = "vpc", .create_opts = "subformat=fixed,force_size=on", .no_check = true)
+#endif
+#if IS_ENABLED(CONFIG_BLOCK_PARALLELS)
+WALK(parallels, .fmt = "parallels", .create_opts = "cluster_size=64k")
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Flat block tables (bat.h). */
+#include <stdio.h>
+#include <string.h>
+#include "bat.h"
+
+/* A sector: what stands beside the table (header, first block) must never be in the cache. */
+#define SLICE 512U
+
+int blk_bat_init(struct blk_bat *b, struct blk_node *n)
+{
+	b->n = n;
+	pthread_mutex_init(&b->lock, NULL);
+	b->cache = blk_mcache_new(n->file, SLICE, 1024);
+	return b->cache ? 0 : -ENOMEM;
+}
+
+void blk_bat_free(struct blk_bat *b)
+{
+	blk_mcache_free(b->cache);
+	b->cache = NULL;
+	pthread_mutex_destroy(&b->lock);
+}
+
+/* The table need not start at a multiple of a slice: an entry may be anywhere that is 4-aligned. */
+static int access_entry(struct blk_bat *b, u64 index, u32 *raw, bool set)
+{
+	u64 at = b->table_off + index * 4, start = ALIGN_DOWN(at, SLICE);
+	void *p;
+	int ret = blk_mcache_get(b->cache, start, true, &p);
+	u8 *e;
+
+	if (ret)
+		return ret;
+	e = (u8 *)p + (at - start);
+	if (set) {
+		if (b->big_endian)
+			put_be32(e, *raw);
+		else
+			put_le32(e, *raw);
+		blk_mcache_dirty(b->cache, p);
+	} else {
+		*raw = b->big_endian ? get_be32(e) : get_le32(e);
+	}
+	blk_mcache_put(b->cache, p);
+	return 0;
+}
+
+int blk_bat_entry(struct blk_bat *b, u64 index, u32 *raw)
+{
+	return access_entry(b, index, raw, false);
+}
+
+static int locate(struct blk_bat *b, u64 index, u64 *host)
+{
+	u32 raw;
+	int ret;
+
+	*host = 0;
+	if (index >= b->entries)
+		return 0;
+	ret = access_entry(b, index, &raw, false);
+	return ret ?: b->decode(b, raw, host);
+}
+
+static int map_locked(struct blk_bat *b, u64 off, u64 len, struct blk_extent *x)
+{
+	u64 i = off / b->block, first = i, host, h;
+	int ret = locate(b, i, &host);
+
+	if (ret)
+		return ret;
+	for (i++; i * b->block - off < len && i - first < 1024; i++) {
+		if (locate(b, i, &h))
+			break;
+		if (host && host != ~0ULL ? h != host + (i - first) * b->block : h != host)
+			break;
+	}
+	x->off = first * b->block;
+	x->len = (i - first) * b->block;
+	x->kind = !host ? BLK_HOLE : host == ~0ULL ? BLK_ZERO : BLK_DATA;
+	x->flags = x->kind == BLK_DATA ? BLK_X_IN_PLACE : 0;
+	x->node = b->n->file;
+	x->host = host;
+	return 0;
+}
+
+int blk_bat_map(struct blk_bat *b, u64 off, u64 len, struct blk_extent *x)
+{
+	int ret;
+
+	pthread_mutex_lock(&b->lock);
+	ret = map_locked(b, off, len, x);
+	pthread_mutex_unlock(&b->lock);
+	return ret;
+}
+
+int blk_bat_alloc(struct blk_bat *b, u64 off, u64 len, struct blk_alloc *a)
+{
+	u64 index = off / b->block;
+	u32 raw;
+	int ret;
+
+	if (index >= b->entries)
+		return -EIO;
+	pthread_mutex_lock(&b->lock);
+	ret = b->reserve(b, index, &raw, &a->host);
+	pthread_mutex_unlock(&b->lock);
+	a->off = index * b->block;
+	a->len = b->block;
+	a->node = b->n->file;
+	a->fresh = a->zeroed = true;
+	a->priv[0] = index;
+	a->priv[1] = raw;
+	return ret;
+}
+
+int blk_bat_commit(struct blk_bat *b, struct blk_alloc *a)
+{
+	u32 raw = (u32)a->priv[1];
+	int ret;
+
+	pthread_mutex_lock(&b->lock);
+	blk_mcache_flush_first(b->cache);	/* the block's bytes before its entry */
+	ret = access_entry(b, a->priv[0], &raw, true);
+	if (!ret && b->linked)
+		ret = b->linked(b);
+	pthread_mutex_unlock(&b->lock);
+	return ret;
+}
+
+int blk_bat_zero(struct blk_bat *b, u64 off, u64 len, u32 flags)
+{
+	while (len) {
+		struct blk_extent x = { 0 };
+		int ret = blk_bat_map(b, off, len, &x);
+		u64 m;
+
+		if (ret)
+			return ret;
+		m = MIN(len, x.off + x.len - off);
+		if (x.kind == BLK_HOLE && b->n->backing)
+			return -ENOTSUP;
+		if (x.kind == BLK_DATA)
+			ret = blk_node_zero(x.node, x.host + (off - x.off), m, flags);
+		if (ret)
+			return ret;
+		off += m;
+		len -= m;
+	}
+	return 0;
+}
+
+int blk_bat_poke(struct blk_bat *b, u64 off, const void *bytes, u32 n)
+{
+	u64 start = ALIGN_DOWN(off, SLICE);
+	void *p;
+	int ret = blk_mcache_get(b->cache, start, true, &p);
+
+	if (ret)
+		return ret;
+	memcpy((u8 *)p + (off - start), bytes, n);
+	blk_mcache_dirty(b->cache, p);
+	blk_mcache_put(b->cache, p);
+	return blk_mcache_write(b->cache);
+}
+
+int blk_bat_flush(struct blk_bat *b)
+{
+	int ret;
+
+	pthread_mutex_lock(&b->lock);
+	ret = blk_mcache_write(b->cache);
+	pthread_mutex_unlock(&b->lock);
+	return ret;
+}
+
+static void say(struct blk_check *c, const char *text, u64 index)
+{
+	char line[96];
+
+	snprintf(line, sizeof(line), "ERROR: block index %llu %s", index, text);
+	if (c->log)
+		c->log(c->opaque, line);
+	c->corruptions++;
+}
+
+int blk_bat_check(struct blk_bat *b, struct blk_check *c, u64 first_data)
+{
+	u64 file = blk_length(b->n->file), slots = file / b->block + 2, last = 0;
+	int ret = 0;
+	u8 *used = blk_table_alloc(DIV_ROUND_UP(slots, 8), 1, blk_max_meta(b->n), &ret);
+
+	if (!used)
+		return ret;
+	for (u64 i = 0; !ret && i < b->entries; i++) {
+		u64 host = 0, s;
+		u32 raw;
+
+		ret = access_entry(b, i, &raw, false);
+		if (ret)
+			break;
+		if (b->decode(b, raw, &host) || (host && host != ~0ULL && host + b->block > ALIGN_UP(file, b->block))) {
+			say(c, "is outside of the file", i);
+			continue;
+		}
+		if (!host || host == ~0ULL)
+			continue;
+		c->allocated_clusters++;
+		s = host < first_data ? 0 : (host - first_data) / b->block;
+		if (host < first_data || used[s / 8] >> (s % 8) & 1) {
+			say(c, host < first_data ? "is inside of the metadata" : "is used twice", i);
+			continue;
+		}
+		if (last && host != last + b->block)
+			c->fragmented_clusters++;
+		last = host;
+		used[s / 8] |= (u8)(1 << (s % 8));
+		c->image_end_offset = MAX(c->image_end_offset, host + b->block);
+	}
+	free(used);
+	c->total_clusters = b->entries;
+	c->bfi_valid = true;
+	return ret;
+}
