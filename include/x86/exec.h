@@ -74,6 +74,14 @@ static inline u64 x86_mem(struct x86_cpu *cpu, const struct x86_insn *in, unsign
 	return x86_seg_linear(cpu, in->seg, x86_ea(cpu, in), size, access);
 }
 
+/* Bytes off.. of the MEM operand, whose offset wraps at the address size as the start does. */
+static inline u64 x86_mem_part(struct x86_cpu *cpu, const struct x86_insn *in, u64 off, unsigned size, int access)
+{
+	u64 ea = x86_ea(cpu, in) + off;
+
+	return x86_seg_linear(cpu, in->seg, in->asize == 8 ? ea : in->asize == 4 ? (u32)ea : (u16)ea, size, access);
+}
+
 /* General registers by size; 32-bit writes clear the upper half. */
 static inline u64 x86_get_reg(const struct x86_cpu *cpu, unsigned reg, unsigned size)
 {

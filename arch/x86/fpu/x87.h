@@ -67,12 +67,15 @@ static inline void x87_push(struct x86_cpu *cpu, struct f80 v)
 	x87_set(cpu, 0, v);
 }
 
+/* As sf_env_x87(); the four bytes are the precisions 24, 64 (reserved), 53, 64. */
 static inline struct sf_env x87_env(const struct x86_cpu *cpu)
 {
-	struct sf_env env = sf_env_x87(cpu->fpu.cw);
+	u16 cw = cpu->fpu.cw;
 
-	env.sticky = cpu->fpu.sw & SF_ALL;
-	return env;
+	return (struct sf_env){
+		.rc = cw >> 10 & 3, .prec = 0x40354018 >> (cw >> 5 & 0x18) & 0xff, .mask = cw & SF_ALL,
+		.x87 = true, .sticky = cpu->fpu.sw & SF_ALL, .cw = cw,
+	};
 }
 
 /* #MF, or FERR# when CR0.NE is clear. */

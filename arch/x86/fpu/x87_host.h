@@ -136,6 +136,27 @@ static inline struct f80 x87_op_f2xm1(struct sf_env *env, struct f80 a)
 	return x87_host_f2xm1(env, a, &sw);
 }
 
+/* FST m32 and m64. */
+static inline u64 x87_op_store(struct sf_env *env, enum sf_format to, struct f80 a)
+{
+	double d;
+	float f;
+	u64 v = 0;
+	u16 sw;
+
+	if (!x87_host_prepare(env))
+		return sf_from_f80(env, to, a);
+	if (to == SF_F64) {
+		asm volatile("fldt %2\n\tfstpl %0\n\tfnstsw %1" : "=m"(d), "=a"(sw) : "m"(a));
+		__builtin_memcpy(&v, &d, sizeof(d));
+	} else {
+		asm volatile("fldt %2\n\tfstps %0\n\tfnstsw %1" : "=m"(f), "=a"(sw) : "m"(a));
+		__builtin_memcpy(&v, &f, sizeof(f));
+	}
+	x87_host_finish(env, sw);
+	return v;
+}
+
 /* *quot: the low quotient bits, or -1 for a partial remainder. */
 static inline struct f80 x87_op_rem(struct sf_env *env, struct f80 a, struct f80 b, bool nearest, int *quot)
 {
@@ -191,6 +212,7 @@ static inline bool x87_op_flags_exact(const struct sf_env *env)
 	return true;
 }
 
+#define x87_op_store sf_from_f80
 #define x87_op_add f80_add
 #define x87_op_sub f80_sub
 #define x87_op_mul f80_mul

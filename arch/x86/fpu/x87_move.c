@@ -3,19 +3,26 @@
 #include <string.h>
 
 #include "x87.h"
+#include "x87_host.h"
 
 struct f80 x87_load_float(struct x86_cpu *cpu, const struct x86_insn *in, bool *denorm)
 {
-	enum sf_format fmt = in->opnd[0].size == 4 ? SF_F32 : SF_F64;
+	bool wide = in->opnd[0].size == 8;
+	u64 v = x86_get_operand(cpu, in, 0);
 	struct sf_env exact = { .prec = 64, .mask = SF_ALL };
-	struct sf_num n = sf_unpack(&exact, fmt, x86_get_operand(cpu, in, 0));
+	struct sf_num n;
+	unsigned e = wide ? v >> 52 & 0x7ff : v >> 23 & 0xff;
 
+	*denorm = false;
+	if (likely(wide && e - 1 < 0x7fe))
+		return (struct f80){ 1ULL << 63 | v << 11, (u16)((v >> 63 << 15) | (e - 1023 + 16383)) };
+	if (likely(!wide && e - 1 < 0xfe))
+		return (struct f80){ 1ULL << 63 | (v & 0x7fffff) << 40, (u16)((v >> 31 << 15) | (e - 127 + 16383)) };
+	n = sf_unpack(&exact, wide ? SF_F64 : SF_F32, v);
 	*denorm = n.denorm;
 	if (n.cls == SF_C_SNAN)
 		return (struct f80){ n.sig, n.sign ? 0xffff : 0x7fff };
-	if (n.cls == SF_C_NUM)
-		return sf_round_pack80(&exact, n.sign, n.exp, n.sig, 0);
-	return sf_to_f80(&exact, fmt, x86_get_operand(cpu, in, 0));
+	return sf_to_f80(&exact, wide ? SF_F64 : SF_F32, v);
 }
 
 struct f80 x87_load_int(struct x86_cpu *cpu, const struct x86_insn *in)
@@ -143,13 +150,14 @@ static bool store_result(struct x86_cpu *cpu, const struct x86_insn *in, u64 val
 		return false;
 	}
 	lin = x86_mem(cpu, in, size, X86_WRITE);
-	x86_probe(cpu, lin, size, X86_WRITE);
+	if (!x86_tlb_hit(cpu, x86_tlb_w(cpu, lin), lin, size))
+		x86_probe(cpu, lin, size, X86_WRITE);
 	x87_report(cpu, in, flags, c1);
 	x86_st(cpu, lin, size, val);
 	return true;
 }
 
-/* FST m80 and FBSTP. */
+/* FST m80 and FBSTP: as the processor does, 8 bytes and then 2, which may fault apart. */
 static bool store_block(struct x86_cpu *cpu, const struct x86_insn *in, const u8 buf[10], u32 flags, bool c1)
 {
 	u64 lin;
@@ -159,9 +167,9 @@ static bool store_block(struct x86_cpu *cpu, const struct x86_insn *in, const u8
 		return false;
 	}
 	lin = x86_mem(cpu, in, 10, X86_WRITE);
-	x86_probe(cpu, lin, 10, X86_WRITE);
+	x86_st_block(cpu, lin, buf, 8);
+	x86_st_block(cpu, lin + 8, buf + 8, 2);
 	x87_report(cpu, in, flags, c1);
-	x86_st_block(cpu, lin, buf, 10);
 	return true;
 }
 
@@ -186,7 +194,7 @@ static bool fst_mem(struct x86_cpu *cpu, const struct x86_insn *in)
 		return fst_mem80(cpu, in);
 	if (x87_empty(cpu, 0))
 		return store_result(cpu, in, sf_default_nan(fmt), SF_IE | X87_SF, false);
-	val = sf_from_f80(&env, fmt, x87_get(cpu, 0));
+	val = x87_op_store(&env, fmt, x87_get(cpu, 0));
 	return store_result(cpu, in, val, env.flags, env.c1);
 }
 

@@ -109,7 +109,7 @@ static u64 fx_area(struct x86_cpu *cpu, const struct x86_insn *in, int access)
 	lin = x86_mem(cpu, in, 512, access);
 	if (lin & 15)
 		x86_raise_gp(cpu, 0);
-	x86_probe(cpu, lin + 511, 1, access);	/* the end is touched first, CR2 shows it */
+	x86_probe(cpu, x86_mem_part(cpu, in, 511, 1, access), 1, access);	/* the end is touched first, CR2 shows it */
 	return lin;
 }
 
@@ -265,7 +265,7 @@ static void xsave_standard(struct x86_cpu *cpu, const struct x86_insn *in, bool 
 	unsigned size = x86_xstate_size(rfbm, false);
 	u64 lin = xsave_area(cpu, in, size, X86_WRITE);
 
-	x86_probe(cpu, lin + size - 1, 1, X86_WRITE);
+	x86_probe(cpu, x86_mem_part(cpu, in, size - 1, 1, X86_WRITE), 1, X86_WRITE);
 	x86_probe(cpu, lin, size, X86_WRITE);
 	bv = x86_ld64(cpu, lin + X86_XSTATE_LEGACY);
 	save(cpu, in, lin, rfbm, opt ? used : rfbm, false);
@@ -278,7 +278,7 @@ static void xsave_compacted(struct x86_cpu *cpu, const struct x86_insn *in, u64 
 	unsigned size = x86_xstate_size(rfbm, true);
 	u64 lin = xsave_area(cpu, in, size, X86_WRITE);
 
-	x86_probe(cpu, lin + size - 1, 1, X86_WRITE);
+	x86_probe(cpu, x86_mem_part(cpu, in, size - 1, 1, X86_WRITE), 1, X86_WRITE);
 	x86_probe(cpu, lin, size, X86_WRITE);
 	save(cpu, in, lin, rfbm, used, true);
 	x86_st64(cpu, lin + X86_XSTATE_LEGACY, used);
@@ -362,7 +362,7 @@ static void restore(struct x86_cpu *cpu, const struct x86_insn *in, u64 supporte
 	u32 mxcsr;
 
 	lin = xsave_area(cpu, in, X86_XSTATE_LEGACY + X86_XSTATE_HEADER, X86_READ);
-	x86_probe(cpu, lin + X86_XSTATE_LEGACY + 8, 8, X86_READ);
+	x86_probe(cpu, x86_mem_part(cpu, in, X86_XSTATE_LEGACY + 8, 8, X86_READ), 8, X86_READ);
 	x86_ld_block(cpu, lin, a, X86_XSTATE_LEGACY + X86_XSTATE_HEADER);
 	compacted = check_header(cpu, a + X86_XSTATE_LEGACY, supported, must_compact);
 	bv = get_le64(a + X86_XSTATE_LEGACY);

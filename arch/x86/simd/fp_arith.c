@@ -10,8 +10,8 @@ static u64 soft_##name##_d(struct sf_env *env, u64 x, u64 y) { (void)x; return f
 #define FAMILY(name) \
 FP_HOST(name##ps, #name "ps") \
 FP_HOST(name##pd, #name "pd") \
-FP_HOST(name##ss, #name "ss") \
-FP_HOST(name##sd, #name "sd") \
+FP_HOST_SS(name##ss, #name "ss") \
+FP_HOST_SD(name##sd, #name "sd") \
 FP_EXEC(name##ps, host_##name##ps, soft_##name##_s, FP_PS) \
 FP_EXEC(name##pd, host_##name##pd, soft_##name##_d, FP_PD) \
 FP_EXEC(name##ss, host_##name##ss, soft_##name##_s, FP_SS) \
@@ -257,9 +257,9 @@ static u64 soft_rsqrt(struct sf_env *env, u64 x, u64 y)
 }
 
 FP_HOST(rcpps, "rcpps")
-FP_HOST(rcpss, "rcpss")
+FP_HOST_SS(rcpss, "rcpss")
 FP_HOST(rsqrtps, "rsqrtps")
-FP_HOST(rsqrtss, "rsqrtss")
+FP_HOST_SS(rsqrtss, "rsqrtss")
 
 /* They neither read nor write MXCSR. */
 static __always_inline void exec_estimate(struct x86_cpu *cpu, const struct x86_insn *in, fp_host_fn host,

@@ -40,10 +40,13 @@ static void cmp_soft(struct x86_cpu *cpu, union x86_vec *d, const union x86_vec 
 	fp_raise_flags(cpu, env.flags);
 }
 
-#define CMP_HOST(suffix, n) FP_HOST(cmp##suffix##n, "cmp" #suffix " $" #n ",")
+#define CMP_HOST_ps(n) FP_HOST(cmpps##n, "cmpps $" #n ",")
+#define CMP_HOST_pd(n) FP_HOST(cmppd##n, "cmppd $" #n ",")
+#define CMP_HOST_ss(n) FP_HOST_SS(cmpss##n, "cmpss $" #n ",")
+#define CMP_HOST_sd(n) FP_HOST_SD(cmpsd##n, "cmpsd $" #n ",")
 #define CMP_HOSTS(suffix) \
-	CMP_HOST(suffix, 0) CMP_HOST(suffix, 1) CMP_HOST(suffix, 2) CMP_HOST(suffix, 3) \
-	CMP_HOST(suffix, 4) CMP_HOST(suffix, 5) CMP_HOST(suffix, 6) CMP_HOST(suffix, 7) \
+	CMP_HOST_##suffix(0) CMP_HOST_##suffix(1) CMP_HOST_##suffix(2) CMP_HOST_##suffix(3) \
+	CMP_HOST_##suffix(4) CMP_HOST_##suffix(5) CMP_HOST_##suffix(6) CMP_HOST_##suffix(7) \
 	static __always_inline fp_host_fn cmp_host_##suffix(u8 imm) \
 	{ \
 		switch (imm) { \

@@ -27,8 +27,23 @@ static inline u32 host_##name(void *d, const void *x, const void *y, const void 
 	return out & SF_ALL; \
 }
 
+/* Scalar: the operands are only as wide as the element. */
+#define FMA_HOST_SCALAR(name, insn, type) \
+static inline u32 host_##name(void *d, const void *x, const void *y, const void *z, u32 mxcsr) \
+{ \
+	typedef type __attribute__((may_alias)) elem; \
+	fp_vec vx = { *(const elem *)x }, vy = { *(const elem *)y }, vz = { *(const elem *)z }; \
+	u32 out; \
+	asm volatile("ldmxcsr %4\n\t" insn " %3, %2, %0\n\tstmxcsr %1" \
+		     : "+x"(vy), "=m"(out) : "x"(vx), "x"(vz), "m"(mxcsr)); \
+	fp_host_restore(mxcsr); \
+	*(fp_vec *)d = vy; \
+	return out & SF_ALL; \
+}
+
 #else
 
+#define FMA_HOST_SCALAR(name, insn, type) FMA_HOST(name, insn)
 #define FMA_HOST(name, insn) static const fma_host_fn host_##name = NULL;
 
 #endif
@@ -36,8 +51,8 @@ static inline u32 host_##name(void *d, const void *x, const void *y, const void 
 #define FMA_HOSTS(kind) \
 FMA_HOST(kind##ps, "v" #kind "213ps") \
 FMA_HOST(kind##pd, "v" #kind "213pd") \
-FMA_HOST(kind##ss, "v" #kind "213ss") \
-FMA_HOST(kind##sd, "v" #kind "213sd")
+FMA_HOST_SCALAR(kind##ss, "v" #kind "213ss", u32) \
+FMA_HOST_SCALAR(kind##sd, "v" #kind "213sd", u64)
 
 FMA_HOSTS(fmadd)
 FMA_HOSTS(fmsub)

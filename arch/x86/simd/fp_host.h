@@ -18,7 +18,7 @@ static inline void fp_host_restore(u32 mxcsr)
 {
 	static const u32 normal = MXCSR_DEFAULT;
 
-	if (unlikely(mxcsr != MXCSR_DEFAULT))
+	if (unlikely((mxcsr & ~SF_ALL) != MXCSR_DEFAULT))
 		asm volatile("ldmxcsr %0" : : "m"(normal));
 }
 
@@ -33,12 +33,30 @@ static inline u32 host_##name(void *d, const void *a, const void *b, u32 mxcsr) 
 	return out & SF_ALL; \
 }
 
+/* For scalar operations: only the element of b is read, for it may be all that is there. */
+#define FP_HOST_SCALAR(name, insn, type) \
+static inline u32 host_##name(void *d, const void *a, const void *b, u32 mxcsr) \
+{ \
+	typedef type __attribute__((may_alias)) elem; \
+	fp_vec x = *(const fp_vec *)a; \
+	u32 out; \
+	asm volatile("ldmxcsr %3\n\t" insn " %2, %0\n\tstmxcsr %1" \
+		     : "+x"(x), "=m"(out) : "m"(*(const elem *)b), "m"(mxcsr)); \
+	fp_host_restore(mxcsr); \
+	*(fp_vec *)d = x; \
+	return out & SF_ALL; \
+}
+#define FP_HOST_SS(name, insn) FP_HOST_SCALAR(name, insn, u32)
+#define FP_HOST_SD(name, insn) FP_HOST_SCALAR(name, insn, u64)
+
 /* The same for an instruction newer than SSE2: softfloat's place is taken at run time. */
 #define FP_HOST_HAS(feature) __builtin_cpu_supports(feature)
 
 #else
 
 #define FP_HOST(name, insn) static const fp_host_fn host_##name = NULL;
+#define FP_HOST_SS FP_HOST
+#define FP_HOST_SD FP_HOST
 #define FP_HOST_HAS(feature) false
 
 #endif

@@ -59,9 +59,7 @@ static __always_inline void mov_low(struct x86_cpu *cpu, const struct x86_insn *
 		mmx_check(cpu);
 	val = get_low(cpu, in, 1) & mask;
 	if (to->kind == X86_OPND_XMM) {
-		union x86_vec d = { .q = { val } };
-
-		simd_put128(cpu, in, to->reg, &d);
+		simd_put_quads(cpu, in, to->reg, val, 0);
 	} else if (to->kind == X86_OPND_MMX) {
 		mmx_put(cpu, to->reg, val);
 		return;
@@ -106,27 +104,23 @@ static void exec_movdq2q(struct x86_cpu *cpu, const struct x86_insn *in)
 static __always_inline void mov_scalar(struct x86_cpu *cpu, const struct x86_insn *in, unsigned size)
 {
 	const struct x86_operand *to = &in->opnd[0], *from = &in->opnd[1];
-	union x86_vec d = { .q = { 0 } };
+	bool vex = in->flags & X86_INSN_VEX;
+	const union x86_vec *rest;
+	u64 low;
 
 	if (to->kind == X86_OPND_MEM) {
 		x86_st(cpu, x86_mem(cpu, in, size, X86_WRITE), size, cpu->vec[from->reg].q[0]);
 		return;
 	}
 	if (from->kind == X86_OPND_MEM) {
-		d.q[0] = x86_ld(cpu, x86_mem(cpu, in, size, X86_READ), size);
-	} else {
-		const struct x86_operand *rest = to, *low = from;
-
-		if (in->flags & X86_INSN_VEX) {
-			rest = from;
-			low = &in->opnd[2];
-		}
-		d.q[0] = cpu->vec[low->reg].q[0];
-		d.q[1] = cpu->vec[rest->reg].q[1];
-		if (size == 4)
-			d.d[1] = cpu->vec[rest->reg].d[1];
+		simd_put_quads(cpu, in, to->reg, x86_ld(cpu, x86_mem(cpu, in, size, X86_READ), size), 0);
+		return;
 	}
-	simd_put128(cpu, in, to->reg, &d);
+	rest = &cpu->vec[in->opnd[vex].reg];
+	low = cpu->vec[in->opnd[1 + vex].reg].q[0];
+	if (size == 4)
+		low = (rest->q[0] & ~0xffffffffULL) | (u32)low;
+	simd_put_quads(cpu, in, to->reg, low, rest->q[1]);
 }
 
 static void exec_movss(struct x86_cpu *cpu, const struct x86_insn *in)
@@ -149,18 +143,18 @@ static __always_inline void mov_half(struct x86_cpu *cpu, const struct x86_insn 
 	const struct x86_operand *to = &in->opnd[0];
 	bool vex = in->flags & X86_INSN_VEX;
 	const struct x86_operand *from = &in->opnd[1 + vex];
-	union x86_vec d;
+	u64 val, rest;
 
 	if (to->kind == X86_OPND_MEM) {
 		x86_st64(cpu, x86_mem(cpu, in, 8, X86_WRITE), cpu->vec[in->opnd[1].reg].q[half]);
 		return;
 	}
 	if (from->kind == X86_OPND_MEM)
-		d.q[half] = x86_ld64(cpu, x86_mem(cpu, in, 8, X86_READ));
+		val = x86_ld64(cpu, x86_mem(cpu, in, 8, X86_READ));
 	else
-		d.q[half] = cpu->vec[from->reg].q[src_half];
-	d.q[!half] = cpu->vec[in->opnd[vex].reg].q[!half];
-	simd_put128(cpu, in, to->reg, &d);
+		val = cpu->vec[from->reg].q[src_half];
+	rest = cpu->vec[in->opnd[vex].reg].q[!half];
+	simd_put_quads(cpu, in, to->reg, half ? rest : val, half ? val : rest);
 }
 
 static void exec_movlps(struct x86_cpu *cpu, const struct x86_insn *in)

@@ -16,7 +16,7 @@ static void maskmov(struct x86_cpu *cpu, const struct x86_insn *in, const u8 *a,
 	u64 lin = x86_mem(cpu, in, n, X86_WRITE);
 
 	for (unsigned at = n; at; at -= 8)
-		x86_probe(cpu, lin + at - 8, 8, X86_WRITE);
+		x86_probe(cpu, x86_mem_part(cpu, in, at - 8, 8, X86_WRITE), 8, X86_WRITE);
 	for (unsigned i = 0; i < n; i++)
 		if (mask[i] & 0x80)
 			x86_st8(cpu, lin + i, a[i]);

@@ -75,23 +75,44 @@ static __always_inline const union x86_vec *simd_src(struct x86_cpu *cpu, const 
 	return &cpu->vec[o->reg];
 }
 
+/*
+ * Registers are written 16 bytes at a time: a later load of the whole register
+ * would have to wait for two smaller stores.
+ */
+typedef u64 simd_half __attribute__((vector_size(16), may_alias));
+
+static __always_inline simd_half *simd_part(union x86_vec *v, unsigned half)
+{
+	return (simd_half *)&v->q[2 * half];
+}
+
+static __always_inline simd_half simd_get_part(const union x86_vec *v, unsigned half)
+{
+	return *(const simd_half *)&v->q[2 * half];
+}
+
 static __always_inline void simd_put_xmm(struct x86_cpu *cpu, unsigned reg, const union x86_vec *d)
 {
-	cpu->vec[reg].q[0] = d->q[0];
-	cpu->vec[reg].q[1] = d->q[1];
+	*simd_part(&cpu->vec[reg], 0) = simd_get_part(d, 0);
 }
 
 static __always_inline void simd_clear_high(struct x86_cpu *cpu, unsigned reg)
 {
-	cpu->vec[reg].q[2] = 0;
-	cpu->vec[reg].q[3] = 0;
+	*simd_part(&cpu->vec[reg], 1) = (simd_half){ 0, 0 };
 }
 
 static __always_inline void simd_put_ymm(struct x86_cpu *cpu, unsigned reg, const union x86_vec *d)
 {
-	simd_put_xmm(cpu, reg, d);
-	cpu->vec[reg].q[2] = d->q[2];
-	cpu->vec[reg].q[3] = d->q[3];
+	*simd_part(&cpu->vec[reg], 0) = simd_get_part(d, 0);
+	*simd_part(&cpu->vec[reg], 1) = simd_get_part(d, 1);
+}
+
+/* A 128-bit result of either encoding, by its quarters. */
+static __always_inline void simd_put_quads(struct x86_cpu *cpu, const struct x86_insn *in, unsigned reg, u64 lo, u64 hi)
+{
+	*simd_part(&cpu->vec[reg], 0) = (simd_half){ lo, hi };
+	if (in->flags & X86_INSN_VEX)
+		simd_clear_high(cpu, reg);
 }
 
 /* A 128-bit result of either encoding. */
