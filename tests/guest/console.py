@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # For tests/guest/*.t: boots something with its serial line on our side, types
 # at its shell, reads what it says, and prints TAP.
+import atexit
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 srctree = os.environ.get("srctree") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 objtree = os.environ.get("objtree", srctree)
-vmbox = os.environ.get("VMBOX", os.path.join(objtree, "vmbox"))
+vmbox = os.path.abspath(os.environ.get("VMBOX", os.path.join(objtree, "vmbox")))
+# A folder of our own, that goes away.
+work = tempfile.mkdtemp()
+os.chdir(work)
+atexit.register(shutil.rmtree, work, ignore_errors=True)
 PROMPT = "# "
 count = 0
 failed = False
