@@ -47,7 +47,8 @@ static void store16(struct virtio_dev *v, u64 addr, u16 val)
 	dma_write(mem_of(v), addr, raw, 2);
 }
 
-static bool load_desc(struct virtio_dev *v, u64 addr, struct desc *d)
+/* The last two words are flags and next in a split ring, id and flags in a packed one. */
+static bool load_desc(struct virtio_dev *v, u64 addr, struct desc *d, bool packed)
 {
 	u8 raw[16];
 
@@ -55,8 +56,8 @@ static bool load_desc(struct virtio_dev *v, u64 addr, struct desc *d)
 		return false;
 	d->addr = get_le64(raw);
 	d->len = get_le32(raw + 8);
-	d->flags = get_le16(raw + 12);
-	d->next = get_le16(raw + 14);
+	d->flags = get_le16(raw + (packed ? 14 : 12));
+	d->next = get_le16(raw + (packed ? 12 : 14));
 	return true;
 }
 
@@ -136,7 +137,7 @@ static bool add_indirect(struct builder *b, const struct desc *table, bool packe
 	if (!n || table->len % 16 || n > 65536)
 		return false;
 	for (seen = 0; seen < n && seen < VIRTQ_MAX; seen++) {
-		if (!load_desc(b->v, table->addr + 16ULL * i, &d) || (d.flags & DESC_INDIRECT) || !add_buffer(b, &d))
+		if (!load_desc(b->v, table->addr + 16ULL * i, &d, packed) || (d.flags & DESC_INDIRECT) || !add_buffer(b, &d))
 			return false;
 		if (packed) {
 			if (++i == n)
@@ -168,7 +169,7 @@ static struct virtq_elem *pop_split(struct virtio_dev *v, struct virtq *q, struc
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	head = at = load16(v, q->driver + 4 + 2ULL * (q->next_avail % q->size));
 	for (i = 0; i < q->size; i++) {
-		bool good = at < q->size && load_desc(v, q->desc + 16ULL * at, &d);
+		bool good = at < q->size && load_desc(v, q->desc + 16ULL * at, &d, false);
 
 		if (good && (d.flags & DESC_INDIRECT))
 			good = virtio_has(v, VIRTIO_F_INDIRECT_DESC) && !(d.flags & DESC_NEXT) && add_indirect(b, &d, false);
@@ -231,16 +232,14 @@ static bool packed_available(struct virtio_dev *v, const struct virtq *q, u16 *f
 static struct virtq_elem *pop_packed(struct virtio_dev *v, struct virtq *q, struct builder *b)
 {
 	u16 flags, i, at = q->next_avail;
-	u8 raw[16];
 
 	if (!packed_available(v, q, &flags))
 		return NULL;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	for (i = 0; i < q->size; i++) {
 		struct desc d;
-		bool good = dma_read(mem_of(v), q->desc + 16ULL * at, raw, 16) == 0;
+		bool good = load_desc(v, q->desc + 16ULL * at, &d, true);
 
-		d = (struct desc){ get_le64(raw), get_le32(raw + 8), get_le16(raw + 14), get_le16(raw + 12) };
 		if (good && (d.flags & DESC_INDIRECT))
 			good = virtio_has(v, VIRTIO_F_INDIRECT_DESC) && i == 0 && !(d.flags & DESC_NEXT) &&
 			       add_indirect(b, &d, true);
@@ -275,6 +274,7 @@ static void push_packed(struct virtio_dev *v, struct virtq *q, const struct virt
 	if (q->next_used >= q->size) {
 		q->next_used -= q->size;
 		q->used_wrap = !q->used_wrap;
+		q->signalled_valid = false;	/* positions of another lap do not compare */
 	}
 }
 
