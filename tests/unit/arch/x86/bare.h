@@ -7,6 +7,7 @@
 #ifndef TESTS_UNIT_ARCH_X86_BARE_H
 #define TESTS_UNIT_ARCH_X86_BARE_H
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,6 +21,9 @@
 #define GUEST(name, text) \
 	__asm__(".pushsection .rodata\n" #name ":\n" text "\n" #name "_end:\n.code64\n.popsection\n"); \
 	extern const u8 name[], name##_end[]
+
+/* Ends the run. The jump ends the block, so the request is seen at once. */
+#define EXIT "	mov $0xf4, %dx\n	out %al, %dx\n	jmp 9f\n9:\n"
 
 struct bare {
 	u8 *ram;
