@@ -232,7 +232,7 @@ int main(int argc, char **argv)
 		return ret;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 1)
-		run.opt = (struct options){ .seed = 1, .rounds = 100, .show = 2, .mode = -1, .quiet = true, .tap = true };
+		run.opt = (struct options){ .seed = 1, .rounds = 60, .show = 2, .mode = -1, .quiet = true, .tap = true };
 	if (start(&run)) {
 		printf("1..0 # SKIP the CPU has no FSGSBASE, or seccomp is refused\n");
 		return 0;

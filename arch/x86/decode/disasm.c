@@ -87,12 +87,12 @@ static const char *special_name(const struct text *t)
 	case X86_OP_POPA:
 		return by_opsize(i, t->mode == X86_MODE_16 ? "popa" : "popaw", t->mode == X86_MODE_16 ? "popal" : "popa", "");
 	case X86_OP_SYSRET:
-		return by_opsize(i, "sysretl", "sysretl", "sysretq");
+		return i->opsize == 8 ? "sysretq" : flat64 ? "sysretl" : "sysret";
 	case X86_OP_SYSEXIT:
 		return flat64 && i->opsize == 8 ? "sysexitq" : "sysexit";
 	case X86_OP_MOV:
 		if (flat64 && (i->opnd[1].kind == X86_OPND_IMM ? i->opnd[1].size == 8 && !(i->flags & X86_INSN_MODRM) :
-			       (i->flags & X86_INSN_MEM) && !(i->flags & X86_INSN_MODRM)))
+			       (i->flags & X86_INSN_MEM) && !(i->flags & X86_INSN_MODRM) && i->asize == 8))
 			return "movabs";
 		return NULL;
 	case X86_OP_NOP:
@@ -210,10 +210,11 @@ static void put_suffix(struct text *t)
 		put(t, "%c", width_letter(i->opnd[0].kind >= X86_OPND_STRSRC ? i->opnd[0].size : i->opnd[1].size));
 		return;
 	case X86_OP_CRC32:
-		put(t, "%c", width_letter(i->opnd[1].size));
+		if (i->flags & X86_INSN_MEM)
+			put(t, "%c", width_letter(i->opnd[1].size));
 		return;
 	case X86_OP_CVTSI2SS: case X86_OP_CVTSI2SD:
-		if (i->flags & X86_INSN_MEM)
+		if ((i->flags & X86_INSN_MEM) && t->mode == X86_MODE_64)
 			put(t, "%c", i->opsize == 8 ? 'q' : 'l');
 		return;
 	case X86_OP_PUSH: case X86_OP_POP:
@@ -303,12 +304,8 @@ static void put_disp(struct text *t, bool bare)
 	const struct x86_insn *i = t->i;
 	u64 d = (u64)i->disp;
 
-	if (bare) {
-		if (i->asize != 8)
-			d &= i->asize == 4 && t->mode != X86_MODE_64 ? 0xffffffff : i->asize == 2 ? 0xffff : ~0ULL;
-		if (i->asize == 4 && t->mode == X86_MODE_64)
-			d &= 0xffffffff;
-		put(t, "0x%llx", d);
+	if (bare && i->asize != 2) {
+		put(t, "0x%llx", i->asize == 8 ? d : d & 0xffffffff);
 	} else if (i->disp < 0) {
 		put(t, "-0x%llx", 0 - d);
 	} else {
@@ -348,7 +345,7 @@ static void put_mem(struct text *t)
 	if (i->prefixes & X86_PFX_SEG || i->op == X86_OP_XLAT)
 		put(t, "%%%s:", seg_names[i->seg]);
 	if (bare) {
-		put_disp(t, true);
+		put_disp(t, !sib || t->mode == X86_MODE_64);
 		if (sib && t->mode != X86_MODE_64)
 			put(t, "(,%%eiz,%u)", 1u << i->scale);
 		return;
