@@ -201,6 +201,7 @@ static int read_extent(struct blk_node *n, const struct blk_extent *x, u64 off,
 		iov_cur_zero(c, len);
 		return 0;
 	case BLK_DATA:
+		blk_event(x->node, "read_aio");
 		if (x->flags & BLK_X_ENCRYPTED)
 			return read_encrypted(n, x, off, c, len);
 		return read_plain(x->node, x->host + (off - x->off), c, len);
@@ -319,6 +320,7 @@ static int write_encrypted(struct blk_node *n, struct blk_node *node, u64 host0,
 static int write_in_place(struct blk_node *n, const struct blk_extent *x, u64 off,
 			  struct iov_cur *c, u64 len)
 {
+	blk_event(x->node, "write_aio");
 	if (x->flags & BLK_X_ENCRYPTED)
 		return write_encrypted(n, x->node, x->host, x->off, off, c, len);
 	return write_plain(x->node, x->host + (off - x->off), c, len);
@@ -374,6 +376,8 @@ static int write_filled(struct blk_node *n, struct blk_alloc *a, u64 off, struct
 	if (ret)
 		goto out;
 	a->cow = true;
+	blk_event(a->node, "cow_write");
+	blk_event(a->node, "write_aio");
 	if (a->flags & BLK_X_ENCRYPTED) {
 		iov_cur_to_buf(c, buf + head, len);
 		ret = crypt_part(n, true, a->off, a->host, buf, a->len);

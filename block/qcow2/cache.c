@@ -33,6 +33,9 @@ static int write_all(struct qcow2 *q)
 {
 	int ret = 0;
 
+	/* Lazily: refcounts wait for the clean close, the dirty bit is set until then. */
+	if (q->lazy && q->dirty_set && !q->closing)
+		return blk_mcache_write(q->l1) ?: blk_mcache_write(q->l2);
 	if (q->lazy) {
 		ret = blk_mcache_write(q->ref);
 		ret = ret ?: blk_mcache_write(q->rt);

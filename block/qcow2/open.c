@@ -184,8 +184,10 @@ static void qcow2_close(struct blk_node *n)
 	struct qcow2 *q = n->priv;
 
 	if (n->flags & BLK_O_RDWR && !(n->flags & BLK_O_INACTIVE)) {
-		int ret = qcow2_sync(q);
+		int ret;
 
+		q->closing = true;
+		ret = qcow2_sync(q);
 		if (!ret && q->dirty_set && !blk_node_flush(n->file))
 			qcow2_set_incompat(q, 0, INCOMPAT_DIRTY);
 	}
@@ -214,7 +216,9 @@ static int qcow2_reopen(struct blk_node *n, struct blk_opts *o, u32 flags, struc
 	if (flags & BLK_O_RDWR && q->incompat & INCOMPAT_CORRUPT)
 		return err_set(e, EACCES, "Can't use a read-only device");
 	if (q->dirty_set && (!(flags & BLK_O_RDWR) || !oo.lazy)) {
+		q->closing = true;
 		ret = qcow2_sync(q);
+		q->closing = false;
 		ret = ret ?: blk_node_flush(n->file);
 		if (ret || !(n->file->flags & BLK_O_RDWR))
 			return ret;

@@ -90,7 +90,7 @@ struct qcow2 {
 	char *data_file_name;
 	struct blk_node *data;		/* node of guest clusters: the file or the data file */
 	bool has_data_file, data_raw;
-	bool lazy, dirty_set, corrupt_told;
+	bool lazy, dirty_set, corrupt_told, closing;
 	bool discard_no_unref;
 	struct blk_mcache *ref, *rt, *l2, *l1;
 	u64 free_hint;			/* no free cluster index below */

@@ -145,6 +145,7 @@ struct blk_driver {
 	int (*make_empty)(struct blk_node *n, struct err *e);
 	const struct blk_snapshot_ops *snapshots;
 	const struct blk_bitmap_ops *bitmaps;
+	void (*event)(struct blk_node *n, const char *name);	/* blkdebug: something is about to happen */
 	s64 (*disk_size)(struct blk_node *n);	/* protocols: bytes allocated on the host */
 	int (*exact_filename)(struct blk_node *n, struct blk_opts *o);
 };
@@ -181,6 +182,13 @@ struct blk_node {
 	void *resize_opaque;
 	struct blk_node *next;		/* in the graph */
 };
+
+/* Names a step of the work to the fault injector, if @n (or a filter below) is one. */
+static inline void blk_event(struct blk_node *n, const char *name)
+{
+	if (unlikely(n->drv->event))
+		n->drv->event(n, name);
+}
 
 #define BLOCK_FORMAT(d) REGISTER(block, d)
 REGISTRY_DECLARE(block);

@@ -84,7 +84,7 @@ static int commit(struct commit_args *c, struct blk_node *n)
 	}
 	ret = copy_up(c, n, base);
 	if (ret) {
-		img_error("Could not commit: %s", strerror(-ret));
+		img_error("Block job failed: %s", strerror(-ret));
 		return ret;
 	}
 	/* Only after the base is safely on the disk may the overlay forget. */

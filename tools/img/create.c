@@ -161,6 +161,9 @@ static int fill_options(const struct create_args *c, struct blk_opts *o, struct 
 		if (ret)
 			return -ECANCELED;	/* printed */
 		ret = blk_opts_set_u64(o, "size", size);
+	} else if (!ret && blk_opts_get(o, "size")) {	/* "1024.0" and the like in plain digits */
+		if (!blk_parse_size(blk_opts_get(o, "size"), &size))
+			ret = blk_opts_set_u64(o, "size", size);
 	}
 	if (!ret && c->backing)
 		ret = blk_opts_set(o, "backing_file", c->backing);

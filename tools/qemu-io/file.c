@@ -169,7 +169,10 @@ static int open_cmd(struct qio *s, int argc, char **argv)
 				return -EINVAL;
 			}
 			break;
-		case 's': case 'k':
+		case 's':
+			s->snapshot = true;
+			break;
+		case 'k':
 			break;
 		default:
 			blk_opts_free(&o);

@@ -17,6 +17,24 @@ struct args {
 };
 #define A struct args
 
+/* -s: writes go to an overlay in memory and are forgotten. */
+static int overlay(struct qio *s, u32 flags, struct err *e)
+{
+	struct blk_node *base = s->n;
+	struct blk_opts o = { 0 };
+	int ret = blk_opts_set_u64(&o, "size", blk_length(base));
+
+	ret = ret ?: blk_create(s->g, "qcow2", "mem:overlay", &o, e);
+	ret = ret ?: blk_opts_set(&o, "driver", "qcow2");
+	ret = ret ?: blk_opts_set(&o, "backing", blk_node_name(base));
+	ret = ret ?: blk_open(s->g, "mem:overlay", &o, flags, &s->n, e);
+	blk_opts_free(&o);
+	blk_unref(base);
+	if (ret)
+		s->n = NULL;
+	return ret;
+}
+
 int qio_open(struct qio *s, const char *name, struct blk_opts *o, u32 flags)
 {
 	struct err e = ERR_INIT;
@@ -27,7 +45,9 @@ int qio_open(struct qio *s, const char *name, struct blk_opts *o, u32 flags)
 		blk_opts_free(o);
 		return -EINVAL;
 	}
-	ret = blk_open(s->g, name, o, flags, &s->n, &e);
+	ret = blk_open(s->g, name, o, s->snapshot ? flags & ~(u32)BLK_O_RDWR : flags, &s->n, &e);
+	if (!ret && s->snapshot)
+		ret = overlay(s, flags, &e);
 	if (ret)
 		fprintf(stderr, "%s: can't open%s%s: %s\n", log_program(), name ? " device " : "",
 			name ? name : "", e.msg);
@@ -194,7 +214,7 @@ static int open_first(struct qio *s, const struct args *a, u32 flags)
 static int run(void *args, const struct opt_call *call)
 {
 	struct args *a = args;
-	struct qio s = { .misalign = a->misalign };
+	struct qio s = { .misalign = a->misalign, .snapshot = a->snapshot };
 	u32 flags = BLK_O_UNMAP | (a->read_only ? 0 : BLK_O_RDWR) | (a->nocache ? BLK_O_DIRECT : 0) |
 		    (a->share ? BLK_O_FORCE_SHARE : 0) | (a->cow ? BLK_O_COPY_ON_READ : 0);
 	bool failed = false;
@@ -229,7 +249,7 @@ static const struct opt opts[] = {
 	OPT_LIST(0, "object", "OBJECT", A, objects, "define an object: secret,id=ID,data=..."),
 	OPT_FLAG(0, "image-opts", A, image_opts, "the image is given by options"),
 	OPT_FLAG('r', "read-only", A, read_only, "open read-only"),
-	OPT_FLAG('s', "snapshot", A, snapshot, "accepted for compatibility"),
+	OPT_FLAG('s', "snapshot", A, snapshot, "write to an overlay in memory that is forgotten at the end"),
 	OPT_FLAG('n', "nocache", A, nocache, "bypass the page cache"),
 	OPT_FLAG('C', "copy-on-read", A, cow, "copy what is read from backing files"),
 	OPT_FLAG('m', "misalign", A, misalign, "misalign allocations for O_DIRECT"),

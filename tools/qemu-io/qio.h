@@ -12,7 +12,7 @@ struct qio {
 	struct blk_queue *q;		/* aio_ commands; made on demand */
 	struct blk_opts opts;		/* of --image-opts or "open -o" */
 	u32 flags;
-	bool misalign, quit;
+	bool misalign, quit, snapshot;
 	int errors;
 	bool sandbox;
 };
