@@ -254,36 +254,48 @@ static u32 deny_code(const struct x86_cpu *cpu, int access, bool user, u32 extra
 	return fault_bits(&w) | PF_P | extra;
 }
 
-static u32 deny_user_page_data(const struct x86_cpu *cpu, u32 flags, int access, bool user)
+/* PF_PK when the page's key forbids the data access; told along with other reasons. */
+static u32 deny_key(const struct x86_cpu *cpu, u32 flags, int access, bool user)
 {
-	if ((cpu->cr4 & CR4_PKE) && sys_lma(cpu)) {
-		u32 bits = cpu->pkru >> (2 * ((flags >> XL_PKEY_SHIFT) & 15));
-		bool wd = access == X86_WRITE && (bits & 2) && (user || (cpu->cr0 & CR0_WP));
+	u32 bits;
 
-		if ((bits & 1) || wd)
-			return deny_code(cpu, access, user, PF_PK);
-	}
+	if (!(flags & XL_US) || !(cpu->cr4 & CR4_PKE) || !sys_lma(cpu))
+		return 0;
+	bits = cpu->pkru >> (2 * ((flags >> XL_PKEY_SHIFT) & 15));
+	if ((bits & 1) || (access == X86_WRITE && (bits & 2) && (user || (cpu->cr0 & CR0_WP))))
+		return PF_PK;
 	return 0;
+}
+
+static bool deny_fetch(const struct x86_cpu *cpu, u32 flags, bool user)
+{
+	if (user && !(flags & XL_US))
+		return true;
+	return (flags & XL_NX) || (!user && (flags & XL_US) && (cpu->cr4 & CR4_SMEP));
+}
+
+static bool deny_data(const struct x86_cpu *cpu, u32 flags, int access, enum x86_tlb_class cls)
+{
+	bool user = cls == X86_TLB_USER;
+
+	if (user && !(flags & XL_US))
+		return true;
+	if (!user && (flags & XL_US) && (cpu->cr4 & CR4_SMAP) && cls != X86_TLB_OVERRIDE)
+		return true;
+	return access == X86_WRITE && !(flags & XL_RW) && (user || (cpu->cr0 & CR0_WP));
 }
 
 u32 mmu_deny(const struct x86_cpu *cpu, u32 flags, int access, enum x86_tlb_class cls)
 {
 	bool user = cls == X86_TLB_USER;
+	u32 key;
 
 	if (!(cpu->cr0 & CR0_PG))
 		return 0;
-	if (user && !(flags & XL_US))
-		return deny_code(cpu, access, user, 0);
-	if (access == X86_EXEC) {
-		if ((flags & XL_NX) || (!user && (flags & XL_US) && (cpu->cr4 & CR4_SMEP)))
-			return deny_code(cpu, access, user, 0);
-		return 0;
-	}
-	if (!user && (flags & XL_US) && (cpu->cr4 & CR4_SMAP) && cls != X86_TLB_OVERRIDE)
-		return deny_code(cpu, access, user, 0);
-	if (access == X86_WRITE && !(flags & XL_RW) && (user || (cpu->cr0 & CR0_WP)))
-		return deny_code(cpu, access, user, 0);
-	return flags & XL_US ? deny_user_page_data(cpu, flags, access, user) : 0;
+	if (access == X86_EXEC)
+		return deny_fetch(cpu, flags, user) ? deny_code(cpu, access, user, 0) : 0;
+	key = deny_key(cpu, flags, access, user);
+	return key || deny_data(cpu, flags, access, cls) ? deny_code(cpu, access, user, key) : 0;
 }
 
 bool mmu_load_pdptes(struct x86_cpu *cpu, u64 cr3)
