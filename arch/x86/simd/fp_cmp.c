@@ -140,6 +140,32 @@ static void exec_cmpsd(struct x86_cpu *cpu, const struct x86_insn *in)
 	cmp_any(cpu, in, cmp_host_sd, SF_F64, true);
 }
 
+/* Neither denormal, infinite nor NaN: such values order like sign-magnitude integers and raise nothing. */
+static __always_inline bool is_plain(enum sf_format fmt, u64 v)
+{
+	if (fmt == SF_F32)
+		return (v >> 23 & 0xff) - 1 < 0xfe || !(v & 0x7fffffff);
+	return (v >> 52 & 0x7ff) - 1 < 0x7fe || !(v << 1);
+}
+
+static __always_inline s64 order_key(enum sf_format fmt, u64 v)
+{
+	u64 sign = fmt == SF_F32 ? 1ULL << 31 : 1ULL << 63;
+
+	return v & sign ? -(s64)(v & ~sign) : (s64)v;
+}
+
+static __always_inline enum sf_rel relate(struct sf_env *env, enum sf_format fmt, u64 a, u64 b, bool signalling)
+{
+	s64 ka, kb;
+
+	if (unlikely(!is_plain(fmt, a) || !is_plain(fmt, b)))
+		return sf_compare(env, fmt, a, b, signalling);
+	ka = order_key(fmt, a);
+	kb = order_key(fmt, b);
+	return ka < kb ? SF_LESS : ka > kb ? SF_GREATER : SF_EQUAL;
+}
+
 static __always_inline void comis(struct x86_cpu *cpu, const struct x86_insn *in, enum sf_format fmt, bool signalling)
 {
 	static const u32 fl[] = {
@@ -153,10 +179,11 @@ static __always_inline void comis(struct x86_cpu *cpu, const struct x86_insn *in
 
 	b = simd_src(cpu, in, 1, &tmp);
 	if (fmt == SF_F32)
-		rel = sf_compare(&env, fmt, a->d[0], b->d[0], signalling);
+		rel = relate(&env, fmt, a->d[0], b->d[0], signalling);
 	else
-		rel = sf_compare(&env, fmt, a->q[0], b->q[0], signalling);
-	fp_raise_flags(cpu, env.flags);
+		rel = relate(&env, fmt, a->q[0], b->q[0], signalling);
+	if (unlikely(env.flags))
+		fp_raise_flags(cpu, env.flags);
 	x86_set_arith(cpu, fl[rel]);
 }
 

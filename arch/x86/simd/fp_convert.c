@@ -68,6 +68,30 @@ static void exec_vcvtps2ph(struct x86_cpu *cpu, const struct x86_insn *in)
 		x86_st64(cpu, x86_mem(cpu, in, 8, X86_WRITE), d.q[0]);
 }
 
+/* Integers that a double holds exactly convert without MXCSR having a say. */
+static __always_inline bool exact_double(s64 v, u64 *bits)
+{
+	double d = (double)v;
+
+	if (v < -(1LL << 53) || v > 1LL << 53)
+		return false;
+	__builtin_memcpy(bits, &d, sizeof(d));
+	return true;
+}
+
+/* The other way, for integral values below 2^52; denormals are left to softfloat. */
+static __always_inline bool exact_int(u64 bits, unsigned size, s64 *v)
+{
+	unsigned e = bits >> 52 & 0x7ff;
+	double d;
+
+	if (e - 1023 >= (size == 4 ? 31u : 52u))
+		return false;
+	__builtin_memcpy(&d, &bits, sizeof(d));
+	*v = (s64)d;
+	return (double)*v == d;
+}
+
 /* CVTSI2SS, CVTSI2SD: a general register or memory of 4 or 8 bytes. */
 static __always_inline void from_int(struct x86_cpu *cpu, const struct x86_insn *in, enum sf_format fmt)
 {
@@ -81,10 +105,11 @@ static __always_inline void from_int(struct x86_cpu *cpu, const struct x86_insn 
 		v = (u64)(s64)(s32)v;
 	if (fmt == SF_F32)
 		d.d[0] = (u32)sf_from_int(&env, fmt, (s64)v);
-	else
+	else if (!exact_double((s64)v, &d.q[0]))
 		d.q[0] = sf_from_int(&env, fmt, (s64)v);
-	fp_raise_flags(cpu, env.flags);
-	simd_put128(cpu, in, in->opnd[0].reg, &d);
+	if (env.flags)
+		fp_raise_flags(cpu, env.flags);
+	simd_put_quads(cpu, in, in->opnd[0].reg, d.q[0], d.q[1]);
 }
 
 /* CVTSx2SI, CVTTSx2SI to 4 or 8 bytes. */
@@ -94,12 +119,14 @@ static __always_inline void to_int(struct x86_cpu *cpu, const struct x86_insn *i
 	unsigned size = in->opnd[0].size;
 	const union x86_vec *b;
 	union x86_vec tmp;
-	u64 v;
+	s64 v;
 
 	b = simd_src(cpu, in, 1, &tmp);
-	v = (u64)sf_to_int(&env, fmt, fmt == SF_F32 ? b->d[0] : b->q[0], 8 * size, cut ? SF_ZERO : env.rc);
-	fp_raise_flags(cpu, env.flags);
-	x86_set_reg(cpu, in->opnd[0].reg, size, v);
+	if (fmt == SF_F32 || !exact_int(b->q[0], size, &v)) {
+		v = sf_to_int(&env, fmt, fmt == SF_F32 ? b->d[0] : b->q[0], 8 * size, cut ? SF_ZERO : env.rc);
+		fp_raise_flags(cpu, env.flags);
+	}
+	x86_set_reg(cpu, in->opnd[0].reg, size, (u64)v);
 }
 
 #define WITH_GPR(name, ...) \
