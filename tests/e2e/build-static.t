@@ -20,19 +20,17 @@ if [ "$(id -u)" = 0 ]; then jail="chroot empty"; else jail="unshare -r chroot em
 is "$($jail /vmbox --list)" "$("$VMBOX" --list)" "runs in an empty chroot"
 ok "and its --help" $jail /vmbox --help
 
-# Two builds of the same configuration in other places, without ccache.
+# The same configuration built in another place, without ccache.
 export CCACHE=
-for dir in "$PWD/one" "$PWD/a/longer/name"; do
-	mkdir -p "$dir"
-	cp "$objtree/.config" "$dir/.config"
-	ok "builds in ${dir##*/}" vmake "$dir" -j2 all
-done
-ok "bit-identical from two folders" cmp one/vmbox a/longer/name/vmbox
-ok "unstripped too" cmp one/vmbox.unstripped a/longer/name/vmbox.unstripped
-ok "and the same as the build under test" cmp one/vmbox "$VMBOX"
+mkdir -p a/longer/name
+cp "$objtree/.config" a/longer/name/.config
+ok "builds in another folder" vmake "$PWD/a/longer/name" -j2 all
+mv a/longer/name one
+ok "bit-identical from two folders" cmp one/vmbox "$VMBOX"
+ok "unstripped too" cmp one/vmbox.unstripped "$VMBOX.unstripped"
 is "$(strings -a one/vmbox.unstripped | grep -F -e "$srctree" -e "$PWD" | head -n 3)" "" "no path of this machine inside"
 
-vmake "$PWD/one" size >size.txt
+vmake "$objtree" size >size.txt
 like "$(cat size.txt)" '^lib +[1-9]' "make size counts lib"
 # The linker's own account: what is loaded and takes room in the file.
 loaded=$(LC_ALL=C size -A one/vmbox | awk '/^\./ && !/bss|comment|note/ { n += $2 } /^reg_/ { n += $2 } END { print n }')
