@@ -101,7 +101,7 @@ static void put_vex(struct emit *e)
 		unsigned m = x86_spec_infos[f->spec[i]].method;
 
 		if (m == METHOD_H || m == METHOD_B)
-			vvvv = rng_below(e->r, e->mode == X86_MODE_64 ? 16 : 8);
+			vvvv = rng_below(e->r, 16);	/* bit 3 is ignored outside 64-bit mode */
 	}
 	if (f->mask & X86_KEY_W64)
 		w = f->key & X86_KEY_W64;

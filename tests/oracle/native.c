@@ -174,7 +174,8 @@ static bool rep_goes_on(const ucontext_t *uc, const struct oracle_case *c)
 
 /*
  * A signal: first the one that the main loop raises to come in, then one a
- * case. AC first, since our own code may not be aligned.
+ * case. Flags first: AC, since our own code may not be aligned, NT and ID,
+ * since the return from the signal would hand them on to the next case.
  */
 __attribute__((no_stack_protector)) static void on_signal(int sig, siginfo_t *info, void *ucv)
 {
@@ -184,7 +185,7 @@ __attribute__((no_stack_protector)) static void on_signal(int sig, siginfo_t *in
 	u64 fs, gs;
 	u32 n;
 
-	__asm__ volatile("pushfq; andl $~0x40000, (%%rsp); popfq" : : : "memory", "cc");
+	__asm__ volatile("pushfq; andl $~0x244000, (%%rsp); popfq" : : : "memory", "cc");
 	(void)sig;
 	(void)info;
 	if (!child.running) {

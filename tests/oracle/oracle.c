@@ -23,6 +23,7 @@ struct options {
 	bool native_only;
 	bool ac;
 	bool tap;
+	unsigned noise;		/* batches of random bytes */
 	bool quiet;
 };
 
@@ -171,13 +172,47 @@ static int report(const struct run *run)
 	       run->opt.tap ? "# " : "", run->lines - run->skipped, run->lines, run->cases, silent, run->differing,
 	       run->opt.seed);
 	if (run->opt.tap)
-		printf("%sok 1 - results, flags, memory and faults are the processor's\n1..1\n", run->differing ? "not " : "");
+		printf("%sok 2 - results, flags, memory and faults are the processor's\n1..2\n", run->differing ? "not " : "");
 	return run->differing ? 1 : 0;
+}
+
+/* Random bytes, batches of them. Returns the number of disagreements, or -errno. */
+static int run_noise(struct run *run, unsigned batches)
+{
+	struct oracle_batch *b = run->b;
+	int bad = 0, ret;
+
+	for (unsigned k = 0; k < batches; k++) {
+		b->count = 0;
+		while (b->count < ORACLE_BATCH) {
+			struct oracle_case *c = &b->cases[b->count];
+
+			oracle_noise_case(&run->rng, k & 1 ? X86_MODE_64 : X86_MODE_32, b->count, c);
+			/* what would leave the sandbox */
+			if (!oracle_form_usable(x86_insn_form(&c->insn)) && c->insn.op != X86_OP_INVALID)
+				continue;
+			if (c->insn.op == X86_OP_INT)
+				continue;
+			b->count++;
+		}
+		ret = oracle_native_run(b);
+		if (ret)
+			return ret;
+		for (u32 i = 0; i < b->count; i++)
+			if (!oracle_noise_agrees(&b->cases[i], &b->native[i]) && bad++ < 40)
+				printf("noise: %s %u bytes, native trap %d, rip +%lld: %02x %02x %02x %02x %02x %02x (%d-bit)\n",
+				       x86_op_info(b->cases[i].insn.op)->name, b->cases[i].insn.len, b->native[i].trap,
+				       b->native[i].out.rip - b->cases[i].in.rip, b->cases[i].code[0], b->cases[i].code[1],
+				       b->cases[i].code[2], b->cases[i].code[3], b->cases[i].code[4], b->cases[i].code[5],
+				       b->cases[i].mode == X86_MODE_64 ? 64 : 32);
+	}
+	b->count = 0;
+	return bad;
 }
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: oracle [--seed N] [--seconds S] [--rounds N] [--op NAME] [--mode 32|64] [--show N] [--ac] [--native] [--quiet]\n");
+	fprintf(stderr, "usage: oracle [--seed N] [--seconds S] [--rounds N] [--op NAME] [--mode 32|64] [--show N] [--ac] [--noise BATCHES] [--native] [--quiet]\n");
 	return 2;
 }
 
@@ -202,6 +237,8 @@ static int parse(struct options *o, int argc, char **argv)
 			o->rounds = (unsigned)strtoul(v, NULL, 0), i++;
 		else if (!strcmp(a, "--show"))
 			o->show = (unsigned)strtoul(v, NULL, 0), i++;
+		else if (!strcmp(a, "--noise"))
+			o->noise = (unsigned)strtoul(v, NULL, 0), i++;
 		else if (!strcmp(a, "--op"))
 			o->op = v, i++;
 		else if (!strcmp(a, "--mode"))
@@ -226,13 +263,14 @@ int main(int argc, char **argv)
 {
 	static struct run run = { .opt = { .seed = 1, .seconds = 20, .show = 2, .mode = -1 } };
 	double end;
+	int noise;
 	int ret = parse(&run.opt, argc, argv);
 
 	if (ret)
 		return ret;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 1)
-		run.opt = (struct options){ .seed = 1, .rounds = 60, .show = 2, .mode = -1, .quiet = true, .tap = true };
+		run.opt = (struct options){ .seed = 1, .rounds = 60, .noise = 200, .show = 2, .mode = -1, .quiet = true, .tap = true };
 	if (start(&run)) {
 		printf("1..0 # SKIP the CPU has no FSGSBASE, or seccomp is refused\n");
 		return 0;
@@ -243,6 +281,13 @@ int main(int argc, char **argv)
 	if (!run.wanted)
 		return 1;
 	choose_lines(&run);
+	noise = run_noise(&run, run.opt.noise);
+	if (noise < 0)
+		ret = noise;
+	else if (run.opt.tap)
+		printf("%sok 1 - valid encodings and lengths are the processor's\n", noise ? "not " : "");
+	else if (run.opt.noise)
+		printf("%u random encodings, %d disagreements\n", run.opt.noise * ORACLE_BATCH, noise);
 	end = now() + run.opt.seconds;
 	for (unsigned n = 0; !ret && (run.opt.rounds ? n < run.opt.rounds : now() < end); n++)
 		ret = run_round(&run);
@@ -251,7 +296,7 @@ int main(int argc, char **argv)
 	if (ret)
 		fprintf(stderr, "oracle: native side: %s\n", strerror(-ret));
 	oracle_native_stop();
-	ret = report(&run) || ret;
+	ret = report(&run) || noise || ret;
 	free(run.wanted);
 	return ret;
 }

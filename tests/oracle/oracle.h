@@ -88,6 +88,13 @@ bool oracle_gen(struct rng *r, unsigned form, enum x86_mode mode, unsigned slot,
 bool oracle_form_usable(const struct x86_form *f);
 void oracle_gen_common(struct rng *r, u8 *common);
 
+/* ---- noise.c ---- */
+
+/* A case of random bytes, for the native side alone. */
+void oracle_noise_case(struct rng *r, enum x86_mode mode, unsigned slot, struct oracle_case *c);
+/* Decoder and processor agree on whether it is valid, and how long. */
+bool oracle_noise_agrees(const struct oracle_case *c, const struct oracle_result *n);
+
 /* ---- native.c ---- */
 
 /* Starts the sandboxed child. Returns 0 or -errno. */

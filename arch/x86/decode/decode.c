@@ -555,6 +555,15 @@ static int take_other(struct dec *d, struct x86_operand *o, const struct x86_spe
 	}
 }
 
+/* Outside 64-bit mode the top bit does not count, but only where the field names a register. */
+static inline unsigned use_vvvv(struct dec *d)
+{
+	d->vvvv_used = true;
+	if (d->mode != X86_MODE_64)
+		d->i->vvvv &= 7;
+	return d->i->vvvv;
+}
+
 static inline int take_operand(struct dec *d, struct x86_operand *o, const struct x86_spec_info *s)
 {
 	struct x86_insn *i = d->i;
@@ -578,8 +587,7 @@ static inline int take_operand(struct dec *d, struct x86_operand *o, const struc
 		set_gpr(d, o, x86_insn_reg(i));
 		return 0;
 	case METHOD_B:
-		d->vvvv_used = true;
-		set_gpr(d, o, i->vvvv);
+		set_gpr(d, o, use_vvvv(d));
 		return 0;
 	case METHOD_Z:
 		set_gpr(d, o, (d->opcode & 7) | (i->rex & X86_REX_B) << 3);
@@ -601,8 +609,7 @@ static inline int take_operand(struct dec *d, struct x86_operand *o, const struc
 		set_vector(o, x86_insn_reg(i));
 		return 0;
 	case METHOD_H:
-		d->vvvv_used = true;
-		set_vector(o, i->vvvv);
+		set_vector(o, use_vvvv(d));
 		return 0;
 	case METHOD_XMM:
 		set_vector(o, s->reg);
@@ -675,8 +682,6 @@ static inline int decode_body(struct dec *d)
 	}
 	if (d->seg_override != SEG_NO_OVERRIDE)
 		i->seg = d->seg_override;
-	if (d->mode != X86_MODE_64 && (i->flags & X86_INSN_VEX) && d->vvvv_used)
-		i->vvvv &= 7;
 	for (unsigned n = 0; n < 4 && f->spec[n]; n++) {
 		i->opnd[n].access = f->acc[n];
 		ret = take_operand(d, &i->opnd[n], &x86_spec_infos[f->spec[n]]);
