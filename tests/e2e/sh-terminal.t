@@ -117,6 +117,7 @@ s.run("ech\tc''ompleted\n", "\ncompleted\n$ ", "completion of a builtin")
 long_text = "0123456789" * 12
 s.run("echo " + long_text + "\n", "\n" + long_text + "\n$ ", "a line longer than the terminal")
 s.run("cat\n", "cat\n", "a program reads the terminal")
+time.sleep(0.5)
 s.run("from us\n", "from us\nfrom us\n", "with echo and line by line")
 s.run("\x04", "$ ", "^D ends its input")
 s.type("echo type''d; sleep 1\necho ahe''ad\n")

@@ -8,6 +8,7 @@
 #include "sh.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,15 +51,38 @@ static int more_block(struct sh_input *in, bool shared)
 	return 1;
 }
 
-static int more_bytes(struct sh_input *in)
+/*
+ * Waits for a byte or ^C. The signal is let through only while we wait, or it
+ * could come just before read() and not be seen until the next key.
+ */
+static bool wait_key(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	sigset_t sigint, old;
+	int rc;
+
+	sigemptyset(&sigint);
+	sigaddset(&sigint, SIGINT);
+	sigprocmask(SIG_BLOCK, &sigint, &old);
+	do
+		rc = sh_interrupt_pending() ? -1 : ppoll(&p, 1, NULL, &old);
+	while (rc < 0 && errno == EINTR && !sh_interrupt_pending());
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return rc > 0;
+}
+
+static int more_bytes(struct sh_input *in, bool interactive)
 {
 	size_t start = in->len;
 	char c;
 
 	for (;;) {
-		ssize_t n = read(in->fd, &c, 1);
+		ssize_t n;
 
-		if (n < 0 && errno == EINTR && !sh_interrupt_pending())
+		if (interactive && !wait_key(in->fd))
+			return 0;
+		n = read(in->fd, &c, 1);
+		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return in->len > start;
@@ -95,7 +119,7 @@ static int more_terminal(struct sh *sh, struct sh_input *in, bool first)
 	} else {
 		fputs(ps, stderr);
 		fflush(stderr);
-		rc = more_bytes(in);
+		rc = more_bytes(in, true);
 		if (!rc && sh_interrupted())
 			rc = -EINTR;
 	}
@@ -115,7 +139,7 @@ static int more_fd(struct sh *sh, struct sh_input *in, bool first)
 		return more_terminal(sh, in, first);
 	if (in->fd || lseek(in->fd, 0, SEEK_CUR) >= 0)
 		return more_block(in, !in->fd);
-	return more_bytes(in);
+	return more_bytes(in, false);
 }
 
 void sh_input_fd(struct sh *sh, struct sh_input *in, int fd)
