@@ -64,6 +64,11 @@ static void list_free(struct ls_list *l)
 	l->n = l->cap = 0;
 }
 
+static bool newer(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
+}
+
 static int compare(const void *a, const void *b, void *ctx)
 {
 	const struct ls_args *args = ctx;
@@ -71,7 +76,7 @@ static int compare(const void *a, const void *b, void *ctx)
 	int c = 0;
 
 	if (args->by_time)
-		c = (x->st.st_mtime < y->st.st_mtime) - (x->st.st_mtime > y->st.st_mtime);
+		c = newer(&y->st.st_mtim, &x->st.st_mtim) - newer(&x->st.st_mtim, &y->st.st_mtim);
 	else if (args->by_size)
 		c = (x->st.st_size < y->st.st_size) - (x->st.st_size > y->st.st_size);
 	if (!c)
