@@ -209,3 +209,6 @@ WALK(vpc_fixed, .fmt = "vpc", .create_opts = "subformat=fixed,force_size=on", .n
 #if IS_ENABLED(CONFIG_BLOCK_PARALLELS)
 WALK(parallels, .fmt = "parallels", .create_opts = "cluster_size=64k")
 #endif
+#if IS_ENABLED(CONFIG_BLOCK_VMDK)
+WALK(vmdk, .fmt = "vmdk", .no_check = true)
+#endif
