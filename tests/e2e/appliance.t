@@ -5,7 +5,7 @@
 # others; the same bits every time; and one clear line for what cannot be.
 . "$(dirname "$0")/../lib.sh"
 requires_config CONFIG_APPLIANCE
-requires cpio mdir fsck.vfat sgdisk objdump busybox
+requires qemu-img cpio mdir fsck.vfat sgdisk objdump busybox
 
 dir=$("$srctree/scripts/fetch-kernel" linux-image-cloud-amd64)
 kernel=$(ls "$dir"/boot/vmlinuz-*)
@@ -85,6 +85,17 @@ ok "the program is the uki" cmp boot.efi c.efi
 ok "a disk of a given size" appliance -t disk --size 100M -o b.img
 is "$(stat -c %s b.img)" 104857600 "has that size"
 like "$(sgdisk -v b.img)" 'No problems found' "and no problems"
+
+# As qcow2, in the opinion of Debian's qemu-img.
+if grep -q '^CONFIG_BLOCK_QCOW2=y' "$objtree/.config"; then
+	ok "qcow2" appliance -t disk -O qcow2 -o a.qcow2
+	like "$(qemu-img info a.qcow2)" '^file format: qcow2' "is qcow2"
+	ok "qemu-img check" qemu-img check a.qcow2
+	ok "with the contents of the raw one" qemu-img compare -f raw -F qcow2 a.img a.qcow2
+	appliance -t disk -O qcow2 -o b.qcow2
+	ok "the same bits again" cmp a.qcow2 b.qcow2
+	is "$(ls a.qcow2.* 2>/dev/null)" "" "nothing is left beside it"
+fi
 
 # The same bits: elsewhere, later, with names of modules in another order.
 mkdir -p "elsewhere/with a longer name" && cp -r "$dir" "elsewhere/with a longer name/k"
