@@ -76,11 +76,12 @@ ok "packages from a folder" "$fetch" got zlib
 ok "are complete" diff -r packages got/zlib
 "$build" one zlib >one.log 2>&1 &
 pid=$!
-ok "two builders with one empty cache" "$build" two zlib
+"$build" two zlib >two.log 2>&1
+is "$?" 0 "two builders with one empty cache"
 wait $pid
 is "$?" 0 "both succeed"
 ok "with the same result" cmp one/lib/libz.a two/lib/libz.a
-is "$(cat one.log | wc -l)" 2 "built by one of them"
+is "$(cat one.log two.log | grep -c SYSROOT)" 1 "built by one of them"
 archive=$(ls packages/zlib_*.orig.tar.*)
 printf x >>"$archive"
 not_ok "a changed archive is refused" "$fetch" got zlib
