@@ -172,7 +172,7 @@ static void write_base(struct x86_cpu *cpu, const struct x86_insn *in)
 
 	check_fsgsbase(cpu);
 	v = x86_get_operand(cpu, in, 0);
-	if (!x86_canonical_base(cpu, v))
+	if (!x86_canonical(cpu, v))	/* by CR4.LA57, unlike the MSRs */
 		x86_raise_gp(cpu, 0);
 	cpu->seg[seg].base = cpu->seg_base[seg] = v;
 }
