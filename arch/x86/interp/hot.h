@@ -80,11 +80,11 @@ static __always_inline bool hot_cond(const struct x86_cpu *cpu, const unsigned c
 	case 0: v = x86_of(cpu); break;
 	case 1: v = x86_cf(cpu); break;
 	case 2: v = x86_zf(cpu); break;
-	case 3: v = x86_cf(cpu) | x86_zf(cpu); break;
+	case 3: v = (int)x86_cf(cpu) | (int)x86_zf(cpu); break;
 	case 4: v = x86_sf(cpu); break;
 	case 5: v = x86_pf(cpu); break;
 	case 6: v = x86_sf(cpu) != x86_of(cpu); break;
-	default: v = x86_zf(cpu) | (x86_sf(cpu) != x86_of(cpu)); break;
+	default: v = (int)x86_zf(cpu) | (x86_sf(cpu) != x86_of(cpu)); break;
 	}
 	return v != (cc & 1);
 }
