@@ -75,6 +75,14 @@ static u32 count(struct walk *w, u64 cluster)
 	return p ? *p : 0;
 }
 
+/* The next cluster at or after @c, but below @end, that may have references. */
+static u64 next_counted(struct walk *w, u64 c, u64 end)
+{
+	while (c < end && !count_at(w, c, false))
+		c = ((c >> CHUNK_BITS) + 1) << CHUNK_BITS;
+	return MIN(c, end);
+}
+
 static int add(struct walk *w, u64 off, u64 len)
 {
 	u64 file = blk_length(w->q->n->file), end;
@@ -337,6 +345,16 @@ static int region_block(struct walk *w, u64 r, u64 *off)
 	return ret;
 }
 
+static bool region_used(struct walk *w, u64 r, u64 last)
+{
+	u64 first = r << w->q->rb_bits, end = MIN(first + (1ULL << w->q->rb_bits), last + 1);
+
+	for (u64 c = next_counted(w, first, end); c < end; c = next_counted(w, c + 1, end))
+		if (count(w, c))
+			return true;
+	return false;
+}
+
 static int pass2(struct walk *w)
 {
 	struct qcow2 *q = w->q;
@@ -350,9 +368,7 @@ static int pass2(struct walk *w)
 		ret = region_block(w, r, &off);
 		if (ret || off || r > w->highest >> q->rb_bits)
 			continue;
-		for (u64 c = r << q->rb_bits; c < (r + 1) << q->rb_bits && c <= w->highest; c++)
-			if (count(w, c))
-				w->rebuild = true;
+		w->rebuild |= region_used(w, r, w->highest);
 	}
 	for (u64 r = 0; !ret && r < regions; r++) {
 		u64 off, first = r << q->rb_bits;
@@ -360,8 +376,16 @@ static int pass2(struct walk *w)
 		ret = region_block(w, r, &off);
 		if (ret || (!off && r > w->highest >> q->rb_bits))
 			continue;
+		/* A block that is used twice was told already, and says nothing. */
+		if (off && count(w, q_index(q, off)) != 1)
+			continue;
 		for (u64 c = first; !ret && c < first + (1ULL << q->rb_bits); c++) {
 			u64 stored = 0;
+
+			if (!off)
+				c = next_counted(w, c, first + (1ULL << q->rb_bits));
+			if (c == first + (1ULL << q->rb_bits))
+				break;
 
 			if (off)
 				ret = qcow2_get_refcount(q, c, &stored);
@@ -386,16 +410,6 @@ static void put_count(const struct qcow2 *q, u8 *p, u64 i, u64 v)
 			p[i * b / 8 + k] = (u8)(v >> (b - 8 - 8 * k));
 	else
 		p[i * b / 8] |= (u8)((v & ((1U << b) - 1)) << (i * b % 8));
-}
-
-static bool region_used(struct walk *w, u64 r, u64 last)
-{
-	u64 first = r << w->q->rb_bits;
-
-	for (u64 c = first; c < first + (1ULL << w->q->rb_bits) && c <= last; c++)
-		if (count(w, c))
-			return true;
-	return false;
 }
 
 static int rebuild(struct walk *w)
