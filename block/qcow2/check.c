@@ -450,12 +450,10 @@ static int rebuild(struct walk *w)
 		for (u64 r = start >> q->rb_bits; r <= (end - 1) >> q->rb_bits; r++)
 			nb += r > last_r || !region_used(w, r, w->highest);
 		nt = DIV_ROUND_UP((((end - 1) >> q->rb_bits) + 1) * 8, q->cluster_size);
-		if (nb == blocks && nt == tclusters)
-			break;
+		if (nb <= blocks && nt <= tclusters)
+			break;		/* it fits; both only ever grow, so this ends */
 		blocks = MAX(blocks, nb);
 		tclusters = MAX(tclusters, nt);
-		if (nb < blocks && nt <= tclusters)
-			break;
 	}
 	if (tclusters * q->cluster_size > MAX_REFTABLE_BYTES)
 		return -EFBIG;
