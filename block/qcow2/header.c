@@ -273,6 +273,11 @@ static int check_fixed(struct qcow2 *q, const struct qcow2_header *h, struct err
 				 "Snapshot table", e);
 	if (ret)
 		return ret;
+	/* Writing tables far beyond the end would make the file as long as a hostile header likes. */
+	if (q->n->flags & BLK_O_RDWR && (q->l1_size ? q->l1_off : 0) > blk_length(q->n->file))
+		return bad(e, "Active L1 table offset invalid");
+	if (q->n->flags & BLK_O_RDWR && q->reftable_off > blk_length(q->n->file))
+		return bad(e, "Reference count table offset invalid");
 	need = DIV_ROUND_UP(q->size, 1ULL << (q->l2_bits + q->cluster_bits));
 	if (need > MAX_L1_BYTES / 8)
 		return err_set(e, EFBIG, "Image is too big");
