@@ -22,6 +22,8 @@ void state_buf_free(struct state_buf *b)
 
 void state_put(struct state_buf *b, const void *p, size_t len)
 {
+	if (!len)
+		return;
 	if (b->failed || b->len + len > STREAM_MAX ||
 	    mem_grow(&b->data, &b->cap, b->len + len, 1) < 0) {
 		b->failed = true;
@@ -51,10 +53,12 @@ bool state_get(struct state_buf *b, void *p, size_t len)
 {
 	if (b->failed || len > b->len - b->pos) {
 		b->failed = true;
-		memset(p, 0, len);
+		if (len)
+			memset(p, 0, len);
 		return false;
 	}
-	memcpy(p, b->data + b->pos, len);
+	if (len)
+		memcpy(p, b->data + b->pos, len);
 	b->pos += len;
 	return true;
 }

@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
 import qt
 
 qt.requires_config("CONFIG_VM", "CONFIG_EDU", "CONFIG_VIRTIO_BLK", "CONFIG_VIRTIO_RNG")
-asan = os.path.join(os.environ.get("objtree", "."), "check/asan/vmbox")
+asan = os.environ.get("FUZZ_VMBOX") or os.path.join(os.environ.get("objtree", "."), "check/asan/vmbox")
 if os.access(asan, os.X_OK):
     qt.VMBOX = asan
 

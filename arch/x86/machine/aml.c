@@ -21,6 +21,8 @@ bool aml_failed(const struct aml *a)
 
 void aml_raw(struct aml *a, const void *p, size_t len)
 {
+	if (!len)
+		return;
 	if (a->failed || mem_grow(&a->buf, &a->cap, a->len + len, 1) < 0) {
 		a->failed = true;
 		return;
