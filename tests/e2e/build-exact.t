@@ -9,7 +9,7 @@ export CCACHE=
 o=$PWD/o
 copy=$PWD/src
 # A copy of the sources, for the test edits them; the smallest configuration, for speed.
-mkdir "$copy" && (cd "$srctree" && tar -cf - --exclude='./build*' --exclude=./check --exclude=include/generated --exclude=include/config \
+mkdir "$copy" && (cd "$srctree" && tar -cf - --exclude='./build*' --exclude=./check --exclude=./generated --exclude=include/config \
 	--exclude='*.o' --exclude='*.d' --exclude='*.o.flags' \
 	Kconfig Makefile include lib block arch drivers migration tools kernel-module dissector scripts configs tests) |
 	tar -xf - -C "$copy"
