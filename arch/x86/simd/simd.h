@@ -230,6 +230,7 @@ static __always_inline void simd_binary_imm(struct x86_cpu *cpu, const struct x8
 		mmx_check(cpu);
 		b = simd_src(cpu, in, 1, &tmp);
 		a.q[0] = mmx_get(cpu, reg);
+		a.q[1] = 0;
 		d.q[0] = 0;
 		fn(&d, &a, b, (u8)in->imm, 8);
 		mmx_put(cpu, reg, d.q[0]);
