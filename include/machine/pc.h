@@ -24,7 +24,6 @@ struct pc_config {
 	const char *kernel, *initrd, *append;
 	const char *bios;		/* NULL: none asked for */
 	const char *pflash[2];		/* code, variables; NULL: none */
-	bool direct_vmlinux;		/* unpack the kernel on the host side */
 	bool no_hpet;
 	bool no_cpus;			/* -accel qtest: clock by hand, nothing runs */
 	bool no_acpi;

@@ -45,7 +45,6 @@ struct boot_image {
 
 struct boot_params_in {
 	const char *kernel, *initrd, *append;
-	bool direct;			/* unpack vmlinux here */
 	u64 below_4g, above_4g;
 	u64 rsdp;			/* 0: none */
 	struct boot_e820 e820[BOOT_E820];

@@ -188,7 +188,6 @@ static int parse_machine(struct vm *vm, struct err *err)
 	qopts_bool(q, "dump-guest-core", &dump, err);
 	qopts_str(q, "smm", &smm, err);
 	qopts_str(q, "vmport", &vmport, err);
-	qopts_bool(q, "x-direct-vmlinux", &vm->cfg.direct_vmlinux, err);
 	if (qopts_done(q, err) == 0) {
 		if (!str_eq(type, "q35") && !str_eq(type, "pc-q35"))
 			err_set(err, EINVAL, "-machine: unsupported machine type '%s'; use -machine help to list them", type);

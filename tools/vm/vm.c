@@ -19,7 +19,7 @@
 #define A struct vm_args
 static const struct opt vm_opts[] = {
 	OPT_GROUP("Machine"),
-	OPT_STR(0, "machine", "TYPE[,PROP=VALUE...]", A, machine, "machine type (help lists them); accel=, hpet=on|off, x-direct-vmlinux=on: unpack the kernel before the start"),
+	OPT_STR(0, "machine", "TYPE[,PROP=VALUE...]", A, machine, "machine type (help lists them); accel=, hpet=on|off"),
 	OPT_STR('M', NULL, "TYPE", A, machine, "same as -machine"),
 	OPT_STR(0, "cpu", "MODEL[,+F,-F]", A, cpu, "processor model (help lists them)"),
 	OPT_LIST(0, "accel", "NAME", A, accel, "interp (or tcg): interpreter; qtest: no processor, clock by hand"),

@@ -62,7 +62,7 @@ int pc_boot_load(struct pc *pc, struct err *err)
 {
 	struct boot_params_in in = {
 		.kernel = pc->cfg.kernel, .initrd = pc->cfg.initrd, .append = pc->cfg.append,
-		.direct = pc->cfg.direct_vmlinux, .below_4g = pc->m.below_4g, .above_4g = pc->m.above_4g,
+		.below_4g = pc->m.below_4g, .above_4g = pc->m.above_4g,
 		.rsdp = pc->cfg.no_acpi ? 0 : RSDP_ADDR,
 	};
 

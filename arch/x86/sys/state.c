@@ -190,6 +190,7 @@ void x86_cpu_reset(struct x86_cpu *cpu)
 	cpu->msr.pat = 0x0007040600070406;
 	cpu->msr.misc_enable = 1;
 	cpu->msr.patch_level = 0x1000065;
+	cpu->msr.hwcr = BIT(24);		/* TscFreqSel: the TSC counts at the P0 frequency */
 	reset_common(cpu);
 	reset_fpu(cpu);
 	cpu->tsc_offset = 0;
