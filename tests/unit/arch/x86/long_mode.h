@@ -7,6 +7,7 @@
 #ifndef TESTS_UNIT_ARCH_X86_LONG_MODE_H
 #define TESTS_UNIT_ARCH_X86_LONG_MODE_H
 
+#include "bytes.h"
 #include "bare.h"
 
 #define LONG_PML4 0x100000
@@ -69,7 +70,7 @@ static inline void long_enter(struct bare *b, u64 cr4, u64 rip)
 
 	long_tables(b, LONG_PML4);
 	memcpy(b->ram + LONG_GDT, gdt, sizeof(gdt));
-	*long_word(b, LONG_TSS + 4) = 0xe0000;
+	put_le64(b->ram + LONG_TSS + 4, 0xe0000);	/* RSP0 is not aligned */
 	x86_cpu_setup_flat(c, true, 0);
 	c->seg[X86_CS].sel = 8;
 	for (unsigned i = 0; i < X86_SEG_COUNT; i++)
