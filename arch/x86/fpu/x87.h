@@ -52,7 +52,7 @@ static inline void x87_rotate(struct x86_cpu *cpu, int by)
 {
 	u16 sw = cpu->fpu.sw;
 
-	cpu->fpu.sw = (u16)((sw & ~X87_TOP) | ((sw + (by << 11)) & X87_TOP));
+	cpu->fpu.sw = (u16)((sw & ~X87_TOP) | ((sw + by * (1 << 11)) & X87_TOP));
 }
 
 static inline void x87_pop(struct x86_cpu *cpu)
