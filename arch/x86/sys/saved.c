@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The running state of a vCPU and its LAPIC to and from struct x86_saved. */
+#include <string.h>
 #include "apic.h"
 #include "x86/saved.h"
 
@@ -50,7 +51,10 @@ void x86_cpu_get_saved(const struct x86_cpu *cpu, struct x86_saved *s)
 {
 	const struct x86_apic *a = cpu->apic;
 
-	*s = (struct x86_saved){ .rflags = x86_eflags(cpu), .cr8 = apic_cr8(cpu), .deadline_ns = a->deadline_ns };
+	memset(s, 0, sizeof(*s));	/* padding too: states are compared as bytes */
+	s->rflags = x86_eflags(cpu);
+	s->cr8 = apic_cr8(cpu);
+	s->deadline_ns = a->deadline_ns;
 	SCALARS(GET);
 	APIC_SCALARS(GET);
 	ARRAYS(GET_ARRAY);
@@ -63,8 +67,10 @@ void x86_cpu_get_saved(const struct x86_cpu *cpu, struct x86_saved *s)
 	s->idt = (struct x86_saved_segment){ .base = cpu->idt.base, .limit = cpu->idt.limit };
 	for (unsigned i = 0; i < 16; i++)
 		__builtin_memcpy(s->vec[i].q, cpu->vec[i].q, sizeof(s->vec[i].q));
-	for (unsigned i = 0; i < 8; i++)
-		s->st[i] = (struct x86_saved_f80){ cpu->fpu.st[i].man, cpu->fpu.st[i].se };
+	for (unsigned i = 0; i < 8; i++) {
+		s->st[i].man = cpu->fpu.st[i].man;
+		s->st[i].se = cpu->fpu.st[i].se;
+	}
 }
 
 static bool sane(const struct x86_cpu *cpu, const struct x86_saved *s)
