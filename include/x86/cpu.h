@@ -311,7 +311,7 @@ void x86_cpu_kick(struct x86_cpu *cpu);
 static inline void x86_cpu_request_exit(struct x86_cpu *cpu) { x86_cpu_request(cpu, X86_REQ_EXIT); }
 /* Level of the 8259's INTR output (to LINT0 of the boot processor). */
 void x86_cpu_set_extint(struct x86_cpu *cpu, bool level);
-/* A20 is not modelled: always open. */
+/* The A20 gate is the machine's: a mapping above 1 MiB. */
 
 /* Bytes of guest RAM were changed by a device or debugger: drops code decoded from them. After the write. */
 void x86_code_written(struct x86_system *sys, u64 gpa, u64 len);

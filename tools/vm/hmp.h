@@ -25,6 +25,10 @@ struct hmp_cmd {
 };
 
 void hmp_info(struct hmp_call *c);
+/* hmp-input.c */
+void hmp_sendkey(struct hmp_call *c);
+void hmp_mouse_move(struct hmp_call *c);
+void hmp_mouse_button(struct hmp_call *c);
 /* x/FMT and xp/FMT: FMT is [COUNT][x|d|u|o|c|i][b|h|w|g]. */
 void hmp_examine(struct hmp_call *c);
 

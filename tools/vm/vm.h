@@ -36,6 +36,7 @@ struct vm {
 	struct machine *m;
 	struct pc_config cfg;
 	enum vm_accel accel;
+	unsigned mouse_buttons;		/* that the monitor holds down */
 	struct loop_fd signals;
 	struct qmp *qmps;
 	struct hmp *hmps;

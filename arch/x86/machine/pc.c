@@ -19,6 +19,8 @@
 #define LOW_RAM_SPLIT	0x80000000ULL	/* what stays low when not all fits */
 #define FOUR_GIB	0x100000000ULL
 #define PCI64_SIZE	(512 * GiB)
+#define A20_ALIAS	(640 * KiB)
+#define A20_PRIO	6
 
 /* ---- interrupt lines ---- */
 
@@ -84,7 +86,23 @@ void pc_nmi(struct pc *pc, unsigned cpu)
 		x86_cpu_request(pc->vcpus[cpu].cpu, X86_REQ_NMI);
 }
 
-static const struct machine_ops machine_ops = { .msi = pc_msi, .request = pc_request, .event = pc_event };
+/*
+ * A closed A20 gate shows the first megabyte's RAM above 1 MiB again, where
+ * 8086 programs that wrap look for it. Other odd megabytes stay what they are.
+ */
+static void pc_a20(void *ctx, int level)
+{
+	struct pc *pc = ctx;
+
+	if (level)
+		mem_map_del(&pc->a20_map);
+	else
+		mem_map_add_part(&pc->m.mem, &pc->a20_map, &pc->ram, MiB, 0, A20_ALIAS, A20_PRIO);
+}
+
+static const struct machine_ops machine_ops = {
+	.msi = pc_msi, .request = pc_request, .event = pc_event, .a20 = pc_a20,
+};
 
 /* Main thread: carries out what was asked for. */
 static void on_request(struct loop_bh *bh)
@@ -207,6 +225,8 @@ static int create_isa(struct pc *pc, struct err *err)
 	if (!pc->fw_cfg)
 		return -err->code;
 	if (device_class_find("i8042") && !device_create(m, isa, "i8042", err, NULL))
+		return -err->code;
+	if (!device_create(m, isa, "port92", err, NULL))
 		return -err->code;
 	return 0;
 }

@@ -32,6 +32,7 @@ struct pc {
 	/* Board. */
 	struct mem_region ram;
 	struct mem_map ram_low, ram_high;
+	struct mem_map a20_map;			/* while the A20 gate is closed */
 	struct irq gsi_pin[PC_GSIS];		/* board's distributor */
 	const struct irq *gsi[PC_GSIS];
 	const struct irq *pic_in[16], *ioapic_in[PC_GSIS];
