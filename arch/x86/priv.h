@@ -314,7 +314,7 @@ void drx_changed(struct x86_cpu *cpu);
 bool drx_code_hit(struct x86_cpu *cpu, u64 lin);
 static inline bool drx_data_armed(const struct x86_cpu *cpu)
 {
-	return (cpu->dr7 & 0xff) && (cpu->dr7 & 0x33330000);
+	return ((cpu->dr7 & 0xff) && (cpu->dr7 & 0x33330000)) || cpu->dbg.nwatch;
 }
 
 /* cpuid.c, msr.c, tsc */

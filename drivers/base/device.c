@@ -331,7 +331,23 @@ void device_irqs_out(struct device *dev, const char *name, const struct irq **ou
 	*g = (struct device_irqs){ .name = name, .out = out, .n = n };
 }
 
-/* ---- reset ---- */
+/* ---- running and reset ---- */
+
+static int tell_running(struct device *dev, int depth, void *opaque)
+{
+	(void)depth;
+	if (dev->cls->set_running)
+		dev->cls->set_running(dev, *(const bool *)opaque);
+	return 0;
+}
+
+void device_set_running(struct machine *m, bool running)
+{
+	if (m->running == running)
+		return;
+	m->running = running;
+	device_walk(m, tell_running, &running);
+}
 
 void device_reset_bus(struct device_bus *bus)
 {

@@ -4,6 +4,7 @@
  * services by name, hooks and requests (see dev/machine.h).
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include "dev/machine.h"
 #include "str.h"
@@ -67,6 +68,38 @@ void machine_on_reset(struct machine *m, struct machine_hook *h, void (*fn)(void
 void machine_on_done(struct machine *m, struct machine_hook *h, void (*fn)(void *), void *opaque)
 {
 	hook_add(&m->done_hooks, h, fn, opaque);
+}
+
+void machine_state_add(struct machine *m, struct machine_state *s, const char *name, const struct state_table *t, void *opaque)
+{
+	struct machine_state **p = &m->states;
+
+	*s = (struct machine_state){ name, t, opaque, NULL };
+	while (*p)
+		p = &(*p)->next;
+	*p = s;
+}
+
+void machine_ram_add(struct machine *m, struct machine_ram *r, struct mem_region *region, const char *owner, const char *name)
+{
+	struct machine_ram **p = &m->rams;
+
+	snprintf(r->name, sizeof(r->name), "%s%s%s", owner ? owner : "", owner ? "/" : "", name);
+	r->region = region;
+	r->next = NULL;
+	while (*p)
+		p = &(*p)->next;
+	*p = r;
+}
+
+void machine_ram_del(struct machine *m, struct machine_ram *r)
+{
+	struct machine_ram **p = &m->rams;
+
+	while (*p && *p != r)
+		p = &(*p)->next;
+	if (*p)
+		*p = r->next;
 }
 
 void machine_reset_devices(struct machine *m)

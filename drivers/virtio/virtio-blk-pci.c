@@ -50,6 +50,7 @@ struct virtio_blk {
 	struct thread_event wake;
 	pthread_cond_t idle;
 	bool quit, busy;		/* busy: a request is outside of the lock */
+	bool paused;			/* the machine stands: requests stay in the ring */
 	u32 resets;
 };
 
@@ -211,7 +212,7 @@ static void *worker(void *arg)
 		thread_event_reset(&s->wake);
 		device_lock(&s->v.pci.dev);
 		for (q = 0; q < s->v.queues && !s->quit; q++)
-			while (!s->quit && work(s, q))
+			while (!s->quit && !s->paused && work(s, q))
 				;
 		device_unlock(&s->v.pci.dev);
 		if (s->quit)
@@ -233,6 +234,19 @@ static void blk_reset(struct virtio_dev *v)
 	s->resets++;
 	while (s->busy)
 		pthread_cond_wait(&s->idle, &v->pci.dev.lock);
+}
+
+static void blk_set_running(struct device *dev, bool running)
+{
+	struct virtio_blk *s = (struct virtio_blk *)dev;
+
+	device_lock(dev);
+	s->paused = !running;
+	while (s->paused && s->busy)
+		pthread_cond_wait(&s->idle, &dev->lock);
+	device_unlock(dev);
+	if (running)
+		thread_event_set(&s->wake);
 }
 
 /* ---- configuration ---- */
@@ -284,6 +298,7 @@ static int blk_realize(struct device *dev, struct err *err)
 	s->read_only = s->drive->read_only;
 	features = (s->read_only ? F_RO : F_DISCARD | F_WRITE_ZEROES) | (s->num_queues > 1 ? F_MQ : 0);
 	pthread_cond_init(&s->idle, NULL);
+	s->paused = !dev->machine->running;
 	if (virtio_init(&s->v, &blk_ops, s->num_queues, features, err) < 0)
 		goto give_back;
 	if (thread_create(&s->thread, "virtio-blk", THREAD_STACK_BIG, worker, s, err) < 0)
@@ -341,6 +356,6 @@ static const struct device_class virtio_blk_class = {
 	.name = "virtio-blk-pci", .alias = "virtio-blk", .desc = "virtio disk", .bus = "PCI", .category = "Storage",
 	.size = sizeof(struct virtio_blk), .locking = LOCK_DEVICE, .props = blk_props, .bus_props = virtio_props,
 	.type_ops = &blk_pci_ops,
-	.realize = blk_realize, .unrealize = blk_unrealize, .reset = blk_dev_reset, .state = &blk_state,
+	.realize = blk_realize, .unrealize = blk_unrealize, .reset = blk_dev_reset, .set_running = blk_set_running, .state = &blk_state,
 };
 REGISTER(device, virtio_blk_class);

@@ -81,6 +81,15 @@ struct device_class {
 	int  (*realize)(struct device *dev, struct err *err);
 	void (*unrealize)(struct device *dev);
 	void (*reset)(struct device *dev);
+	/*
+	 * The machine stops (vCPUs and clock stand) or goes on; main thread, no
+	 * lock held, may be NULL. After false the device must neither touch
+	 * guest memory nor change its saved state by itself: what is under way
+	 * is waited for, what comes from a backend waits until true. A stopped
+	 * machine is saved as it stands. A new device is told nothing: it begins
+	 * as machine.running says.
+	 */
+	void (*set_running)(struct device *dev, bool running);
 	const struct state_table *state;
 };
 
@@ -146,6 +155,8 @@ int  device_walk(struct machine *m, int (*fn)(struct device *dev, int depth, voi
 void device_irqs_in(struct device *dev, const char *name, struct irq *in, int n);
 void device_irqs_out(struct device *dev, const char *name, const struct irq **out, int n);
 
+/* Tells all devices (set_running); for boards. */
+void device_set_running(struct machine *m, bool running);
 /* Resets the devices below bus (of dev), children before parents. */
 void device_reset_tree(struct device *dev);
 void device_reset_bus(struct device_bus *bus);

@@ -69,9 +69,27 @@ struct machine {
 	int exit_code;			/* of a shutdown that a device asks for (isa-debug-exit) */
 	bool shutdown_by_guest;
 	enum run_state state;
+	bool running;			/* what devices were told last by set_running() */
 	/* Things others hang on the machine by name: "fw_cfg", "pic", "ioapic", "acpi-pm". */
 	struct { const char *name; void *ptr; } services[24];
 	struct machine_hook *reset_hooks, *done_hooks;
+	struct machine_state *states;	/* in order of registration */
+	struct machine_ram *rams;
+};
+
+/* State that is saved besides that of devices (vCPUs, the clock); memory belongs to the caller. */
+struct machine_state {
+	const char *name;		/* "cpu.0"; unique */
+	const struct state_table *table;
+	void *opaque;			/* what the table's offsets count from */
+	struct machine_state *next;
+};
+
+/* RAM or ROM whose contents are saved: main memory, video memory, flash. */
+struct machine_ram {
+	char name[72];			/* unique: "pc.ram", or the device's path and "/vram" */
+	struct mem_region *region;
+	struct machine_ram *next;
 };
 
 /* Called in order of registration; memory belongs to the caller. */
@@ -90,6 +108,10 @@ void machine_exit(struct machine *m, int code);
 /* After all devices were reset. / When the board is complete, before the first reset. */
 void machine_on_reset(struct machine *m, struct machine_hook *h, void (*fn)(void *), void *opaque);
 void machine_on_done(struct machine *m, struct machine_hook *h, void (*fn)(void *), void *opaque);
+/* Main thread, at realize (or when the board is made); del at unrealize. */
+void machine_state_add(struct machine *m, struct machine_state *s, const char *name, const struct state_table *t, void *opaque);
+void machine_ram_add(struct machine *m, struct machine_ram *r, struct mem_region *region, const char *owner, const char *name);
+void machine_ram_del(struct machine *m, struct machine_ram *r);
 /* Runs the hooks; main thread, vCPUs parked. */
 void machine_reset_devices(struct machine *m);
 void machine_done(struct machine *m);

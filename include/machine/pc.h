@@ -65,6 +65,14 @@ int  pc_start(struct pc *pc, struct err *err);
 /* Lets the processors run / parks them. Idempotent. pc_stop() returns when all stand. */
 void pc_cont(struct pc *pc);
 void pc_stop(struct pc *pc, enum run_state why);
+/*
+ * A debugger lets the standing machine go on: how[i] says what vCPU i does.
+ * One that steps stops the machine again (pc_events.debug). timers false: the
+ * guest's clock stands meanwhile. pc_cont() does not stop at a breakpoint on
+ * which a vCPU stands already; this does.
+ */
+enum pc_resume { PC_HOLD, PC_RUN, PC_STEP, PC_STEP_NOIRQ };
+void pc_debug_resume(struct pc *pc, const u8 *how, bool timers);
 /* As a reset button; goes on running when it was. */
 void pc_reset(struct pc *pc, bool by_guest);
 void pc_power_button(struct pc *pc);

@@ -125,6 +125,15 @@ enum x86_tlb_class {
 	X86_TLB_CLASSES,
 };
 
+/* What a debugger may set, in each vCPU. */
+#define X86_DEBUG_BREAKS	256
+#define X86_DEBUG_WATCHES	16
+#define X86_DEBUG_STEP		1
+#define X86_DEBUG_NOIRQ		2
+
+enum x86_debug_stop { X86_DEBUG_STOP_STEP, X86_DEBUG_STOP_BREAK, X86_DEBUG_STOP_WATCH };
+enum x86_debug_watch { X86_DEBUG_WATCH_WRITE = 1, X86_DEBUG_WATCH_READ, X86_DEBUG_WATCH_ACCESS };
+
 #define X86_TLB_BITS	11
 #define X86_TLB_SIZE	(1u << X86_TLB_BITS)
 
@@ -211,12 +220,17 @@ struct x86_cpu {
 	u64 exc_cr2;
 	jmp_buf *unwind;	/* where x86_raise() goes */
 
-	/* Debugger (gdbstub): independent of DR0-7. */
+	/* Debugger (gdbstub): independent of DR0-7; x86_debug_*() below. */
 	struct {
-		u64 addr[32];
+		u64 addr[X86_DEBUG_BREAKS];
 		u32 count;
-		u8  step;	/* stop after each instruction */
-		u64 hit;	/* address of the breakpoint that stopped us */
+		u32 nwatch;
+		struct { u64 addr, len; u8 kind; } watch[X86_DEBUG_WATCHES];
+		u8  step;	/* X86_DEBUG_STEP: stop after each instruction, _NOIRQ: and take no interrupt before it */
+		u8  pass;	/* the breakpoint at hit does not count the next time */
+		u8  why;	/* enum x86_debug_stop, behind X86_EXIT_DEBUG */
+		u8  watched;	/* the running instruction has met watch[watched - 1] */
+		u64 hit;	/* address of the breakpoint, or the data address, that stopped us */
 	} dbg;
 
 	/* Identity, fixed at creation. */
@@ -360,9 +374,27 @@ int x86_debug_translate(struct x86_cpu *cpu, u64 linear, u64 *gpa);
 size_t x86_debug_read(struct x86_cpu *cpu, u64 linear, void *buf, size_t len);
 size_t x86_debug_write(struct x86_cpu *cpu, u64 linear, const void *buf, size_t len);
 
-/* Breakpoints of a debugger (all vCPUs want the same set). -ENOSPC beyond 32. */
+/*
+ * A debugger's breakpoints and watchpoints, by linear address; the vCPU does
+ * not run. It leaves with X86_EXIT_DEBUG before the instruction at a
+ * breakpoint, behind the one that touched watched bytes, and with dbg.step
+ * behind each. dbg.why tells which; a watchpoint's data address is in dbg.hit.
+ * -ENOSPC beyond the arrays' sizes, -ENOENT: not set.
+ *
+ * For executors: pages with a breakpoint (x86_debug_page()) run one
+ * instruction at a time, all others as always. A change of the set drops all
+ * decoded code (X86_REQ_TLB), so that no edge into such a page stands; nobody
+ * may chain into one afterwards. While a watchpoint is set the first TLB
+ * level stays empty and all code runs one instruction at a time.
+ */
 int  x86_debug_break_add(struct x86_cpu *cpu, u64 linear);
-void x86_debug_break_del(struct x86_cpu *cpu, u64 linear);
+int  x86_debug_break_del(struct x86_cpu *cpu, u64 linear);
+int  x86_debug_watch_add(struct x86_cpu *cpu, u64 linear, u64 len, enum x86_debug_watch kind);
+int  x86_debug_watch_del(struct x86_cpu *cpu, u64 linear, u64 len, enum x86_debug_watch kind);
+/* Go on from the breakpoint on which it stands (pass), or run into it again. */
+void x86_debug_pass(struct x86_cpu *cpu, bool pass);
+/* True when a breakpoint lies in the page of the next instruction. */
+bool x86_debug_page(const struct x86_cpu *cpu);
 
 /* ---- log (-d in_asm,cpu,int,exec) ---- */
 

@@ -257,8 +257,11 @@ void interp_run(struct x86_cpu *cpu)
 
 	ip->link = NULL;
 	while (!atomic_load_explicit(&cpu->attn, memory_order_acquire)) {
-		struct x86_block *b = find_block(cpu);
+		struct x86_block *b;
 
+		if (unlikely(cpu->dbg.count) && x86_debug_page(cpu))
+			return;
+		b = find_block(cpu);
 		if (!b) {
 			interp_one(cpu);
 			continue;

@@ -121,12 +121,16 @@ static void on_request(struct loop_bh *bh)
 			pc_reset(pc, true);
 	}
 	if (req & REQ_STOP) {
-		struct x86_cpu *cpu = atomic_xchg(&pc->debug_cpu, NULL);
+		struct x86_cpu *cpu;
+		bool ran = pc->running;
 
-		pc_stop(pc, cpu ? RUN_DEBUG : RUN_PAUSED);
+		pc_stop(pc, ran ? RUN_PAUSED : pc->m.state);
+		cpu = pc_debug_stopped(pc);
+		if (cpu)
+			pc->m.state = RUN_DEBUG;
 		if (cpu && pc->ev->debug)
 			pc->ev->debug(pc->ctx, cpu);
-		else
+		else if (ran)
 			pc->ev->stopped(pc->ctx, RUN_PAUSED);
 	}
 }
@@ -160,6 +164,7 @@ static int create_ram(struct pc *pc, struct err *err)
 		return err_set(err, EINVAL, "a PC needs at least 1 MiB of memory");
 	if (mem_region_init_ram(&pc->ram, "pc.ram", size, err) < 0)
 		return -err->code;
+	machine_ram_add(m, &pc->saved_ram, &pc->ram, NULL, "pc.ram");
 	m->ram = &pc->ram;
 	m->ram_size = size;
 	m->below_4g = size >= LOW_RAM_MAX ? LOW_RAM_SPLIT : size;

@@ -7,6 +7,7 @@
 #define VMBOX_X86_MACHINE_PC_H
 
 #include <pthread.h>
+#include "cpu_state.h"
 #include "loop.h"
 #include "thread.h"
 #include "machine/pc.h"
@@ -21,6 +22,10 @@ struct vcpu {
 	struct thread thread;
 	struct clock_timer lapic_timer;
 	unsigned index;
+	struct cpu_state state;
+	struct machine_state saved;
+	char saved_name[16];
+	bool held, debug;			/* stands for the debugger; has a stop to tell */
 };
 
 struct pc {
@@ -31,6 +36,7 @@ struct pc {
 
 	/* Board. */
 	struct mem_region ram;
+	struct machine_ram saved_ram;
 	struct mem_map ram_low, ram_high;
 	struct mem_map a20_map;			/* while the A20 gate is closed */
 	struct irq gsi_pin[PC_GSIS];		/* board's distributor */
@@ -50,7 +56,6 @@ struct pc {
 	pthread_cond_t wake, parked;
 	unsigned nparked, pauses;		/* threads that stand; depth of pc_pause() */
 	bool running, quit, threads_up;
-	struct x86_cpu *debug_cpu;
 	u64 first_run_ns;			/* atomic */
 	struct loop_bh request_bh;
 
@@ -64,6 +69,7 @@ extern const struct x86_platform_ops pc_platform_ops;
 int  pc_vcpus_create(struct pc *pc, struct err *err);
 int  pc_vcpus_start(struct pc *pc, struct err *err);
 void pc_vcpus_free(struct pc *pc);
+struct x86_cpu *pc_debug_stopped(struct pc *pc);
 /* boot.c: builds pc->boot from cfg; puts it into RAM and the boot processor. */
 int  pc_boot_load(struct pc *pc, struct err *err);
 void pc_boot_apply(struct pc *pc);

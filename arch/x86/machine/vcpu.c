@@ -12,11 +12,13 @@
 #define VCPU_STACK (512 * 1024)
 
 /* Under the lock: stands until it may run. False: the thread is to end. */
-static bool park(struct pc *pc)
+static bool park(struct vcpu *v)
 {
+	struct pc *pc = v->pc;
+
 	pc->nparked++;
 	pthread_cond_broadcast(&pc->parked);
-	while (!pc->quit && (!pc->running || pc->pauses))
+	while (!pc->quit && (!pc->running || pc->pauses || v->held))
 		pthread_cond_wait(&pc->wake, &pc->lock);
 	pc->nparked--;
 	return !pc->quit;
@@ -31,7 +33,7 @@ static void *vcpu_thread(void *arg)
 		bool go;
 
 		pthread_mutex_lock(&pc->lock);
-		go = park(pc);
+		go = park(v);
 		pthread_mutex_unlock(&pc->lock);
 		if (!go)
 			return NULL;
@@ -39,7 +41,10 @@ static void *vcpu_thread(void *arg)
 			atomic_set(&pc->first_run_ns, loop_now_ns());
 		switch (x86_cpu_run(v->cpu)) {
 		case X86_EXIT_DEBUG:
-			atomic_set(&pc->debug_cpu, v->cpu);
+			/* Stands from here on, whatever the others do, until the debugger was told. */
+			pthread_mutex_lock(&pc->lock);
+			v->held = v->debug = true;
+			pthread_mutex_unlock(&pc->lock);
 			machine_request(&pc->m, REQ_STOP);
 			break;
 		default:	/* a request, or a shutdown that the machine was told of */
@@ -102,6 +107,9 @@ int pc_vcpus_create(struct pc *pc, struct err *err)
 		v->cpu = x86_cpu_create(pc->sys, i, v, err);
 		if (!v->cpu)
 			return -err->code;
+		v->state.cpu = v->cpu;
+		snprintf(v->saved_name, sizeof(v->saved_name), "cpu.%u", i);
+		machine_state_add(&pc->m, &v->saved, v->saved_name, &cpu_state_table, &v->state);
 	}
 	return 0;
 }
@@ -152,10 +160,58 @@ void pc_resume(struct pc *pc)
 	pthread_mutex_unlock(&pc->lock);
 }
 
-void pc_cont(struct pc *pc)
+/* The vCPU that has run into a breakpoint, once; NULL: none. */
+struct x86_cpu *pc_debug_stopped(struct pc *pc)
 {
+	struct x86_cpu *cpu = NULL;
+	unsigned i;
+
+	for (i = 0; pc->vcpus && i < pc->cfg.cpus && !cpu; i++)
+		if (pc->vcpus[i].debug) {
+			pc->vcpus[i].debug = false;
+			cpu = pc->vcpus[i].cpu;
+		}
+	return cpu;
+}
+
+static void set_resume(struct vcpu *v, enum pc_resume how, bool pass)
+{
+	v->held = how == PC_HOLD;
+	/* Somebody whose stop was not told yet runs into it once more. */
+	x86_debug_pass(v->cpu, pass && !v->debug);
+	v->debug = false;
+	v->cpu->dbg.step = how == PC_STEP ? X86_DEBUG_STEP : how == PC_STEP_NOIRQ ? X86_DEBUG_STEP | X86_DEBUG_NOIRQ : 0;
+	if (v->cpu->dbg.step)
+		x86_cpu_kick(v->cpu);
+}
+
+void pc_debug_resume(struct pc *pc, const u8 *how, bool timers)
+{
+	unsigned i;
+
 	if (pc->running)
 		return;
+	for (i = 0; i < pc_cpus(pc); i++)
+		set_resume(&pc->vcpus[i], how[i], false);
+	device_set_running(&pc->m, true);
+	if (timers)
+		clock_start(pc->m.clock);
+	pthread_mutex_lock(&pc->lock);
+	pc->running = true;
+	pc->m.state = RUN_RUNNING;
+	pthread_cond_broadcast(&pc->wake);
+	pthread_mutex_unlock(&pc->lock);
+}
+
+void pc_cont(struct pc *pc)
+{
+	unsigned i;
+
+	if (pc->running)
+		return;
+	for (i = 0; i < pc_cpus(pc); i++)
+		set_resume(&pc->vcpus[i], PC_RUN, true);
+	device_set_running(&pc->m, true);
 	clock_start(pc->m.clock);
 	pthread_mutex_lock(&pc->lock);
 	pc->running = true;
@@ -173,6 +229,7 @@ void pc_stop(struct pc *pc, enum run_state why)
 			wait_parked(pc);
 		pthread_mutex_unlock(&pc->lock);
 		clock_stop(pc->m.clock);
+		device_set_running(&pc->m, false);
 	}
 	pc->m.state = why;
 }

@@ -114,7 +114,7 @@ static void take_interrupts(struct x86_cpu *cpu)
 {
 	u32 req = atomic_load(&cpu->req);
 
-	if (cpu->activity > X86_ACT_HLT)
+	if (cpu->activity > X86_ACT_HLT || (cpu->activity == X86_ACT_RUN && (cpu->dbg.step & X86_DEBUG_NOIRQ)))
 		return;
 	if ((req & X86_REQ_NMI) && !cpu->nmi_masked && !(cpu->shadow & X86_SHADOW_SS)) {
 		take_nmi(cpu);

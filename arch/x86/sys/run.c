@@ -8,8 +8,8 @@
 
 static bool one_at_a_time(const struct x86_cpu *cpu)
 {
-	return (cpu->eflags & X86_FL_TF) || cpu->shadow || (cpu->dr7 & 0xff) || cpu->dbg.count || cpu->dbg.step ||
-	       cpu->db_pending;
+	return (cpu->eflags & X86_FL_TF) || cpu->shadow || (cpu->dr7 & 0xff) || cpu->dbg.step || cpu->dbg.nwatch ||
+	       cpu->db_pending || (cpu->dbg.count && x86_debug_page(cpu));
 }
 
 /* Debug exceptions behind an instruction: single step, data breakpoints, task switch. */
@@ -25,10 +25,20 @@ static void debug_traps(struct x86_cpu *cpu)
 	sys_deliver(cpu, &ev);
 }
 
-static bool debugger_break(struct x86_cpu *cpu)
+/* Leaves for the debugger. */
+static bool debug_exit(struct x86_cpu *cpu, enum x86_debug_stop why)
 {
-	u64 lin = (cpu->rip + cpu->seg_base[X86_CS]) & cpu->lin_mask;
+	cpu->dbg.why = (u8)why;
+	cpu->exit_reason = X86_EXIT_DEBUG;
+	return true;
+}
 
+static bool debugger_break(struct x86_cpu *cpu, u64 lin)
+{
+	if (cpu->dbg.pass && cpu->dbg.hit == lin) {
+		cpu->dbg.pass = 0;
+		return false;
+	}
 	for (u32 i = 0; i < cpu->dbg.count; i++)
 		if (cpu->dbg.addr[i] == lin) {
 			cpu->dbg.hit = lin;
@@ -44,15 +54,14 @@ static bool clears_tf(unsigned op)
 }
 
 /* One instruction with all that can be special about it. True: exit. */
-static bool single(struct x86_cpu *cpu, bool first)
+static bool single(struct x86_cpu *cpu)
 {
 	bool tf = cpu->eflags & X86_FL_TF;
 	u64 lin = (cpu->rip + cpu->seg_base[X86_CS]) & cpu->lin_mask;
 
-	if (cpu->dbg.count && !first && debugger_break(cpu)) {
-		cpu->exit_reason = X86_EXIT_DEBUG;
-		return true;
-	}
+	if (cpu->dbg.count && debugger_break(cpu, lin))
+		return debug_exit(cpu, X86_DEBUG_STOP_BREAK);
+	cpu->dbg.watched = 0;
 	if ((cpu->dr7 & 0xff) && !(cpu->eflags & X86_FL_RF) && !(cpu->shadow & X86_SHADOW_SS) && drx_code_hit(cpu, lin))
 		x86_raise(cpu, X86_EXC_DB);
 	cpu->eflags &= ~X86_FL_RF;
@@ -63,11 +72,9 @@ static bool single(struct x86_cpu *cpu, bool first)
 	if (tf && !(cpu->shadow & X86_SHADOW_SS) && ((cpu->eflags & X86_FL_TF) || !clears_tf(interp_last_op(cpu))))
 		cpu->db_pending |= BIT(14);
 	debug_traps(cpu);
-	if (cpu->dbg.step) {
-		cpu->exit_reason = X86_EXIT_DEBUG;
-		return true;
-	}
-	return false;
+	if (cpu->dbg.watched)
+		return debug_exit(cpu, X86_DEBUG_STOP_WATCH);
+	return cpu->dbg.step ? debug_exit(cpu, X86_DEBUG_STOP_STEP) : false;
 }
 
 /* After x86_raise(): where the fault is, and whether the caller wants to know. True: exit. */
@@ -100,6 +107,9 @@ static bool between_blocks(struct x86_cpu *cpu)
 			cpu->exit_reason = X86_EXIT_SHUTDOWN;
 			return true;
 		}
+		/* stepping somebody who sleeps: he still does */
+		if (cpu->activity != X86_ACT_RUN && cpu->dbg.step)
+			return debug_exit(cpu, X86_DEBUG_STOP_STEP);
 		if (cpu->activity != X86_ACT_RUN)
 			sys_wait(cpu);
 	}
@@ -109,7 +119,6 @@ static bool between_blocks(struct x86_cpu *cpu)
 static void loop(struct x86_cpu *cpu, u64 steps)
 {
 	volatile u64 left = steps;
-	volatile bool first = true;
 	jmp_buf jb;
 
 	cpu->unwind = &jb;
@@ -117,8 +126,14 @@ static void loop(struct x86_cpu *cpu, u64 steps)
 		if (unwound(cpu))
 			return;
 	}
-	if (cpu->exc_pending)
+	if (cpu->exc_pending) {
 		sys_deliver_pending_fault(cpu);
+		/* one step from the fault is its handler's first instruction */
+		if (cpu->dbg.step) {
+			debug_exit(cpu, X86_DEBUG_STOP_STEP);
+			return;
+		}
+	}
 	for (;;) {
 		if (left == 0) {
 			cpu->exit_reason = X86_EXIT_STEPS;
@@ -134,9 +149,7 @@ static void loop(struct x86_cpu *cpu, u64 steps)
 		}
 		if (left != ~0ULL)
 			left--;
-		bool was_first = first;
-		first = false;
-		if (single(cpu, was_first))
+		if (single(cpu))
 			return;
 	}
 }
