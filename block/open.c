@@ -183,7 +183,7 @@ static int open_driver(struct blk_node *n, const char *filename, struct blk_opts
 	if (!ret && !n->lim.cluster)
 		n->lim.cluster = 1;
 out:
-	for (int i = 0; !ret && i < kept.n; i++) {
+	for (int i = 0; !ret && i < kept.n && !(n->drv->flags & BLK_DRV_NAMED); i++) {
 		const char *k = kept.v[i].key;
 
 		if (!strcmp(k, "filename") || !strncmp(k, "file.", 5) || !strncmp(k, "backing", 7) ||

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * File names: protocol prefixes, names relative to an image, the policy on
- * names that stand inside images, and the exact name of a node.
- */
+/* File names: protocol prefixes, names relative to an image, the exact name of a node. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include "block/int.h"
 #include "json.h"
 #include "str.h"
@@ -38,39 +33,6 @@ int blk_combine_path(const char *image, const char *backing, char **out)
 	memcpy(*out, image, dir);
 	strcpy(*out + dir, backing);
 	return 0;
-}
-
-/* Does @path name a file in the directory of @image itself, without a link or ".."? */
-static bool inside_dir(const char *image, const char *path)
-{
-	const char *si = strrchr(image, '/'), *sp = strrchr(path, '/');
-	size_t di = si ? (size_t)(si - image) : 0, dp = sp ? (size_t)(sp - path) : 0;
-	const char *base = sp ? sp + 1 : path;
-	struct stat st;
-
-	if (di != dp || !!si != !!sp || memcmp(image, path, di))
-		return false;
-	if (!strcmp(base, "..") || !strcmp(base, ".") || !*base)
-		return false;
-	return lstat(path, &st) < 0 || S_ISREG(st.st_mode);
-}
-
-int blk_open_reference(struct blk_node *n, const char *role, const char *filename,
-		       struct blk_opts *o, u32 flags, struct err *e)
-{
-	enum blk_follow f = n->graph->policy.follow;
-	const struct blk_node *base = n->file ? n->file : n;
-	bool mem = !strncmp(filename, "mem:", 4) && !strncmp(base->filename, "mem:", 4);
-
-	if (f == BLK_FOLLOW_ALL || mem)
-		return blk_open_child(n, role, filename, o, flags, e);
-	if (f == BLK_FOLLOW_NONE)
-		return err_set(e, EPERM, "%s: its %s '%s' is not followed (--follow=none)",
-			       n->filename, role, filename);
-	if (blk_protocol_prefix(filename) || !inside_dir(base->filename, filename))
-		return err_set(e, EPERM, "%s: its %s '%s' is outside of the image's own directory "
-			       "(--follow=all allows it)", n->filename, role, filename);
-	return blk_open_child(n, role, filename, o, flags, e);
 }
 
 /* ---- exact names ---- */

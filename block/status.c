@@ -47,7 +47,7 @@ static void fill(struct blk_node *n, const struct blk_extent *x, u64 off, struct
 		st->flags = BLK_ST_ZERO | BLK_ST_ALLOCATED;
 		break;
 	case BLK_DATA:
-		st->flags = BLK_ST_DATA | BLK_ST_ALLOCATED;
+		st->flags = x->flags & BLK_X_NO_DATA ? BLK_ST_ALLOCATED : BLK_ST_DATA | BLK_ST_ALLOCATED;
 		break;
 	case BLK_COMPRESSED:
 		st->flags = BLK_ST_DATA | BLK_ST_ALLOCATED | BLK_ST_COMPRESSED;

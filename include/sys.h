@@ -21,6 +21,11 @@ int sys_statx(int dirfd, const char *path, int flags, unsigned mask, struct stat
 /* offset: as preadv(), -1 uses the file position; flags: RWF_*. */
 ssize_t sys_preadv2(int fd, const struct iovec *iov, int n, u64 offset, int flags);
 ssize_t sys_pwritev2(int fd, const struct iovec *iov, int n, u64 offset, int flags);
+/* resolve: SYS_RESOLVE_* (linux/openat2.h). -ENOSYS before Linux 5.6. */
+#define SYS_RESOLVE_NO_MAGICLINKS	0x02
+#define SYS_RESOLVE_NO_SYMLINKS		0x04
+#define SYS_RESOLVE_BENEATH		0x08
+int sys_openat2(int dirfd, const char *path, u64 flags, u64 mode, u64 resolve);
 int sys_close_range(unsigned first, unsigned last, unsigned flags);
 int sys_pidfd_open(pid_t pid, unsigned flags);
 int sys_pidfd_send_signal(int pidfd, int sig);

@@ -23,6 +23,9 @@
 #ifndef SYS_close_range
 #define SYS_close_range		436
 #endif
+#ifndef SYS_openat2
+#define SYS_openat2		437
+#endif
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2	441
 #endif
@@ -50,6 +53,13 @@ ssize_t sys_preadv2(int fd, const struct iovec *iov, int n, u64 offset, int flag
 ssize_t sys_pwritev2(int fd, const struct iovec *iov, int n, u64 offset, int flags)
 {
 	return CALL(SYS_pwritev2, fd, iov, n, offset, 0, flags);
+}
+
+int sys_openat2(int dirfd, const char *path, u64 flags, u64 mode, u64 resolve)
+{
+	struct { u64 flags, mode, resolve; } how = { flags, mode, resolve };
+
+	return (int)CALL(SYS_openat2, dirfd, path, &how, sizeof(how));
 }
 
 int sys_close_range(unsigned first, unsigned last, unsigned flags)

@@ -41,6 +41,7 @@ enum blk_kind {
 #define BLK_X_OFFSET	BIT(2)	/* ZERO: has host space at @host all the same */
 #define BLK_X_RECURSE	BIT(3)	/* DATA: may be zero below, asking the file pays */
 #define BLK_X_EOF	BIT(4)
+#define BLK_X_NO_DATA	BIT(5)	/* DATA: not counted as such in block status (NBD's x-dirty-bitmap) */
 
 enum blk_codec { BLK_CODEC_DEFLATE, BLK_CODEC_ZLIB, BLK_CODEC_ZSTD, BLK_CODEC_BZIP2,
 		 BLK_CODEC_LZFSE };
@@ -84,6 +85,7 @@ struct blk_limits {
 #define BLK_DRV_BACKING		BIT(4)	/* the format can name a backing file */
 #define BLK_DRV_SNAPSHOTS	BIT(5)
 #define BLK_DRV_GROWS		BIT(6)	/* the format needs a file that can grow */
+#define BLK_DRV_NAMED		BIT(7)	/* open() sets a file name that says all options */
 
 struct blk_driver {
 	const char *name;		/* "qcow2" */
