@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The applet cellgen, also called as `jailhouse config`. Its sub-commands
+ * stand in files of their own.
+ */
+#include <stdio.h>
+#include "applet.h"
+#include "cellgen.h"
+
+int cg_fail(const struct err *err)
+{
+	err_report(err);
+	return CG_USAGE;
+}
+
+int cg_load(struct jh_config *c, const char *path, int arch)
+{
+	struct err err = ERR_INIT;
+	unsigned fault;
+
+	return jh_load(c, path, arch, &fault, &err) ? cg_fail(&err) : 0;
+}
+
+int cg_load_kind(struct jh_config *c, const char *path, int arch, bool is_system)
+{
+	struct err err = ERR_INIT;
+
+	if (cg_load(c, path, arch))
+		return CG_USAGE;
+	if (c->is_system == is_system)
+		return 0;
+	err_set(&err, 22, "%s: is the configuration of a %s, where a %s's is wanted", path,
+		is_system ? "cell" : "system", is_system ? "system" : "cell");
+	jh_config_free(c);
+	return cg_fail(&err);
+}
+
+int cg_print(struct strbuf *b)
+{
+	struct err err = ERR_INIT;
+	int ret = strbuf_failed(b) ? err_set(&err, 12, "out of memory") : 0;
+
+	if (!ret && (fwrite(b->s, 1, b->len, stdout) != b->len || fflush(stdout)))
+		ret = err_set(&err, 5, "cannot write the output");
+	strbuf_free(b);
+	return ret ? cg_fail(&err) : 0;
+}
+
+static const struct opt_cmd *const subs[] = {
+	&cellgen_cmd_convert, &cellgen_cmd_show, NULL
+};
+
+static const struct opt_section sections[] = {
+	{ "EXIT STATUS", "0\t-- done; nothing found\n1\t-- findings that are errors; configurations that differ\n"
+	  "2\t-- usage, or something that cannot be read or written\n3\t-- warnings, with --strict" },
+	{ NULL, NULL }
+};
+
+static const struct opt_cmd cellgen_cmd = {
+	.name = "cellgen", .summary = "make, check, read and explain configurations of the Jailhouse hypervisor",
+	.subs = subs, .sections = sections,
+};
+static const struct applet cellgen = { .cmd = &cellgen_cmd };
+APPLET(cellgen);
+
+static const struct opt_cmd config_cmd = {
+	.name = "config", .summary = "configurations: all that cellgen does", .subs = subs,
+};
+static const struct opt_cmd *const jailhouse_subs[] = { &config_cmd, NULL };
+static const struct opt_cmd jailhouse_cmd = {
+	.name = "jailhouse", .summary = "cellgen under the name of Jailhouse's own tool",
+	.subs = jailhouse_subs, .sections = sections,
+};
+static const struct applet jailhouse = { .cmd = &jailhouse_cmd };
+APPLET(jailhouse);
