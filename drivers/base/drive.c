@@ -34,6 +34,7 @@ static struct drive *append(struct drives *ds, const char *id, struct blk_node *
 		return NULL;
 	}
 	d->node = node;
+	d->unit = -1;
 	d->read_only = blk_read_only(node);
 	for (p = &ds->first; *p; p = &(*p)->next)
 		;
@@ -84,12 +85,13 @@ struct drive *drive_add(struct drives *ds, const char *text, struct err *err)
 	char *file = NULL, *id = NULL, *format = NULL, buf[32];
 	int type = DRIVE_IF_IDE, media = 0;
 	bool ro = false;
-	u64 index = 0;
+	u64 index = ~0ULL;
 	u32 flags = 0;
 
 	if (blk_opts_parse(&o, text, "file", err) < 0 || blk_opts_take_enum(&o, "if", ifs, &type, err) < 0 ||
 	    blk_opts_take_enum(&o, "media", medias, &media, err) < 0 || blk_opts_take_bool(&o, "readonly", &ro, err) < 0 ||
 	    blk_opts_take_bool(&o, "read-only", &ro, err) < 0 || blk_opts_take_u64(&o, "index", &index, err) < 0 ||
+	    blk_opts_take_u64(&o, "unit", &index, err) < 0 ||
 	    cache_flags(&o, &flags, err) < 0 || discard_flag(&o, &flags, err) < 0)
 		goto out;
 	file = blk_opts_take(&o, "file");
@@ -115,6 +117,7 @@ struct drive *drive_add(struct drives *ds, const char *text, struct err *err)
 	}
 	d->type = (enum drive_if)type;
 	d->cdrom = media == 1;
+	d->unit = index < 1024 ? (int)index : -1;
 out:
 	blk_opts_free(&o);
 	free(file);

@@ -22,6 +22,7 @@ struct drive {
 	struct blk_node *node;		/* one reference */
 	enum drive_if type;
 	bool read_only, cdrom, in_use;
+	int unit;			/* unit= or index=, -1: the next free one */
 	struct drive *next;
 };
 

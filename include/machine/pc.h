@@ -23,7 +23,7 @@ struct pc_config {
 	u64 ram_size;
 	const char *kernel, *initrd, *append;
 	const char *bios;		/* NULL: none asked for */
-	const char *pflash[2];		/* code, variables; NULL: none */
+	const char *pflash[2];		/* drives: code, variables; NULL: none */
 	bool no_hpet;
 	bool no_cpus;			/* -accel qtest: clock by hand, nothing runs */
 	bool no_acpi;
@@ -60,6 +60,8 @@ struct machine *pc_machine(struct pc *pc);
 struct x86_system *pc_system(struct pc *pc);
 unsigned pc_cpus(const struct pc *pc);
 
+/* A flash chip (0: code, 1: variables) with that drive's contents; the text must stay. Before pc_start(). */
+int  pc_set_pflash(struct pc *pc, unsigned unit, const char *drive, struct err *err);
 /* Once, when all devices are there: kernel, tables, first reset, threads. Stays stopped. */
 int  pc_start(struct pc *pc, struct err *err);
 /* Lets the processors run / parks them. Idempotent. pc_stop() returns when all stand. */

@@ -165,10 +165,17 @@ static int parse_accel_opt(struct vm *vm, const char *text, struct err *err)
 	return -err->code;
 }
 
+/* A copy that outlives its option. */
+static int set_text(char **to, const char *text)
+{
+	*to = text ? str_dup(text) : NULL;
+	return text && !*to ? -ENOMEM : 0;
+}
+
 static int parse_machine(struct vm *vm, struct err *err)
 {
 	struct qopts *q;
-	const char *type = "q35", *accel = NULL, *smm = NULL, *vmport = NULL;
+	const char *type = "q35", *accel = NULL, *smm = NULL, *vmport = NULL, *flash[2] = { NULL };
 	bool hpet = true, acpi = true, usb = false, graphics = true, i8042 = true, dump = true;
 
 	if (!vm->args->machine) {
@@ -188,6 +195,8 @@ static int parse_machine(struct vm *vm, struct err *err)
 	qopts_bool(q, "dump-guest-core", &dump, err);
 	qopts_str(q, "smm", &smm, err);
 	qopts_str(q, "vmport", &vmport, err);
+	qopts_str(q, "pflash0", &flash[0], err);
+	qopts_str(q, "pflash1", &flash[1], err);
 	if (qopts_done(q, err) == 0) {
 		if (!str_eq(type, "q35") && !str_eq(type, "pc-q35"))
 			err_set(err, EINVAL, "-machine: unsupported machine type '%s'; use -machine help to list them", type);
@@ -196,6 +205,8 @@ static int parse_machine(struct vm *vm, struct err *err)
 		vm->cfg.board = "q35";
 		vm->cfg.no_hpet = !hpet;
 		vm->cfg.no_acpi = !acpi;
+		if (set_text(&vm->machine_flash[0], flash[0]) < 0 || set_text(&vm->machine_flash[1], flash[1]) < 0)
+			err_set(err, ENOMEM, "out of memory");
 		if (accel && !err_is_set(err))
 			parse_accel(vm, accel, err);
 	}

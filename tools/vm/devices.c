@@ -208,6 +208,17 @@ static int add_servers(struct vm *vm, struct err *err)
 	return 0;
 }
 
+/* A chip of the board: unit=, else the next one. */
+static int add_flash(struct vm *vm, struct drive *d, struct err *err)
+{
+	if (!device_class_find("cfi.pflash01"))
+		return err_set(err, ENOENT, "flash chips are not built in");
+	if (d->unit < 0)
+		d->unit = (int)vm->flash_units;
+	vm->flash_units = (unsigned)d->unit + 1;
+	return pc_set_pflash(vm->pc, (unsigned)d->unit, d->id, err);
+}
+
 /* if=virtio brings its device; if=none waits for a -device. */
 static int add_drive(struct vm *vm, const char *text, struct err *err)
 {
@@ -217,8 +228,10 @@ static int add_drive(struct vm *vm, const char *text, struct err *err)
 		return -err->code;
 	if (d->type == DRIVE_IF_NONE)
 		return 0;
+	if (d->type == DRIVE_IF_PFLASH)
+		return add_flash(vm, d, err);
 	if (d->type != DRIVE_IF_VIRTIO)
-		return err_set(err, ENOTSUP, "-drive %s: there is no IDE or flash interface yet, say if=virtio or if=none", text);
+		return err_set(err, ENOTSUP, "-drive %s: there is no IDE interface yet, say if=virtio or if=none", text);
 	return device_create(vm->m, NULL, "virtio-blk-pci", err, "drive", d->id, NULL) ? 0 : -err->code;
 }
 
@@ -229,6 +242,9 @@ static int add_drives(struct vm *vm, struct err *err)
 
 	for (i = 0; i < a->blockdev.n; i++)
 		if (!drive_add_blockdev(&vm->drives, a->blockdev.v[i].val, err))
+			return -err->code;
+	for (i = 0; i < ARRAY_SIZE(vm->machine_flash); i++)
+		if (vm->machine_flash[i] && pc_set_pflash(vm->pc, (unsigned)i, vm->machine_flash[i], err) < 0)
 			return -err->code;
 	for (i = 0; i < a->drive.n; i++)
 		if (add_drive(vm, a->drive.v[i].val, err) < 0)

@@ -13,13 +13,14 @@
 #include <unistd.h>
 #include "applet.h"
 #include "log.h"
+#include "mem.h"
 #include "qopts.h"
 #include "vm.h"
 
 #define A struct vm_args
 static const struct opt vm_opts[] = {
 	OPT_GROUP("Machine"),
-	OPT_STR(0, "machine", "TYPE[,PROP=VALUE...]", A, machine, "machine type (help lists them); accel=, hpet=on|off"),
+	OPT_STR(0, "machine", "TYPE[,PROP=VALUE...]", A, machine, "machine type (help lists them); accel=, hpet=on|off, pflash0=NODE"),
 	OPT_STR('M', NULL, "TYPE", A, machine, "same as -machine"),
 	OPT_STR(0, "cpu", "MODEL[,+F,-F]", A, cpu, "processor model (help lists them)"),
 	OPT_LIST(0, "accel", "NAME", A, accel, "interp (or tcg): interpreter; qtest: no processor, clock by hand"),
@@ -37,7 +38,7 @@ static const struct opt vm_opts[] = {
 	OPT_STR(0, "bios", "FILE", A, bios, "firmware image [bios-256k.bin]"),
 	OPT_GROUP("Devices"),
 	OPT_LIST(0, "device", "NAME[,PROP=VALUE...]", A, device, "add a device (help lists them; NAME,help its properties)"),
-	OPT_LIST(0, "drive", "file=F[,if=virtio|none][,format=FMT]...", A, drive, "disk image; if=virtio makes the device too"),
+	OPT_LIST(0, "drive", "file=F[,if=virtio|pflash|none][,format=FMT]...", A, drive, "disk image; if=virtio makes the device too, if=pflash a flash chip"),
 	OPT_LIST(0, "blockdev", "DRIVER,node-name=N,...", A, blockdev, "block node for -device ...,drive=N"),
 	OPT_LIST(0, "global", "NAME.PROP=VALUE", A, global, "default of a device's property"),
 	OPT_FLAG(0, "nodefaults", A, nodefaults, "no default devices"),
@@ -272,6 +273,8 @@ static void destroy(struct vm *vm)
 	hmp_stop_all(vm);
 	pc_free(vm->pc);
 	drives_free(&vm->drives);
+	mem_free(vm->machine_flash[0]);
+	mem_free(vm->machine_flash[1]);
 	chardevs_free(vm->chardevs);
 	if (vm->signals.loop) {
 		int fd = vm->signals.fd;

@@ -36,6 +36,8 @@ struct vm {
 	struct machine *m;
 	struct pc_config cfg;
 	enum vm_accel accel;
+	char *machine_flash[2];		/* -machine pflash0=, pflash1=; owned */
+	unsigned flash_units;		/* chips given by -drive so far */
 	unsigned mouse_buttons;		/* that the monitor holds down */
 	struct loop_fd signals;
 	struct qmp *qmps;

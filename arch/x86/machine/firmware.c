@@ -4,38 +4,22 @@
  * learns by fw_cfg: memory map, ACPI tables with their loader script, counts.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "acpi.h"
 #include "bytes.h"
+#include "dev/datafile.h"
 #include "dev/fw_cfg.h"
+#include "dev/pflash.h"
 #include "dev/q35.h"
 #include "mem.h"
 #include "pc.h"
 
 #define FOUR_GIB	0x100000000ULL
 #define BIOS_MAX	(16 * MiB)
-
-/* Debian's packages first, then what others use. */
-static const char *const bios_dirs[] = {
-	"/usr/share/seabios/", "/usr/share/qemu/", "/usr/lib/ipxe/qemu/", "/usr/local/share/qemu/", "",
-};
-
-static int open_bios(const char *name)
-{
-	char path[512];
-	size_t i;
-	int fd = open(name, O_RDONLY | O_CLOEXEC);
-
-	for (i = 0; fd < 0 && i < ARRAY_SIZE(bios_dirs) && !strchr(name, '/'); i++) {
-		snprintf(path, sizeof(path), "%s%s", bios_dirs[i], name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	return fd;
-}
+#define FLASH_LOWEST	(FOUR_GIB - 8 * MiB)	/* below are the local APIC and other windows */
 
 static int read_all(int fd, u8 *p, u64 len)
 {
@@ -50,11 +34,19 @@ static int read_all(int fd, u8 *p, u64 len)
 	return 0;
 }
 
+/* The last 128 KiB below 1 MiB too, where a processor in real mode reaches them. */
+static void show_low(struct pc *pc, struct mem_region *rom)
+{
+	u64 low = MIN(rom->size, 128 * KiB);
+
+	mch_set_rom(pc->mch, rom, MiB - low, rom->size - low);
+	pc->has_firmware = true;
+}
+
 static int load_bios(struct pc *pc, const char *name, struct err *err)
 {
-	u64 low;
 	struct stat st;
-	int fd = open_bios(name), ret;
+	int fd = data_file_open(name), ret;
 
 	if (fd < 0)
 		return err_errno(err, errno, "cannot find the firmware '%s'", name);
@@ -69,16 +61,40 @@ static int load_bios(struct pc *pc, const char *name, struct err *err)
 	if (ret < 0)
 		return ret;
 	mem_map_add(&pc->m.mem, &pc->bios_high, &pc->bios, FOUR_GIB - pc->bios.size, 5);
-	low = MIN(pc->bios.size, 128 * KiB);
-	mch_set_rom(pc->mch, &pc->bios, MiB - low, pc->bios.size - low);
-	pc->has_firmware = true;
+	show_low(pc, &pc->bios);
+	return 0;
+}
+
+/* Chip 0 ends at 4 GiB and holds the reset vector, chip 1 (variables) lies below it. */
+static int load_flash(struct pc *pc, struct err *err)
+{
+	u64 end = FOUR_GIB;
+	unsigned i;
+
+	if (!pc->cfg.pflash[0])
+		return err_set(err, EINVAL, "pflash: there is a second chip but no first one");
+	for (i = 0; i < ARRAY_SIZE(pc->cfg.pflash) && pc->cfg.pflash[i]; i++) {
+		struct device *chip = device_create(&pc->m, NULL, "cfi.pflash01", err, "drive", pc->cfg.pflash[i], NULL);
+
+		if (!chip)
+			return -err->code;
+		end = pflash_place(chip, end);
+		if (end < FLASH_LOWEST)
+			return err_set(err, EINVAL, "pflash: the chips take more than 8 MiB");
+		if (i == 0)
+			show_low(pc, pflash_rom(chip));
+	}
 	return 0;
 }
 
 int pc_firmware_load(struct pc *pc, struct err *err)
 {
+	if (pc->cfg.bios && pc->cfg.pflash[0])
+		return err_set(err, EINVAL, "-bios and a first flash chip exclude each other");
 	if (pc->cfg.bios)
 		return load_bios(pc, pc->cfg.bios, err);
+	if (pc->cfg.pflash[0] || pc->cfg.pflash[1])
+		return load_flash(pc, err);
 	if (pc->cfg.kernel || pc->cfg.no_cpus)
 		return 0;
 	return load_bios(pc, "bios-256k.bin", err);

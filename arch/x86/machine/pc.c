@@ -294,9 +294,7 @@ static int build(struct pc *pc, struct err *err)
 	pc->platform.ops = &pc_platform_ops;
 	pc->platform.ctx = pc;
 	pc->platform.phys_generation = 1;
-	if (!pc->cfg.no_cpus && pc_vcpus_create(pc, err) < 0)
-		return -err->code;
-	return pc_firmware_load(pc, err);
+	return pc->cfg.no_cpus ? 0 : pc_vcpus_create(pc, err);
 }
 
 struct pc *pc_create(const struct pc_config *cfg, struct loop *loop, const struct pc_events *ev, void *ctx, struct err *err)
@@ -350,10 +348,20 @@ void pc_free(struct pc *pc)
 	mem_free(pc);
 }
 
+int pc_set_pflash(struct pc *pc, unsigned unit, const char *drive, struct err *err)
+{
+	if (unit >= ARRAY_SIZE(pc->cfg.pflash))
+		return err_set(err, EINVAL, "pflash: there are chips 0 and 1 only");
+	if (pc->cfg.pflash[unit])
+		return err_set(err, EBUSY, "pflash: chip %u is there already", unit);
+	pc->cfg.pflash[unit] = drive;
+	return 0;
+}
+
 int pc_start(struct pc *pc, struct err *err)
 {
 	machine_done(&pc->m);
-	if (pc_boot_load(pc, err) < 0 || pc_firmware_tables(pc, err) < 0)
+	if (pc_firmware_load(pc, err) < 0 || pc_boot_load(pc, err) < 0 || pc_firmware_tables(pc, err) < 0)
 		return -err->code;
 	pc_reset(pc, false);
 	return pc->cfg.no_cpus ? 0 : pc_vcpus_start(pc, err);

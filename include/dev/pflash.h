@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Flash chips of the board ("cfi.pflash01"), whose contents are a drive's.
+ * Main thread, while the board is built.
+ */
+#ifndef VMBOX_DEV_PFLASH_H
+#define VMBOX_DEV_PFLASH_H
+
+#include "dev/device.h"
+#include "dev/memory.h"
+
+/* Its contents as the processor fetches them. */
+struct mem_region *pflash_rom(struct device *dev);
+/* Puts the chip's last byte just below end; returns its first address. */
+u64  pflash_place(struct device *dev, u64 end);
+
+#endif
