@@ -498,6 +498,9 @@ int blk_node_put_compressed(struct blk_node *n, u64 off, u32 len, const void *cb
 
 	if (!n->drv->compressed)
 		return -ENOTSUP;
+	ret = blk_will_write(n);
+	if (ret)
+		return ret;
 	blk_range_lock(n, &r, off, len, true);
 	ret = n->drv->compressed(n, off, len, cbuf, clen);
 	blk_units_forget(n, off, len);
@@ -567,6 +570,9 @@ int blk_node_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int n
 		return -EBADF;
 	if (!blk_is_mapping(n))
 		return n->drv->pwritev ? write_bytes(n, off, iov, niov, len, flags) : -ENOTSUP;
+	ret = blk_will_write(n);
+	if (ret)
+		return ret;
 	if (flags & BLK_COMPRESS)
 		ret = write_compressed(n, off, &c, len);
 	else

@@ -29,6 +29,9 @@ struct blk_mcache {
 	struct blk_mcache *before;	/* written and flushed first; NULL: nothing */
 	bool unflushed;			/* slices were written since the last flush */
 	bool flush_first;		/* data must be stable before the next write */
+	u32 log_max;
+	int (*log)(void *opaque, const u64 *off, void *const *data, u32 n);
+	void *log_opaque;
 };
 
 struct blk_mcache *blk_mcache_new(struct blk_node *n, u32 slice, u32 max)
@@ -66,6 +69,15 @@ void blk_mcache_free(struct blk_mcache *c)
 void blk_mcache_set_node(struct blk_mcache *c, struct blk_node *n)
 {
 	c->node = n;
+}
+
+void blk_mcache_set_log(struct blk_mcache *c, u32 max,
+			int (*log)(void *opaque, const u64 *off, void *const *data, u32 n),
+			void *opaque)
+{
+	c->log_max = max;
+	c->log = log;
+	c->log_opaque = opaque;
 }
 
 static int *bucket(struct blk_mcache *c, u64 off)
@@ -134,6 +146,27 @@ static int write_slice(struct blk_mcache *c, struct slice *s)
 	return ret;
 }
 
+/* The next slices of @v into the log, if there is one: how many may be written then, or -errno. */
+static int log_slices(struct blk_mcache *c, struct slice **v, u32 n)
+{
+	u64 off[64];
+	void *data[ARRAY_SIZE(off)];
+	int ret;
+
+	if (!c->log)
+		return (int)n;
+	n = MIN(MIN(n, c->log_max), (u32)ARRAY_SIZE(off));
+	for (u32 i = 0; i < n; i++) {
+		off[i] = v[i]->off;
+		data[i] = v[i]->data;
+	}
+	ret = c->log(c->log_opaque, off, data, n);
+	if (ret)
+		return ret;
+	c->flush_first = false;
+	return (int)n;
+}
+
 static int by_offset(const void *a, const void *b)
 {
 	const struct slice *x = *(struct slice *const *)a, *y = *(struct slice *const *)b;
@@ -159,10 +192,18 @@ int blk_mcache_write(struct blk_mcache *c)
 		if (c->s[i].used && c->s[i].dirty)
 			v[n++] = &c->s[i];
 	qsort(v, n, sizeof(*v), by_offset);	/* the disk likes it, and so do replayed logs */
-	for (u32 i = 0; i < n; i++) {
-		r = write_slice(c, v[i]);
-		if (r && (!ret || r == -ENOSPC))
-			ret = r;
+	for (u32 i = 0; i < n;) {
+		int k = log_slices(c, v + i, n - i);
+
+		if (k < 0)	/* not in the log: must not be written */
+			ret = k;
+		for (; k > 0; k--, i++) {
+			r = write_slice(c, v[i]);
+			if (r && (!ret || r == -ENOSPC))
+				ret = r;
+		}
+		if (k < 0)
+			break;
 	}
 	free(v);
 	return ret;

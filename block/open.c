@@ -363,6 +363,8 @@ static int open_format(struct blk_graph *g, const struct blk_driver *drv, const 
 	}
 	free(ref);
 	blk_opts_free(&back);
+	if (!ret && drv->opened)
+		ret = drv->opened(n, e);
 	if (!ret) {
 		*out = n;
 		return 0;
@@ -476,8 +478,10 @@ int blk_reopen(struct blk_node *n, struct blk_opts *opts, u32 flags, struct err 
 				 BLK_O_NO_FLUSH)), e);
 	if (!ret && n->drv->reopen)
 		ret = n->drv->reopen(n, o, flags, e);
-	if (!ret)
+	if (!ret) {
 		n->flags = flags;
+		n->written = false;
+	}
 	if (!ret)
 		ret = leftovers(n, o, e);
 	blk_drain_end(n);

@@ -101,6 +101,14 @@ struct blk_driver {
 	int (*parse_filename)(const char *filename, struct blk_opts *o, struct err *e);
 	/* Child "file" is open already unless BLK_DRV_NO_FILE. Takes its keys out of @o. */
 	int (*open)(struct blk_node *n, struct blk_opts *o, struct err *e);
+	/* After open() and after the backing node, if any, was attached. */
+	int (*opened)(struct blk_node *n, struct err *e);
+	/*
+	 * Before the first change of a node that was opened for writing, also one in place that
+	 * the driver is not asked about. Several threads may be in it; it is called again until
+	 * it returned 0 once.
+	 */
+	int (*will_write)(struct blk_node *n);
 	void (*close)(struct blk_node *n);
 	int (*reopen)(struct blk_node *n, struct blk_opts *o, u32 flags, struct err *e);
 	/* Protocols: make an empty file. */
@@ -178,6 +186,7 @@ struct blk_node {
 	char *backing_name, *backing_fmt;	/* as the image says; NULL: none */
 	bool backing_missing_ok;
 	bool encrypted, probed;
+	bool written;			/* will_write() was called; atomic */
 	void *ranges;			/* range lock */
 	void *units;			/* decompressed units */
 	void (*resize_cb)(void *opaque, u64 size);
@@ -190,6 +199,19 @@ static inline void blk_event(struct blk_node *n, const char *name)
 {
 	if (unlikely(n->drv->event))
 		n->drv->event(n, name);
+}
+
+/* Tells the driver of the first change; 0 or -errno. */
+static inline int blk_will_write(struct blk_node *n)
+{
+	int ret;
+
+	if (likely(!n->drv->will_write || __atomic_load_n(&n->written, __ATOMIC_ACQUIRE)))
+		return 0;
+	ret = n->drv->will_write(n);
+	if (!ret)
+		__atomic_store_n(&n->written, true, __ATOMIC_RELEASE);
+	return ret;
 }
 
 #define BLOCK_FORMAT(d) REGISTER(block, d)
@@ -221,6 +243,13 @@ struct blk_mcache;
 struct blk_mcache *blk_mcache_new(struct blk_node *n, u32 slice, u32 max);
 void blk_mcache_free(struct blk_mcache *c);	/* drops dirty slices: write first */
 void blk_mcache_set_node(struct blk_mcache *c, struct blk_node *n);
+/*
+ * Dirty slices are shown to @log before they are written, at most @max at a time: a write-ahead
+ * log makes them stable there. It flushes the node itself, what went before is then stable too.
+ */
+void blk_mcache_set_log(struct blk_mcache *c, u32 max,
+			int (*log)(void *opaque, const u64 *off, void *const *data, u32 n),
+			void *opaque);
 /* Slice at file offset @off; pinned until put. @read false: contents start as zeros. */
 int blk_mcache_get(struct blk_mcache *c, u64 off, bool read, void **p);
 void blk_mcache_put(struct blk_mcache *c, void *p);

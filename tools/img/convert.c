@@ -115,7 +115,7 @@ static int refuse_options(const struct blk_driver *d, const struct convert_args 
 		return err_set(e, EINVAL, "Compression and preallocation not supported at the same time");
 	if (a->compress && (blk_opts_get(o, "encryption") || blk_opts_has_sub(o, "encrypt")))
 		return err_set(e, EINVAL, "Compression and encryption not supported at the same time");
-	if (a->backing && !(d->flags & BLK_DRV_BACKING))
+	if (a->backing && !img_takes_backing(d))
 		return err_set(e, EINVAL, "Backing file not supported for file format '%s'", d->name);
 	for (int i = 0; i < o->n; i++) {
 		bool ok = false;

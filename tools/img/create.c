@@ -91,6 +91,14 @@ int img_option_help(const char *fmt, bool amend)
 	return 0;
 }
 
+bool img_takes_backing(const struct blk_driver *d)
+{
+	for (const struct blk_optdesc *t = d->create_opts; t && t->name; t++)
+		if (!strcmp(t->name, "backing_file"))
+			return true;
+	return false;
+}
+
 static int check_names(const struct blk_driver *d, const struct blk_opts *o)
 {
 	const struct blk_driver *p = blk_driver_find("file");
@@ -184,7 +192,7 @@ static int do_create(struct blk_graph *g, const struct create_args *c, const cha
 	if (!d->create)
 		return err_set(e, ENOTSUP, "Format driver '%s' does not support image creation", fmt);
 	ret = fill_options(c, &o, e);
-	if (!ret && c->backing && !(d->flags & BLK_DRV_BACKING))
+	if (!ret && c->backing && !img_takes_backing(d))
 		ret = err_set(e, EINVAL, "Backing file not supported for file format '%s'", fmt);
 	if (!ret && (blk_opts_get(&o, "backing_fmt") && !blk_driver_find(blk_opts_get(&o, "backing_fmt"))))
 		ret = err_set(e, EINVAL, "Unknown backing file format '%s'", blk_opts_get(&o, "backing_fmt"));

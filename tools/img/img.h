@@ -72,7 +72,9 @@ int img_info_run(void *args, const struct opt_call *call);
 /* Prints "Formatting ..." */
 void img_print_creating(const char *fmt, const char *file, const struct blk_opts *o);
 /* -o help: the options of a format. */
+struct blk_driver;
 int img_option_help(const char *fmt, bool amend);
+bool img_takes_backing(const struct blk_driver *d);	/* may its images name a backing file when they are made? */
 bool img_is_help(const char *options);
 /* Joins several -o values; *out for free(). */
 int img_join_options(const struct opt_list *l, char **out);

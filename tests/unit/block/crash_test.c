@@ -10,6 +10,7 @@
 #include <string.h>
 #include "block/driver.h"
 #include "block/mem.h"
+#include "config.h"
 #include "model.h"
 #include "test.h"
 
@@ -42,6 +43,8 @@ struct crash {
 	u64 size;
 	u32 rnd;
 	bool any_content;	/* the operation may change all of the content */
+	const char *fmt;
+	bool repair;		/* an unclean image is opened for repair first */
 };
 
 static int record(void *opaque, enum blk_mem_op op, u64 off, const void *data, u64 len)
@@ -61,13 +64,13 @@ static int record(void *opaque, enum blk_mem_op op, u64 off, const void *data, u
 	return 0;
 }
 
-static struct blk_node *open_image(struct blk_graph *g, u32 flags)
+static struct blk_node *open_image(struct blk_graph *g, const char *fmt, u32 flags)
 {
 	struct blk_opts o = { 0 };
 	struct blk_node *n = NULL;
 	struct err e = ERR_INIT;
 
-	blk_opts_set(&o, "driver", "qcow2");
+	blk_opts_set(&o, "driver", fmt);
 	if (blk_open(g, "mem:image", &o, flags, &n, &e))
 		test_fail(__FILE__, __LINE__, "open: %s", e.msg);
 	return n;
@@ -161,8 +164,16 @@ static void check_prefix(struct crash *c, size_t upto)
 
 	k.opaque = &bad;
 	replay(c, s, upto);
-	n = open_image(g, BLK_O_CHECK);
-	if (blk_check_run(n, &k, &e))
+	if (c->repair) {
+		struct blk_check fix = { .fix = BLK_FIX_LEAKS | BLK_FIX_ERRORS };
+
+		n = open_image(g, c->fmt, BLK_O_CHECK | BLK_O_RDWR);
+		if (n->drv->check && blk_check_run(n, &fix, &e))
+			test_fail(__FILE__, __LINE__, "cut after write %zu: repair: %s", upto, e.msg);
+		blk_unref(n);
+	}
+	n = open_image(g, c->fmt, BLK_O_CHECK);
+	if (n->drv->check && blk_check_run(n, &k, &e))
 		test_fail(__FILE__, __LINE__, "cut after write %zu: check: %s", upto, e.msg);
 	if (bad || k.check_errors)
 		test_fail(__FILE__, __LINE__, "cut after write %zu of %zu: %d errors", upto, c->n, bad);
@@ -171,19 +182,25 @@ static void check_prefix(struct crash *c, size_t upto)
 	blk_graph_free(g);
 }
 
-static void begin(struct crash *c, const char *opts, u64 size)
+static void begin_as(struct crash *c, const char *fmt, const char *opts, u64 size)
 {
 	struct blk_opts o = { 0 };
 	struct err e = ERR_INIT;
 
-	*c = (struct crash){ .g = blk_graph_new(NULL), .size = size, .rnd = 7 };
+	*c = (struct crash){ .g = blk_graph_new(NULL), .size = size, .rnd = 7, .fmt = fmt,
+			      .repair = strcmp(fmt, "qcow2") };
 	c->shadow = calloc(1, 8 * MiB);
 	blk_opts_parse(&o, opts, NULL, &e);
 	blk_opts_set_u64(&o, "size", size);
 	blk_mem_set_hook(blk_mem_store(c->g, "image"), record, c);
-	if (blk_create(c->g, "qcow2", "mem:image", &o, &e))
+	if (blk_create(c->g, fmt, "mem:image", &o, &e))
 		test_fail(__FILE__, __LINE__, "create: %s", e.msg);
 	acknowledge(c);
+}
+
+static void begin(struct crash *c, const char *opts, u64 size)
+{
+	begin_as(c, "qcow2", opts, size);
 }
 
 static void end(struct crash *c)
@@ -229,17 +246,22 @@ static void write_some(struct crash *c, struct blk_node *n, int count)
 	free(buf);
 }
 
-static void cut_writes(const char *opts)
+static void cut_writes_as(const char *fmt, const char *opts)
 {
 	struct crash c;
 	struct blk_node *n;
 
-	begin(&c, opts, 2 * MiB);
-	n = open_image(c.g, BLK_O_RDWR | BLK_O_UNMAP);
+	begin_as(&c, fmt, opts, 2 * MiB);
+	n = open_image(c.g, c.fmt, BLK_O_RDWR | BLK_O_UNMAP);
 	write_some(&c, n, 40);
 	CHECK_EQ(blk_unref(n), 0);
 	acknowledge(&c);
 	end(&c);
+}
+
+static void cut_writes(const char *opts)
+{
+	cut_writes_as("qcow2", opts);
 }
 
 TEST(writes_64k) { cut_writes("cluster_size=64k"); }
@@ -255,7 +277,7 @@ TEST(resize)
 	struct err e = ERR_INIT;
 
 	begin(&c, "cluster_size=1k", MiB);
-	n = open_image(c.g, BLK_O_RDWR | BLK_O_UNMAP);
+	n = open_image(c.g, c.fmt, BLK_O_RDWR | BLK_O_UNMAP);
 	write_some(&c, n, 10);
 	CHECK_EQ(blk_flush(n), 0);
 	acknowledge(&c);
@@ -276,7 +298,7 @@ TEST(snapshots)
 	struct err e = ERR_INIT;
 
 	begin(&c, "cluster_size=4k", MiB);
-	n = open_image(c.g, BLK_O_RDWR | BLK_O_UNMAP);
+	n = open_image(c.g, c.fmt, BLK_O_RDWR | BLK_O_UNMAP);
 	write_some(&c, n, 10);
 	CHECK_EQ(blk_flush(n), 0);
 	acknowledge(&c);
@@ -308,7 +330,7 @@ TEST(amend_width_and_version)
 	struct blk_node *n;
 
 	begin(&c, "cluster_size=4k", MiB);
-	n = open_image(c.g, BLK_O_RDWR | BLK_O_UNMAP);
+	n = open_image(c.g, c.fmt, BLK_O_RDWR | BLK_O_UNMAP);
 	write_some(&c, n, 20);
 	CHECK_EQ(blk_flush(n), 0);
 	acknowledge(&c);
@@ -320,3 +342,8 @@ TEST(amend_width_and_version)
 	acknowledge(&c);
 	end(&c);
 }
+
+#if IS_ENABLED(CONFIG_BLOCK_VHDX)
+TEST(vhdx) { cut_writes_as("vhdx", "block_size=1M,block_state_zero=off"); }
+TEST(vhdx_zero_state) { cut_writes_as("vhdx", "block_size=1M,log_size=2M"); }
+#endif

@@ -209,6 +209,11 @@ WALK(vpc_fixed, .fmt = "vpc", .create_opts = "subformat=fixed,force_size=on", .n
 #if IS_ENABLED(CONFIG_BLOCK_PARALLELS)
 WALK(parallels, .fmt = "parallels", .create_opts = "cluster_size=64k")
 #endif
+#if IS_ENABLED(CONFIG_BLOCK_VHDX)
+WALK(vhdx, .fmt = "vhdx", .create_opts = "block_size=1M")
+WALK(vhdx_absent, .fmt = "vhdx", .create_opts = "block_size=1M,block_state_zero=off,log_size=2M")
+WALK(vhdx_fixed, .fmt = "vhdx", .create_opts = "block_size=2M,subformat=fixed")
+#endif
 #if IS_ENABLED(CONFIG_BLOCK_VMDK)
 WALK(vmdk, .fmt = "vmdk", .no_check = true)
 #endif
