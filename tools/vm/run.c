@@ -2,10 +2,11 @@
 /*
  * What monitors, signals and the machine's events do to the program.
  */
-#include "vm.h"
+#include "gdb.h"
 
 void vm_quit(struct vm *vm, int code)
 {
+	gdb_exit(vm, code);
 	loop_quit(vm->loop, code);
 }
 
@@ -28,7 +29,13 @@ void vm_stop(struct vm *vm)
 	if (vm->m->state != RUN_RUNNING)
 		return;
 	pc_stop(vm->pc, RUN_PAUSED);
+	vm_stopped(vm, NULL);
+}
+
+void vm_stopped(struct vm *vm, struct x86_cpu *cpu)
+{
 	vm_event(vm, "STOP", NULL);
+	gdb_stopped(vm, cpu);
 }
 
 const char *vm_state_name(const struct vm *vm)

@@ -15,7 +15,7 @@
 #include "log.h"
 #include "mem.h"
 #include "qopts.h"
-#include "vm.h"
+#include "gdb.h"
 
 #define A struct vm_args
 static const struct opt vm_opts[] = {
@@ -61,6 +61,8 @@ static const struct opt vm_opts[] = {
 	OPT_GROUP("Debugging"),
 	OPT_STR('d', NULL, "ITEM,...", A, debug_items, "log items: int, mmu, pio, mmio, pci, ..."),
 	OPT_STR('D', NULL, "FILE", A, debug_file, "log into a file"),
+	OPT_STR(0, "gdb", "DEV", A, gdb, "gdb server: tcp::PORT, unix:PATH, stdio, ..."),
+	OPT_FLAG('s', NULL, A, gdb_default, "short for -gdb tcp::1234"),
 	OPT_STR(0, "qtest", "DEV", A, qtest, "qtest server"),
 	OPT_STR(0, "qtest-log", "none", A, qtest_log, "log of the qtest protocol (accepted: none, /dev/null)"),
 	OPT_END
@@ -191,7 +193,7 @@ static void on_shutdown(void *ctx, bool by_guest, int code)
 					  : "{\"guest\": false, \"reason\": \"host-qmp-quit\"}");
 	if (vm->args->no_shutdown && !code) {
 		pc_stop(vm->pc, RUN_SHUTDOWN);
-		vm_event(vm, "STOP", NULL);
+		vm_stopped(vm, NULL);
 	} else {
 		vm_quit(vm, code);
 	}
@@ -214,7 +216,12 @@ static bool on_reset(void *ctx, bool by_guest)
 static void on_stopped(void *ctx, enum run_state why)
 {
 	(void)why;
-	vm_event(ctx, "STOP", NULL);
+	vm_stopped(ctx, NULL);
+}
+
+static void on_debug(void *ctx, struct x86_cpu *cpu)
+{
+	vm_stopped(ctx, cpu);
 }
 
 static void on_panicked(void *ctx)
@@ -233,6 +240,7 @@ static void on_event(void *ctx, const char *name, const char *data_json)
 
 static const struct pc_events events = {
 	.shutdown = on_shutdown, .reset = on_reset, .stopped = on_stopped, .panicked = on_panicked, .event = on_event,
+	.debug = on_debug,
 };
 
 static void on_mux_quit(void *opaque)
@@ -263,11 +271,16 @@ static int build(struct vm *vm, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	if (vm_create_chardevs(vm, err) < 0 || vm_create_devices(vm, err) < 0)
 		return -err->code;
-	return pc_start(vm->pc, err);
+	if (pc_start(vm->pc, err) < 0)
+		return -err->code;
+	if (vm->args->gdb_default && gdb_start(vm, "tcp::1234", err) < 0)
+		return -err->code;
+	return vm->args->gdb ? gdb_start(vm, vm->args->gdb, err) : 0;
 }
 
 static void destroy(struct vm *vm)
 {
+	gdb_stop(vm);
 	qtest_stop(vm);
 	qmp_stop_all(vm);
 	hmp_stop_all(vm);

@@ -20,10 +20,10 @@ struct strbuf;
 enum vm_accel { VM_ACCEL_INTERP, VM_ACCEL_QTEST };
 
 struct vm_args {
-	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc;
+	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb;
 	const char *display, *vga, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
 	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev;
-	bool nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config;
+	bool nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config, gdb_default;
 };
 
 struct vm {
@@ -43,6 +43,7 @@ struct vm {
 	struct qmp *qmps;
 	struct hmp *hmps;
 	struct qtest *qtest;
+	struct gdb *gdb;
 };
 
 /* cmdline.c: everything that needs no machine. */
@@ -62,6 +63,8 @@ void vm_quit(struct vm *vm, int code);
 void vm_system_reset(struct vm *vm);
 void vm_cont(struct vm *vm);
 void vm_stop(struct vm *vm);
+/* The machine stands now: tells QMP clients and gdb. cpu: at whose breakpoint, or NULL. */
+void vm_stopped(struct vm *vm, struct x86_cpu *cpu);
 /* Event to all QMP clients. Any thread. */
 void vm_event(struct vm *vm, const char *name, const char *data_json);
 const char *vm_state_name(const struct vm *vm);
