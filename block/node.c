@@ -10,7 +10,14 @@ struct blk_graph *blk_graph_new(const struct blk_policy *p)
 {
 	struct blk_graph *g = calloc(1, sizeof(*g));
 
-	if (g && p)
+	if (!g)
+		return NULL;
+	g->codecs = blk_codecs_new();
+	if (!g->codecs) {
+		free(g);
+		return NULL;
+	}
+	if (p)
 		g->policy = *p;
 	return g;
 }
@@ -29,6 +36,7 @@ void blk_graph_free(struct blk_graph *g)
 		free(s);
 	}
 	blk_mem_stores_free(g);
+	blk_codecs_free(g->codecs);
 	free(g);
 }
 

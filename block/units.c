@@ -53,7 +53,7 @@ static int unpack(struct blk_node *n, const struct blk_extent *x, void *out)
 		return -ENOMEM;
 	ret = blk_node_pread(x->node, x->host, in, x->clen);
 	if (!ret)
-		ret = blk_unpack(x->codec, in, x->clen, out, x->unit_len);
+		ret = blk_unpack_in(n->graph, x->codec, in, x->clen, out, x->unit_len);
 	free(in);
 	return ret;
 }

@@ -240,8 +240,8 @@ static int qcow2_compress(struct blk_node *n, const void *in, u32 len, void *out
 	/* Units must be smaller than a cluster; readers have a 4 KiB deflate window. */
 	*clen = len - 1;
 	if (q->compression_type)
-		return blk_pack(BLK_CODEC_ZSTD, 0, 0, in, len, out, clen);
-	return blk_pack(BLK_CODEC_DEFLATE, -1, 12, in, len, out, clen);
+		return blk_pack_in(n->graph, BLK_CODEC_ZSTD, 0, 0, in, len, out, clen);
+	return blk_pack_in(n->graph, BLK_CODEC_DEFLATE, -1, 12, in, len, out, clen);
 }
 
 /* ---- info ---- */
