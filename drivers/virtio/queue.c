@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include "bytes.h"
+#include "dev/sglist.h"
 #include "dev/virtio.h"
 #include "mem.h"
 
@@ -189,15 +190,18 @@ static struct virtq_elem *pop_split(struct virtio_dev *v, struct virtq *q, struc
 	return NULL;
 }
 
-static void push_split(struct virtio_dev *v, struct virtq *q, const struct virtq_elem *e, u32 written)
+static void push_split(struct virtio_dev *v, struct virtq *q, const struct virtq_elem *const *e, const u32 *written, unsigned n)
 {
+	unsigned i;
 	u8 raw[8];
 
-	put_le32(raw, e->id);
-	put_le32(raw + 4, written);
-	dma_write(mem_of(v), q->device + 4 + 8ULL * (q->next_used % q->size), raw, 8);
+	for (i = 0; i < n; i++) {
+		put_le32(raw, e[i]->id);
+		put_le32(raw + 4, written[i]);
+		dma_write(mem_of(v), q->device + 4 + 8ULL * ((u16)(q->next_used + i) % q->size), raw, 8);
+	}
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	q->next_used++;
+	q->next_used = (u16)(q->next_used + n);
 	store16(v, q->device + 2, q->next_used);
 }
 
@@ -259,7 +263,8 @@ static struct virtq_elem *pop_packed(struct virtio_dev *v, struct virtq *q, stru
 	return NULL;
 }
 
-static void push_packed(struct virtio_dev *v, struct virtq *q, const struct virtq_elem *e, u32 written)
+/* One entry without its flags, which make it valid; returns them and where they go. */
+static u16 fill_packed(struct virtio_dev *v, struct virtq *q, const struct virtq_elem *e, u32 written, u64 *flags_at)
 {
 	u64 at = q->desc + 16ULL * q->next_used;
 	u16 flags = (q->used_wrap ? PACKED_AVAIL | PACKED_USED : 0) | (e->in_n ? DESC_WRITE : 0);
@@ -268,14 +273,30 @@ static void push_packed(struct virtio_dev *v, struct virtq *q, const struct virt
 	put_le32(raw, written);
 	put_le16(raw + 4, e->id);
 	dma_write(mem_of(v), at + 8, raw, 6);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	store16(v, at + 14, flags);
+	*flags_at = at + 14;
 	q->next_used += e->ndescs;
 	if (q->next_used >= q->size) {
 		q->next_used -= q->size;
 		q->used_wrap = !q->used_wrap;
 		q->signalled_valid = false;	/* positions of another lap do not compare */
 	}
+	return flags;
+}
+
+/* The first entry becomes valid last: the driver sees all of them or none. */
+static void push_packed(struct virtio_dev *v, struct virtq *q, const struct virtq_elem *const *e, const u32 *written, unsigned n)
+{
+	u64 first_at, at;
+	u16 first = fill_packed(v, q, e[0], written[0], &first_at);
+	unsigned i;
+
+	for (i = 1; i < n; i++) {
+		u16 flags = fill_packed(v, q, e[i], written[i], &at);
+
+		store16(v, at, flags);
+	}
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	store16(v, first_at, first);
 }
 
 static bool wants_packed(struct virtio_dev *v, struct virtq *q)
@@ -338,10 +359,25 @@ void virtq_drop(struct virtq_elem *e)
 	mem_free(e);
 }
 
-void virtq_push(struct virtio_dev *v, unsigned n, struct virtq_elem *e, u32 written)
+/* Newest first, as they were taken. */
+void virtq_unpop(struct virtio_dev *v, unsigned n, struct virtq_elem *e)
 {
 	struct virtq *q = &v->vq[n];
-	u64 left = written;
+
+	if (!is_packed(v)) {
+		q->next_avail--;
+	} else if (q->next_avail < e->ndescs) {
+		q->next_avail += q->size - e->ndescs;
+		q->avail_wrap = !q->avail_wrap;
+	} else {
+		q->next_avail -= e->ndescs;
+	}
+	q->in_use--;
+	mem_free(e);
+}
+
+static void written_to(struct virtio_dev *v, const struct virtq_elem *e, u64 left)
+{
 	unsigned i;
 
 	for (i = 0; i < e->in_n && left; i++) {
@@ -350,15 +386,29 @@ void virtq_push(struct virtio_dev *v, unsigned n, struct virtq_elem *e, u32 writ
 		dma_written(mem_of(v), e->in_addr[i], part);
 		left -= part;
 	}
-	if (q->in_use)
-		q->in_use--;
-	if (usable(v, q)) {
+}
+
+void virtq_push_n(struct virtio_dev *v, unsigned n, struct virtq_elem *const *e, const u32 *written, unsigned count)
+{
+	struct virtq *q = &v->vq[n];
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		written_to(v, e[i], written[i]);
+	q->in_use -= MIN(q->in_use, (u16)count);
+	if (count && usable(v, q)) {
 		if (is_packed(v))
-			push_packed(v, q, e, written);
+			push_packed(v, q, (const struct virtq_elem *const *)e, written, count);
 		else
-			push_split(v, q, e, written);
+			push_split(v, q, (const struct virtq_elem *const *)e, written, count);
 	}
-	mem_free(e);
+	for (i = 0; i < count; i++)
+		mem_free(e[i]);
+}
+
+void virtq_push(struct virtio_dev *v, unsigned n, struct virtq_elem *e, u32 written)
+{
+	virtq_push_n(v, n, &e, &written, 1);
 }
 
 void virtq_interrupt(struct virtio_dev *v, unsigned n)
@@ -376,35 +426,12 @@ void virtq_interrupt(struct virtio_dev *v, unsigned n)
 	}
 }
 
-static size_t copy_iov(const struct iovec *iov, unsigned n, u64 off, void *buf, size_t len, bool to_iov)
-{
-	size_t done = 0;
-	unsigned i;
-
-	for (i = 0; i < n && done < len; i++) {
-		size_t part;
-
-		if (off >= iov[i].iov_len) {
-			off -= iov[i].iov_len;
-			continue;
-		}
-		part = MIN(len - done, iov[i].iov_len - (size_t)off);
-		if (to_iov)
-			memcpy((u8 *)iov[i].iov_base + off, (u8 *)buf + done, part);
-		else
-			memcpy((u8 *)buf + done, (u8 *)iov[i].iov_base + off, part);
-		done += part;
-		off = 0;
-	}
-	return done;
-}
-
 size_t virtq_read(const struct virtq_elem *e, u64 off, void *buf, size_t len)
 {
-	return copy_iov(e->out, e->out_n, off, buf, len, false);
+	return iov_read(e->out, e->out_n, off, buf, len);
 }
 
 size_t virtq_write(const struct virtq_elem *e, u64 off, const void *buf, size_t len)
 {
-	return copy_iov(e->in, e->in_n, off, (void *)buf, len, true);
+	return iov_write(e->in, e->in_n, off, buf, len);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "block/block.h"
 #include "bytes.h"
+#include "dev/sglist.h"
 #include "dev/drive.h"
 #include "dev/virtio.h"
 #include "mem.h"
@@ -63,28 +64,6 @@ struct request {
 
 /* ---- requests; no lock ---- */
 
-/* The part of iov that begins at off and is len long; out has room for n entries. */
-static int slice(const struct iovec *iov, unsigned n, u64 off, u64 len, struct iovec *out)
-{
-	int k = 0;
-	unsigned i;
-
-	for (i = 0; i < n && len; i++) {
-		u64 part;
-
-		if (off >= iov[i].iov_len) {
-			off -= iov[i].iov_len;
-			continue;
-		}
-		part = MIN(len, iov[i].iov_len - off);
-		out[k].iov_base = (u8 *)iov[i].iov_base + off;
-		out[k++].iov_len = part;
-		len -= part;
-		off = 0;
-	}
-	return k;
-}
-
 static bool in_range(const struct virtio_blk *s, u64 sector, u64 bytes)
 {
 	u64 size = blk_length(s->node), at;
@@ -98,7 +77,8 @@ static u8 transfer(struct virtio_blk *s, const struct request *r, bool write)
 	u64 len = write ? e->out_len - 16 : r->in_len;
 	unsigned n = write ? e->out_n : e->in_n;
 	struct iovec *iov;
-	int k, ret;
+	unsigned k;
+	int ret;
 
 	if (!in_range(s, r->sector, len) || (write && s->read_only))
 		return S_IOERR;
@@ -107,8 +87,8 @@ static u8 transfer(struct virtio_blk *s, const struct request *r, bool write)
 	iov = mem_array(n, sizeof(*iov));
 	if (!iov)
 		return S_IOERR;
-	k = slice(write ? e->out : e->in, n, write ? 16 : 0, len, iov);
-	ret = write ? blk_pwritev(s->node, r->sector * SECTOR, iov, k, 0) : blk_preadv(s->node, r->sector * SECTOR, iov, k);
+	k = iov_slice(write ? e->out : e->in, n, write ? 16 : 0, len, iov);
+	ret = write ? blk_pwritev(s->node, r->sector * SECTOR, iov, (int)k, 0) : blk_preadv(s->node, r->sector * SECTOR, iov, (int)k);
 	mem_free(iov);
 	return ret < 0 ? S_IOERR : S_OK;
 }

@@ -128,6 +128,8 @@ void virtio_error(struct virtio_dev *v, const char *what)
 
 static void set_status(struct virtio_dev *v, u8 val)
 {
+	u8 was;
+
 	if (!val) {
 		device_reset(v);
 		return;
@@ -135,7 +137,10 @@ static void set_status(struct virtio_dev *v, u8 val)
 	/* FEATURES_OK sticks only if the driver took what it must (modern: VERSION_1). */
 	if ((val & ~v->status & STATUS_FEATURES_OK) && !virtio_has(v, VIRTIO_F_VERSION_1) && !v->legacy)
 		val &= ~STATUS_FEATURES_OK;
-	v->status = val | (v->status & VIRTIO_STATUS_NEEDS_RESET);
+	was = v->status;
+	v->status = val | (was & VIRTIO_STATUS_NEEDS_RESET);
+	if ((val & ~was & VIRTIO_STATUS_DRIVER_OK) && v->ops->ready)
+		v->ops->ready(v);
 }
 
 static void set_features(struct virtio_dev *v, u64 val)

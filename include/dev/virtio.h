@@ -74,6 +74,8 @@ struct virtio_ops {
 	void (*set_config)(struct virtio_dev *v, const u8 *cfg);
 	/* The driver has rung queue q. */
 	void (*notify)(struct virtio_dev *v, unsigned q);
+	/* The driver has become ready (DRIVER_OK); features are final. May be NULL. */
+	void (*ready)(struct virtio_dev *v);
 	/* Status went to 0: forget all that is under way. May be NULL. */
 	void (*reset)(struct virtio_dev *v);
 };
@@ -122,6 +124,10 @@ static inline struct virtio_dev *to_virtio(struct device *dev)
 struct virtq_elem *virtq_pop(struct virtio_dev *v, unsigned q);
 /* Gives it back with `written` bytes in its in part; frees it. virtq_interrupt() afterwards, once a batch. */
 void virtq_push(struct virtio_dev *v, unsigned q, struct virtq_elem *e, u32 written);
+/* Several at once: the driver sees all of them or none (a packet in merged buffers). */
+void virtq_push_n(struct virtio_dev *v, unsigned q, struct virtq_elem *const *e, const u32 *written, unsigned count);
+/* Takes back a virtq_pop(), the newest first; frees it. */
+void virtq_unpop(struct virtio_dev *v, unsigned q, struct virtq_elem *e);
 void virtq_interrupt(struct virtio_dev *v, unsigned q);
 /* Frees without giving back (reset under way). */
 void virtq_drop(struct virtq_elem *e);

@@ -28,3 +28,16 @@ boot() {
 	echo $? >"$boot_name.rc"
 	[ "$(cat "$boot_name.rc")" = 0 ] || { tail -n 30 "$boot_name.log" "$boot_name.err" | sed 's/^/# /'; return 1; }
 }
+
+# add_modules VMLINUZ NAME...: modules of that kernel for make_initrd's next archive, in ird/m.
+add_modules() {
+	modules_of=${1%/boot/*}/lib/modules
+	shift
+	mkdir -p ird/m
+	for m; do
+		find "$modules_of" -name "$m.ko" -exec cp {} ird/m/ ';'
+	done
+}
+
+# For SCRIPT of make_initrd: loads them in whatever order they need.
+load_modules='for round in 1 2 3 4 5 6 7 8; do for m in /m/*.ko; do insmod $m 2>/dev/null && rm $m; done; done'

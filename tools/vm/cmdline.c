@@ -124,7 +124,7 @@ bool vm_help(struct vm *vm)
 			printf("%-15s %s\n", n->name, n->help);
 		return true;
 	}
-	return device_help(&a->device);
+	return device_help(&a->device) || vm_netdev_help(&a->netdev);
 }
 
 /* ---- values ---- */

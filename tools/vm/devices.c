@@ -268,6 +268,8 @@ int vm_create_devices(struct vm *vm, struct err *err)
 		if (chr && !device_create(vm->m, NULL, "isa-debugcon", err, "chardev", chardev_id(chr), NULL))
 			return -err->code;
 	}
+	if (vm_create_nics(vm, err) < 0)
+		return -err->code;
 	for (i = 0; i < a->device.n; i++)
 		if (add_device(vm, a->device.v[i].val, err) < 0)
 			return err_prefix(err, "-device %s", a->device.v[i].val);

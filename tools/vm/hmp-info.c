@@ -281,6 +281,8 @@ static const struct {
 	{ "pci", "PCI devices", info_pci },
 	{ "pic", "interrupt controllers", info_pic },
 	{ "irq", "interrupt controllers", info_pic },
+	{ "network", "network backends and their cards", hmp_info_network },
+	{ "usernet", "connections of the user-mode network", hmp_info_usernet },
 	{ "chardev", "character backends", info_chardev },
 	{ "state", "saved state of a device", info_state },
 };

@@ -29,6 +29,13 @@ void hmp_info(struct hmp_call *c);
 void hmp_sendkey(struct hmp_call *c);
 void hmp_mouse_move(struct hmp_call *c);
 void hmp_mouse_button(struct hmp_call *c);
+/* net.c */
+void hmp_netdev_add(struct hmp_call *c);
+void hmp_netdev_del(struct hmp_call *c);
+void hmp_set_link(struct hmp_call *c);
+void hmp_hostfwd(struct hmp_call *c);
+void hmp_info_network(struct hmp_call *c);
+void hmp_info_usernet(struct hmp_call *c);
 /* x/FMT and xp/FMT: FMT is [COUNT][x|d|u|o|c|i][b|h|w|g]. */
 void hmp_examine(struct hmp_call *c);
 

@@ -40,6 +40,9 @@ static const struct opt vm_opts[] = {
 	OPT_LIST(0, "device", "NAME[,PROP=VALUE...]", A, device, "add a device (help lists them; NAME,help its properties)"),
 	OPT_LIST(0, "drive", "file=F[,if=virtio|pflash|none][,format=FMT]...", A, drive, "disk image; if=virtio makes the device too, if=pflash a flash chip"),
 	OPT_LIST(0, "blockdev", "DRIVER,node-name=N,...", A, blockdev, "block node for -device ...,drive=N"),
+	OPT_LIST(0, "netdev", "TYPE,id=ID[,...]", A, netdev, "network backend for -device ...,netdev=ID (help lists them)"),
+	OPT_LIST(0, "nic", "TYPE[,model=M][,mac=A][,...]", A, nic, "network backend and its card; none: neither"),
+	OPT_LIST(0, "net", "nic|user|tap|socket|none[,...]", A, net, "the older form: cards and backends in pairs"),
 	OPT_LIST(0, "global", "NAME.PROP=VALUE", A, global, "default of a device's property"),
 	OPT_FLAG(0, "nodefaults", A, nodefaults, "no default devices"),
 	OPT_FLAG(0, "no-user-config", A, no_user_config, "no user configuration is ever read; accepted for scripts"),
@@ -267,9 +270,12 @@ static int build(struct vm *vm, struct err *err)
 	vm->m = pc_machine(vm->pc);
 	machine_service_add(vm->m, "chardevs", vm->chardevs);
 	machine_service_add(vm->m, "drives", &vm->drives);
+	vm->netdevs.loop = vm->loop;
+	vm->netdevs.m = vm->m;
+	machine_service_add(vm->m, "netdevs", &vm->netdevs);
 	if (drives_init(&vm->drives) < 0)
 		return err_set(err, ENOMEM, "out of memory");
-	if (vm_create_chardevs(vm, err) < 0 || vm_create_devices(vm, err) < 0)
+	if (vm_create_chardevs(vm, err) < 0 || vm_create_netdevs(vm, err) < 0 || vm_create_devices(vm, err) < 0)
 		return -err->code;
 	if (pc_start(vm->pc, err) < 0)
 		return -err->code;
@@ -285,6 +291,7 @@ static void destroy(struct vm *vm)
 	qmp_stop_all(vm);
 	hmp_stop_all(vm);
 	pc_free(vm->pc);
+	netdevs_free(&vm->netdevs);
 	drives_free(&vm->drives);
 	mem_free(vm->machine_flash[0]);
 	mem_free(vm->machine_flash[1]);

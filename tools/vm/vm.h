@@ -8,6 +8,7 @@
 
 #include "dev/char.h"
 #include "dev/drive.h"
+#include "dev/net.h"
 #include "loop.h"
 #include "option.h"
 #include "machine/pc.h"
@@ -22,7 +23,7 @@ enum vm_accel { VM_ACCEL_INTERP, VM_ACCEL_QTEST };
 struct vm_args {
 	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb;
 	const char *display, *vga, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
-	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev;
+	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev, netdev, nic, net;
 	bool nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config, gdb_default;
 };
 
@@ -32,6 +33,7 @@ struct vm {
 	struct loop *loop;
 	struct chardevs *chardevs;
 	struct drives drives;
+	struct netdevs netdevs;
 	struct pc *pc;
 	struct machine *m;
 	struct pc_config cfg;
@@ -57,6 +59,11 @@ int  vm_create_chardevs(struct vm *vm, struct err *err);
 int  vm_create_devices(struct vm *vm, struct err *err);
 /* "-device" text; used by device_add too. */
 int  vm_device_add(struct vm *vm, struct qopts *q, struct err *err);
+
+/* net.c: -netdev; then, when devices are made, -nic and -net with their cards. */
+int  vm_create_netdevs(struct vm *vm, struct err *err);
+int  vm_create_nics(struct vm *vm, struct err *err);
+bool vm_netdev_help(const struct opt_list *list);
 
 /* run.c: what monitors do to the machine. */
 void vm_quit(struct vm *vm, int code);

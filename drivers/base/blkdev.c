@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Disks of controllers (see dev/blkdev.h).
+ */
+#include <errno.h>
+#include "dev/blkdev.h"
+
+#define WORKERS 4
+
+static void on_done(struct blk_req *r)
+{
+	struct blkdev_req *q = container_of(r, struct blkdev_req, r);
+	struct blkdev *b = q->dev;
+	struct device *dev = b->dev;
+
+	device_lock(dev);
+	q->done(q, r->ret);
+	if (!--b->in_flight)
+		pthread_cond_broadcast(&b->idle);
+	device_unlock(dev);
+}
+
+static int start_queue(struct blkdev *b, struct err *err)
+{
+	struct blk_queue_conf conf = { .workers = WORKERS, .name = "disk" };
+
+	b->node = b->drive->node;
+	if (!b->node)
+		return 0;
+	b->read_only = b->drive->read_only;
+	b->queue = blk_queue_new(b->node, &conf);
+	return b->queue ? 0 : err_set(err, ENOMEM, "cannot start the disk's threads");
+}
+
+int blkdev_open(struct blkdev *b, struct device *dev, const char *drive_id, bool may_be_empty, struct err *err)
+{
+	*b = (struct blkdev){ .dev = dev };
+	pthread_cond_init(&b->idle, NULL);
+	if (!drive_id && may_be_empty)
+		return 0;
+	b->drive = drive_take(dev->machine, drive_id, err);
+	if (!b->drive)
+		return -err->code;
+	if (start_queue(b, err) < 0) {
+		b->drive->in_use = false;
+		b->drive = NULL;
+		return -err->code;
+	}
+	return 0;
+}
+
+void blkdev_close(struct blkdev *b)
+{
+	device_lock(b->dev);
+	blkdev_drain(b);
+	device_unlock(b->dev);
+	if (b->node)
+		blk_flush(b->node);
+	if (b->queue)
+		blk_queue_free(b->queue);
+	if (b->drive)
+		b->drive->in_use = false;
+	pthread_cond_destroy(&b->idle);
+	b->drive = NULL;
+	b->node = NULL;
+	b->queue = NULL;
+}
+
+void blkdev_submit(struct blkdev *b, struct blkdev_req *q)
+{
+	q->dev = b;
+	q->r.done = on_done;
+	q->r.next = NULL;
+	b->in_flight++;
+	blk_queue_submit(b->queue, &q->r);
+}
+
+void blkdev_drain(struct blkdev *b)
+{
+	while (b->in_flight)
+		pthread_cond_wait(&b->idle, &b->dev->lock);
+}
+
+void blkdev_medium_out(struct blkdev *b)
+{
+	if (b->queue)
+		blk_queue_free(b->queue);
+	b->queue = NULL;
+	b->node = NULL;
+}
+
+int blkdev_medium_in(struct blkdev *b, struct err *err)
+{
+	blkdev_medium_out(b);
+	return b->drive ? start_queue(b, err) : 0;
+}
