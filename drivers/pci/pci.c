@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "bytes.h"
+#include "dev/datafile.h"
 #include "dev/pci.h"
 #include "log.h"
 #include "mem.h"
@@ -22,6 +25,7 @@
 const struct prop pci_props[] = {
 	PROP(struct pci_dev, devfn, "addr", DEVFN, (u64)-1, "slot and function: SLOT[.FUNCTION]"),
 	PROP(struct pci_dev, multifunction, "multifunction", BOOL, 0, "other functions of the slot are used too"),
+	PROP(struct pci_dev, bootindex, "bootindex", S32, (u64)-1, "place in the firmware's boot order, -1: none"),
 	PROP(struct pci_dev, romfile, "romfile", STR, 0, "expansion ROM"),
 	PROP(struct pci_dev, rombar, "rombar", U32, 1, "0: no expansion ROM BAR"),
 	PROP_END
@@ -478,24 +482,23 @@ static void init_header(struct pci_dev *pci, const struct pci_ops *ops)
 
 static int load_rom(struct pci_dev *pci, struct err *err)
 {
-	FILE *f;
-	long size;
-	int ret;
+	const char *name = pci->romfile ? pci->romfile : ((const struct pci_ops *)pci->dev.cls->type_ops)->romfile;
+	struct stat st;
+	int ret, fd;
 
-	if (!pci->romfile || !pci->romfile[0] || !pci->rombar)
+	if (!name || !name[0] || !pci->rombar)
 		return 0;
-	f = fopen(pci->romfile, "rbe");
-	if (!f)
-		return err_errno(err, errno, "cannot open the ROM file '%s'", pci->romfile);
-	if (fseek(f, 0, SEEK_END) < 0 || (size = ftell(f)) <= 0 || size > (long)(16 * MiB)) {
-		fclose(f);
-		return err_set(err, EINVAL, "ROM file '%s' is empty or larger than 16 MiB", pci->romfile);
+	fd = data_file_open(name);
+	if (fd < 0)
+		return pci->romfile ? err_errno(err, errno, "cannot open the ROM file '%s'", name) : 0;
+	if (fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > (off_t)(16 * MiB)) {
+		close(fd);
+		return err_set(err, EINVAL, "ROM file '%s' is empty or larger than 16 MiB", name);
 	}
-	rewind(f);
-	ret = mem_region_init_rom(&pci->rom, "pci-rom", (u64)size, err);
-	if (ret == 0 && fread(pci->rom.host, 1, (size_t)size, f) != (size_t)size)
-		ret = err_set(err, EIO, "cannot read the ROM file '%s'", pci->romfile);
-	fclose(f);
+	ret = mem_region_init_rom(&pci->rom, "pci-rom", (u64)st.st_size, err);
+	if (ret == 0 && read(fd, pci->rom.host, (size_t)st.st_size) != st.st_size)
+		ret = err_set(err, EIO, "cannot read the ROM file '%s'", name);
+	close(fd);
 	if (ret == 0)
 		pci_add_bar(pci, PCI_BAR_ROM, 0, &pci->rom);
 	return ret;

@@ -85,6 +85,7 @@ struct pci_ops {
 	u16 vendor, device, subsys_vendor, subsys;	/* subsystem 0: 1af4:1100 */
 	u8  revision;
 	u32 class_code;			/* 24 bits: class << 16 | subclass << 8 | prog-if */
+	const char *romfile;		/* option ROM unless the user names one; may be missing */
 	bool express;			/* 4 KiB of configuration space when on an express bus */
 	bool is_bridge;
 	/* After the core took the write; may be NULL. */
@@ -117,6 +118,7 @@ struct pci_dev {
 	struct pci_bus *bus;
 	s32 devfn;			/* property addr */
 	bool multifunction;		/* property */
+	s32 bootindex;			/* property; -1: none */
 	u32 config_size;
 	u8  *config, *wmask, *w1cmask;	/* PCIE_CONFIG_SIZE each */
 	struct pci_bar bars[PCI_NUM_BARS];

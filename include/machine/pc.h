@@ -28,7 +28,10 @@ struct pc_config {
 	bool no_cpus;			/* -accel qtest: clock by hand, nothing runs */
 	bool no_acpi;
 	bool default_devices;		/* e.g. tell the guest about a VGA */
-	const char *boot_order;		/* "cad", NULL: "cad" */
+	const char *boot_order;		/* up to three of a floppy, c disk, d CD, n network; NULL: "cad" */
+	bool boot_menu, nographic;	/* the BIOS writes its text to the serial port as well */
+	unsigned boot_splash_ms;	/* how long the menu's prompt is shown; 0: the firmware's own */
+	int reboot_timeout_ms;		/* after nothing was bootable; 0: not at all, -1: never */
 	const char *name;
 	s64 rtc_offset_s;
 	u8  uuid[16];
@@ -53,6 +56,7 @@ struct pc_events {
  * Builds board and processors; devices may be added (device_new() ...)
  * until pc_start(). NULL with err set.
  */
+bool pc_boot_order_ok(const char *order);
 struct pc *pc_create(const struct pc_config *cfg, struct loop *loop, const struct pc_events *ev, void *ctx,
 		     struct err *err);
 void pc_free(struct pc *pc);

@@ -4,7 +4,6 @@
 do is asked of Debian's QEMU too when it is there."""
 import os
 import shutil
-import socket
 import sys
 import time
 sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
@@ -39,27 +38,9 @@ def mouse(m, *data):
     return got
 
 
-class Monitor:
-    def __init__(self, path):
-        self.s = socket.socket(socket.AF_UNIX)
-        self.s.connect(path)
-        self.s.settimeout(10)
-        self.wait()
-
-    def wait(self):
-        got = b""
-        while not got.endswith(b"(qemu) "):
-            got += self.s.recv(4096)
-
-    def run(self, line):
-        self.s.sendall(line.encode() + b"\n")
-        self.wait()
-
-
 def with_monitor():
-    path = os.path.abspath("mon%d" % time.monotonic_ns())
-    m = qt.Machine("-monitor", "unix:%s,server,nowait" % path)
-    return m, Monitor(path)
+    mon = qt.Monitor()
+    return qt.Machine(*mon.arguments()), mon
 
 
 def both(t, check):

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 VMBOX = os.environ.get("VMBOX", "vmbox")
 
@@ -108,6 +109,35 @@ class Machine:
 
     def __enter__(self): return self
     def __exit__(self, *_): self.close()
+
+
+class Monitor:
+    """The human monitor; arguments() go to the machine's command line first."""
+
+    def __init__(self):
+        self.path = os.path.abspath("monitor%d" % time.monotonic_ns())
+        self.sock = None
+
+    def arguments(self):
+        return "-monitor", "unix:%s,server,nowait" % self.path
+
+    def wait(self):
+        got = b""
+        while not got.endswith(b"(qemu) "):
+            data = self.sock.recv(4096)
+            if not data:
+                raise EOFError("the monitor is gone")
+            got += data
+        return got.decode(errors="replace").replace("\r", "")
+
+    def run(self, line):
+        if not self.sock:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.connect(self.path)
+            self.sock.settimeout(20)
+            self.wait()
+        self.sock.sendall(line.encode() + b"\n")
+        return self.wait()
 
 
 class Tap:

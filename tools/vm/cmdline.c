@@ -214,6 +214,38 @@ static int parse_machine(struct vm *vm, struct err *err)
 	return -err->code;
 }
 
+static int parse_boot(struct vm *vm, struct err *err)
+{
+	struct qopts *q;
+	const char *order = NULL;
+	bool menu = false, strict = false;
+	s64 timeout = 0;
+	u64 splash = 0;
+
+	if (!vm->args->boot)
+		return 0;
+	q = qopts_parse("-boot", vm->args->boot, "order", err);
+	if (!q)
+		return -err->code;
+	qopts_str(q, "order", &order, err);
+	qopts_bool(q, "menu", &menu, err);
+	qopts_bool(q, "strict", &strict, err);	/* firmware tries what is in the list first anyway */
+	qopts_u64(q, "splash-time", 0, 65535, &splash, err);
+	qopts_s64(q, "reboot-timeout", -1, 65535, &timeout, err);
+	if (qopts_done(q, err) == 0) {
+		if (order && !pc_boot_order_ok(order))
+			err_set(err, EINVAL, "-boot: invalid order '%s': up to three of the letters a, c, d, n", order);
+		else if (set_text(&vm->boot_order, order) < 0)
+			err_set(err, ENOMEM, "out of memory");
+		vm->cfg.boot_order = vm->boot_order;
+		vm->cfg.boot_menu = menu;
+		vm->cfg.boot_splash_ms = (unsigned)splash;
+		vm->cfg.reboot_timeout_ms = (int)timeout;
+	}
+	qopts_free(q);
+	return -err->code;
+}
+
 static int parse_smp(struct vm *vm, struct err *err)
 {
 	u64 cpus = 0, max = 0, sockets = 1, cores = 1, threads = 1, dies = 1;
@@ -325,15 +357,19 @@ static int parse_log(struct vm *vm, struct err *err)
 	return vm->args->debug_items ? log_set_items(vm->args->debug_items, err) : 0;
 }
 
-/* Values that mean "nothing" are taken; what would show a picture is not there. */
 static int parse_display(struct vm *vm, struct err *err)
 {
 	const struct vm_args *a = vm->args;
 
-	if (a->display && !str_eq(a->display, "none"))
-		return err_set(err, ENOTSUP, "-display %s: only none is supported", a->display);
-	if (a->vga && !str_eq(a->vga, "none"))
-		return err_set(err, ENOTSUP, "-vga %s: only none is supported", a->vga);
+	if (a->display && str_eq(a->display, "curses"))
+		vm->display = VM_DISPLAY_CURSES;
+	else if (a->display && !str_eq(a->display, "none"))
+		return err_set(err, ENOTSUP, "-display %s: only none and curses are supported", a->display);
+	if (a->nographic && vm->display)
+		return err_set(err, EINVAL, "-nographic and -display %s exclude each other", a->display);
+	if (a->vga && !str_eq(a->vga, "none") && !str_eq(a->vga, "std"))
+		return err_set(err, ENOTSUP, "-vga %s: only std and none are supported", a->vga);
+	vm->vga = a->vga ? str_eq(a->vga, "std") : !a->nodefaults && device_class_find("VGA");
 	if (a->qtest_log && !str_eq(a->qtest_log, "none") && !str_eq(a->qtest_log, "/dev/null"))
 		return err_set(err, ENOTSUP, "-qtest-log %s: only none and /dev/null are supported", a->qtest_log);
 	if (a->initrd && !a->kernel)
@@ -349,7 +385,7 @@ int vm_parse(struct vm *vm, struct err *err)
 	size_t i;
 
 	if (parse_log(vm, err) < 0 || parse_machine(vm, err) < 0 || parse_smp(vm, err) < 0 || parse_mem(vm, err) < 0 ||
-	    parse_rtc(vm, err) < 0 || parse_uuid(vm, err) < 0 || parse_display(vm, err) < 0)
+	    parse_rtc(vm, err) < 0 || parse_uuid(vm, err) < 0 || parse_boot(vm, err) < 0 || parse_display(vm, err) < 0)
 		return -err->code;
 	for (i = 0; i < a->accel.n; i++)
 		if (parse_accel_opt(vm, a->accel.v[i].val, err) < 0)
@@ -362,6 +398,7 @@ int vm_parse(struct vm *vm, struct err *err)
 	vm->cfg.name = a->name;
 	vm->cfg.no_hpet |= a->no_hpet;
 	vm->cfg.no_acpi |= a->no_acpi;
+	vm->cfg.nographic = a->nographic || !a->display;
 	vm->cfg.no_cpus = vm->accel == VM_ACCEL_QTEST;
 	return 0;
 }

@@ -170,10 +170,10 @@ static int add_default_console(struct vm *vm, struct err *err)
 {
 	const struct vm_args *a = vm->args;
 	bool serial = !a->serial.n && !a->nodefaults, monitor = !a->monitor.n && !a->nodefaults;
-	const char *spec = monitor ? "mon:stdio" : "stdio";
+	const char *spec = vm->display ? "null" : monitor ? "mon:stdio" : "stdio";
 	struct chardev *chr;
 
-	if (!serial || (!a->nographic && (a->daemonize || a->qtest || a->display)))
+	if (!serial || (!a->nographic && (a->daemonize || a->qtest || (a->display && !vm->display))))
 		return 0;
 	if (add_legacy(vm, "serial", 0, spec, &chr, err) < 0 || add_serial(vm, 0, chr, err) < 0)
 		return -err->code;
@@ -258,6 +258,8 @@ int vm_create_devices(struct vm *vm, struct err *err)
 	struct chardev *chr;
 	size_t i;
 
+	if (vm->vga && !device_create(vm->m, NULL, "VGA", err, NULL))
+		return -err->code;
 	if (add_drives(vm, err) < 0)
 		return -err->code;
 	if (add_serials(vm, err) < 0 || add_default_console(vm, err) < 0)

@@ -108,6 +108,7 @@ static const struct hmp_cmd commands[] = {
 	{ "system_powerdown", "", "press the power button", cmd_powerdown },
 	{ "nmi", "", "non-maskable interrupt to all processors", cmd_nmi },
 	{ "cpu", "N", "processor for the commands below", cmd_cpu },
+	{ "screendump", "FILE [-f ppm|png]", "picture of the screen", hmp_screendump },
 	{ "sendkey", "KEY[-KEY...]", "press keys together: ctrl-alt-delete, a, 0x1c", hmp_sendkey },
 	{ "mouse_move", "DX DY [DZ]", "move the mouse, turn its wheel", hmp_mouse_move },
 	{ "mouse_button", "BITS", "hold buttons: 1 left, 2 middle, 4 right", hmp_mouse_button },

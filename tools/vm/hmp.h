@@ -26,6 +26,8 @@ struct hmp_cmd {
 
 void hmp_info(struct hmp_call *c);
 /* hmp-input.c */
+/* screen.c */
+void hmp_screendump(struct hmp_call *c);
 void hmp_sendkey(struct hmp_call *c);
 void hmp_mouse_move(struct hmp_call *c);
 void hmp_mouse_button(struct hmp_call *c);

@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include "applet.h"
+#include "curses.h"
 #include "log.h"
 #include "mem.h"
 #include "qopts.h"
@@ -36,6 +37,7 @@ static const struct opt vm_opts[] = {
 	OPT_STR(0, "initrd", "FILE", A, initrd, "initial RAM disk"),
 	OPT_STR(0, "append", "TEXT", A, append, "kernel command line"),
 	OPT_STR(0, "bios", "FILE", A, bios, "firmware image [bios-256k.bin]"),
+	OPT_STR(0, "boot", "ORDER,menu=on|off,...", A, boot, "boot order of letters a c d n; menu=, splash-time=, reboot-timeout="),
 	OPT_GROUP("Devices"),
 	OPT_LIST(0, "device", "NAME[,PROP=VALUE...]", A, device, "add a device (help lists them; NAME,help its properties)"),
 	OPT_LIST(0, "drive", "file=F[,if=virtio|pflash|none][,format=FMT]...", A, drive, "disk image; if=virtio makes the device too, if=pflash a flash chip"),
@@ -46,8 +48,8 @@ static const struct opt vm_opts[] = {
 	OPT_LIST(0, "global", "NAME.PROP=VALUE", A, global, "default of a device's property"),
 	OPT_FLAG(0, "nodefaults", A, nodefaults, "no default devices"),
 	OPT_FLAG(0, "no-user-config", A, no_user_config, "no user configuration is ever read; accepted for scripts"),
-	OPT_STR(0, "vga", "none", A, vga, "display adapter"),
-	OPT_STR(0, "display", "none", A, display, "display"),
+	OPT_STR(0, "vga", "std|none", A, vga, "display adapter [std]"),
+	OPT_STR(0, "display", "curses|none", A, display, "curses: the text screen on this terminal (Alt-2: monitor)"),
 	OPT_FLAG(0, "nographic", A, nographic, "serial port and monitor on the terminal (the default)"),
 	OPT_GROUP("Character devices"),
 	OPT_LIST(0, "chardev", "BACKEND,id=ID[,...]", A, chardev, "stdio, file, pipe, pty, socket, ringbuf, null, mux, fd"),
@@ -281,18 +283,22 @@ static int build(struct vm *vm, struct err *err)
 		return -err->code;
 	if (vm->args->gdb_default && gdb_start(vm, "tcp::1234", err) < 0)
 		return -err->code;
-	return vm->args->gdb ? gdb_start(vm, vm->args->gdb, err) : 0;
+	if (vm->args->gdb && gdb_start(vm, vm->args->gdb, err) < 0)
+		return -err->code;
+	return vm->display == VM_DISPLAY_CURSES ? vm_curses_start(vm, err) : 0;
 }
 
 static void destroy(struct vm *vm)
 {
 	gdb_stop(vm);
+	vm_curses_stop(vm);
 	qtest_stop(vm);
 	qmp_stop_all(vm);
 	hmp_stop_all(vm);
 	pc_free(vm->pc);
 	netdevs_free(&vm->netdevs);
 	drives_free(&vm->drives);
+	mem_free(vm->boot_order);
 	mem_free(vm->machine_flash[0]);
 	mem_free(vm->machine_flash[1]);
 	chardevs_free(vm->chardevs);

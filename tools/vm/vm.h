@@ -18,10 +18,11 @@ struct qmp;
 struct qopts;
 struct strbuf;
 
+enum vm_display { VM_DISPLAY_NONE, VM_DISPLAY_CURSES };
 enum vm_accel { VM_ACCEL_INTERP, VM_ACCEL_QTEST };
 
 struct vm_args {
-	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb;
+	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb, *boot;
 	const char *display, *vga, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
 	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev, netdev, nic, net;
 	bool nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config, gdb_default;
@@ -38,8 +39,12 @@ struct vm {
 	struct machine *m;
 	struct pc_config cfg;
 	enum vm_accel accel;
+	enum vm_display display;
+	bool vga;			/* the board has its adapter */
+	char *boot_order;		/* owned */
 	char *machine_flash[2];		/* -machine pflash0=, pflash1=; owned */
 	unsigned flash_units;		/* chips given by -drive so far */
+	struct vm_curses *curses;	/* NULL: not on the terminal */
 	unsigned mouse_buttons;		/* that the monitor holds down */
 	struct loop_fd signals;
 	struct qmp *qmps;

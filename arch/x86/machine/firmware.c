@@ -203,6 +203,14 @@ static int add_e820(struct pc *pc)
 	return fw_cfg_add_file(pc->fw_cfg, "etc/e820", e, 20 * n);
 }
 
+/* SeaBIOS shows its text on this port as well. */
+static int serial_console(struct pc *pc)
+{
+	static const u8 port[2] = { 0xf8, 0x03 };
+
+	return fw_cfg_add_file(pc->fw_cfg, "etc/sercon-port", port, sizeof(port));
+}
+
 int pc_firmware_tables(struct pc *pc, struct err *err)
 {
 	struct device *fw = pc->fw_cfg;
@@ -211,12 +219,13 @@ int pc_firmware_tables(struct pc *pc, struct err *err)
 	fw_cfg_add_u64(fw, FW_CFG_RAM_SIZE, pc->m.ram_size);
 	fw_cfg_add_u16(fw, FW_CFG_NB_CPUS, (u16)pc->cfg.cpus);
 	fw_cfg_add_u16(fw, FW_CFG_MAX_CPUS, (u16)pc->cfg.cpus);
-	fw_cfg_add_u16(fw, FW_CFG_NOGRAPHIC, 0);
-	fw_cfg_add_u16(fw, FW_CFG_BOOT_MENU, 0);
+	fw_cfg_add_u16(fw, FW_CFG_NOGRAPHIC, pc->cfg.nographic);
 	fw_cfg_add_bytes(fw, FW_CFG_UUID, pc->cfg.uuid, 16);
 	fw_cfg_add_u32(fw, FW_CFG_IRQ0_OVERRIDE, 1);
 	fw_cfg_add_bytes(fw, FW_CFG_NUMA, no_numa, sizeof(no_numa));
-	if (add_e820(pc) < 0)
+	if (pc->cfg.nographic && serial_console(pc) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	if (add_e820(pc) < 0 || pc_boot_order(pc) < 0)
 		return err_set(err, ENOMEM, "out of memory");
 	if (pc->cfg.no_acpi)
 		return 0;

@@ -77,6 +77,8 @@ void pc_boot_free(struct pc *pc);
 /* firmware.c */
 int  pc_firmware_load(struct pc *pc, struct err *err);
 int  pc_firmware_tables(struct pc *pc, struct err *err);
+/* bootorder.c: -boot and bootindex as firmware reads them. 0 or -errno. */
+int  pc_boot_order(struct pc *pc);
 /* What the ACPI tables must say. */
 struct acpi_config;
 void pc_acpi_config(struct pc *pc, struct acpi_config *cfg);

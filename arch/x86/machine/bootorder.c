@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What firmware is told about booting: -boot, and the order of the devices
+ * with a bootindex as the list of Open Firmware paths that SeaBIOS and OVMF
+ * read (fw_cfg "bootorder").
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "bytes.h"
+#include "dev/fw_cfg.h"
+#include "dev/pci.h"
+#include "dev/rtc.h"
+#include "pc.h"
+#include "str.h"
+
+#define CMOS_BOOT3	0x38	/* third device in bits 7-4; bit 0: floppies need no signature */
+#define CMOS_BOOT12	0x3d
+
+static unsigned cmos_code(char c)
+{
+	static const char letters[] = "?acdn";
+	const char *p = c ? strchr(letters, c) : NULL;
+
+	return p && p > letters ? (unsigned)(p - letters) : 0;
+}
+
+bool pc_boot_order_ok(const char *order)
+{
+	return order[0] && strlen(order) <= 3 && strspn(order, "acdn") == strlen(order);
+}
+
+/* "scsi@4" and what hangs on it, by the function's class. */
+static void add_node(struct strbuf *out, const struct pci_dev *pci)
+{
+	static const struct { u16 class; const char *name, *child; } kinds[] = {
+		{ 0x0100, "scsi", "/disk@0,0" }, { 0x0108, NULL, "/namespace@1,0" }, { 0x0200, "ethernet", "/ethernet-phy@0" },
+		{ 0x0300, "display", "" }, { 0x0604, "pci-bridge", "" },
+	};
+	u16 class = pci_get16(pci->config + PCI_CLASS_DEVICE);
+	const char *name = NULL, *child = "";
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i].class == class) {
+			name = kinds[i].name;
+			child = kinds[i].child;
+		}
+	if (name)
+		strbuf_printf(out, "/%s@", name);
+	else
+		strbuf_printf(out, "/pci%x,%x@", pci_get16(pci->config), pci_get16(pci->config + 2));
+	strbuf_printf(out, "%x", PCI_SLOT((unsigned)pci->devfn));
+	if (PCI_FUNC(pci->devfn))
+		strbuf_printf(out, ",%x", PCI_FUNC((unsigned)pci->devfn));
+	strbuf_puts(out, child);
+}
+
+/* From the host bridge down. */
+static void add_path(struct strbuf *out, const struct pci_dev *pci)
+{
+	if (pci->bus->bridge)
+		add_path(out, pci->bus->bridge);
+	else
+		strbuf_puts(out, "/pci@i0cf8");
+	add_node(out, pci);
+}
+
+struct search {
+	s32 above, best;
+	const struct pci_dev *found;
+};
+
+/* The device with the lowest index above the last one. */
+static int look(struct device *dev, int depth, void *opaque)
+{
+	struct search *s = opaque;
+	const struct pci_dev *pci = (const struct pci_dev *)dev;
+
+	(void)depth;
+	if (!dev->cls->bus || !str_eq(dev->cls->bus, "PCI") || pci->bootindex <= s->above)
+		return 0;
+	if (!s->found || pci->bootindex < s->best) {
+		s->best = pci->bootindex;
+		s->found = pci;
+	}
+	return 0;
+}
+
+static int add_bootorder(struct pc *pc)
+{
+	struct strbuf list = STRBUF_INIT;
+	struct search s = { .above = -1 };
+	int ret = 0;
+
+	for (;;) {
+		s.found = NULL;
+		device_walk(&pc->m, look, &s);
+		if (!s.found)
+			break;
+		add_path(&list, s.found);
+		strbuf_putc(&list, '\n');
+		s.above = s.best;
+	}
+	if (list.len)	/* with the NUL at its end */
+		ret = fw_cfg_add_file(pc->fw_cfg, "bootorder", list.s, (u32)list.len + 1);
+	strbuf_free(&list);
+	return ret;
+}
+
+int pc_boot_order(struct pc *pc)
+{
+	const char *order = pc->cfg.boot_order ? pc->cfg.boot_order : "cad";
+	size_t n = strlen(order);
+	u8 raw[4];
+	int ret = 0;
+
+	rtc_set_cmos(pc->rtc, CMOS_BOOT12, (u8)(cmos_code(order[0]) | (n > 1 ? cmos_code(order[1]) << 4 : 0)));
+	rtc_set_cmos(pc->rtc, CMOS_BOOT3, (u8)((n > 2 ? cmos_code(order[2]) << 4 : 0) | 1));
+	fw_cfg_add_u16(pc->fw_cfg, FW_CFG_BOOT_MENU, pc->cfg.boot_menu);
+	if (pc->cfg.boot_splash_ms) {
+		put_le16(raw, (u16)pc->cfg.boot_splash_ms);
+		ret = fw_cfg_add_file(pc->fw_cfg, "etc/boot-menu-wait", raw, 2);
+	}
+	if (ret == 0 && pc->cfg.reboot_timeout_ms) {
+		put_le32(raw, (u32)pc->cfg.reboot_timeout_ms);
+		ret = fw_cfg_add_file(pc->fw_cfg, "etc/boot-fail-wait", raw, 4);
+	}
+	return ret ? ret : add_bootorder(pc);
+}
