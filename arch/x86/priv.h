@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include "config.h"
 #include "x86/exec.h"
 
 #define CR0_PE	BIT(0)
@@ -74,6 +75,8 @@ struct x86_code_page {
 #define CODE_CHUNK_BITS	18			/* pages of one chunk: 1 GiB */
 #define CODE_CHUNKS	1024
 
+struct jit;
+
 struct x86_system {
 	const struct x86_platform *platform;
 	struct x86_cpu_model model;
@@ -81,6 +84,8 @@ struct x86_system {
 	struct x86_cpu *cpu[X86_CPUS_MAX];
 	x86_exec_fn exec[X86_OP_COUNT], exec_vex[X86_OP_COUNT];
 	_Atomic(struct x86_code_page *) code[CODE_CHUNKS];
+
+	struct jit *jit;			/* the translator, or NULL */
 
 	pthread_mutex_t excl_lock;		/* held by whoever is exclusive */
 	pthread_mutex_t wait_lock;		/* guards the condition only */
@@ -231,7 +236,38 @@ void interp_flush(struct x86_cpu *cpu);
 /* The running block was written to: leave it behind the current instruction. */
 /* Segment of the running instruction's memory operand, SS for stack accesses. */
 unsigned interp_current_seg(const struct x86_cpu *cpu);
+/* Handlers are about to be called by generated code, outside of any block of the interpreter's. */
+void interp_foreign(struct x86_cpu *cpu);
 void interp_stop_block(struct x86_cpu *cpu, const struct x86_code_page *cp);
+
+/* ---- the translator, arch/jit/ ---- */
+
+#if IS_ENABLED(CONFIG_JIT)
+struct x86_cpu *jit_cpu_alloc(void);	/* zeroed, with translator set; NULL: no memory */
+void jit_cpu_free(struct x86_cpu *cpu);
+void jit_free(struct x86_system *sys);
+/* Does generated code run in this mode? */
+bool jit_takes(const struct x86_cpu *cpu);
+/* Runs until attn or, in modes it does not take, until it may look again. May unwind. */
+void jit_run(struct x86_cpu *cpu);
+/* One instruction, if the machine is made for that; false: the interpreter is to do it. attn is set. */
+bool jit_one(struct x86_cpu *cpu);
+/* After an unwind: brings flags back from where generated code keeps them. */
+void jit_unwound(struct x86_cpu *cpu);
+/* Code in the page of gpa was written to; all pages. Any thread. */
+void jit_drop_page(struct x86_system *sys, u64 gpa);
+void jit_drop_all(struct x86_system *sys);
+#else
+static inline struct x86_cpu *jit_cpu_alloc(void) { return NULL; }
+static inline void jit_cpu_free(struct x86_cpu *cpu) { (void)cpu; }
+static inline void jit_free(struct x86_system *sys) { (void)sys; }
+static inline bool jit_takes(const struct x86_cpu *cpu) { (void)cpu; return false; }
+static inline void jit_run(struct x86_cpu *cpu) { (void)cpu; }
+static inline bool jit_one(struct x86_cpu *cpu) { (void)cpu; return false; }
+static inline void jit_unwound(struct x86_cpu *cpu) { (void)cpu; }
+static inline void jit_drop_page(struct x86_system *sys, u64 gpa) { (void)sys; (void)gpa; }
+static inline void jit_drop_all(struct x86_system *sys) { (void)sys; }
+#endif
 
 /* ---- sys/ ---- */
 

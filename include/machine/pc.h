@@ -25,6 +25,7 @@ struct pc_config {
 	const char *bios;		/* NULL: none asked for */
 	const char *pflash[2];		/* drives: code, variables; NULL: none */
 	bool no_hpet;
+	bool jit, jit_verify;		/* -accel jit: translate; and compare with the interpreter */
 	bool no_cpus;			/* -accel qtest: clock by hand, nothing runs */
 	bool no_acpi;
 	bool default_devices;		/* e.g. tell the guest about a VGA */

@@ -17,6 +17,7 @@
 #include "x86/insn.h"
 #include "x86/platform.h"
 
+struct jit_vcpu;
 struct x86_apic;
 struct x86_interp;
 struct x86_mmu;
@@ -152,6 +153,20 @@ struct x86_tlb_set {
 	struct x86_tlb_entry w[X86_TLB_SIZE];
 };
 
+/* What generated code keeps besides the guest's state; arch/jit. */
+struct x86_jit_cpu {
+	u64 page;		/* linear address of the page that the running block is in */
+	u64 tag;		/* added to a target's address it gives the key of the jump table */
+	u64 host_sp;		/* the run loop's stack */
+	u16 fl;			/* guest's flags as LAHF and SETO leave them in AX */
+	u8  vec_live;		/* vector registers and MXCSR are in the host's registers */
+	u8  in_code;		/* fl and page are valid, fl_res, fl_aux and rip are not */
+	u8  dropped;		/* code was written to since the last look */
+	u32 host_mxcsr;
+	u64 spill[2];
+	u64 bounce[8] __aligned(64);	/* operand of a load that no single host address answers */
+};
+
 struct x86_cpu {
 	/* Hot. gpr[X86_REG_NONE] is always 0; rip is gpr[X86_REG_RIP]. */
 	u64 gpr[16];
@@ -241,6 +256,8 @@ struct x86_cpu {
 	struct x86_apic *apic;
 	struct x86_interp *interp;
 	struct x86_mmu *mmu;
+	struct x86_jit_cpu jit;
+	struct jit_vcpu *translator;	/* NULL: the interpreter runs all */
 	void *owner;		/* the machine's own */
 	u64 tsc_offset;
 };

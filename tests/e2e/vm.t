@@ -25,7 +25,6 @@ def test_errors(t):
     bad = [
         (["-machine", "pc98"], "unsupported machine type 'pc98'"),
         (["-accel", "kvm"], "invalid accelerator 'kvm'"),
-        (["-accel", "jit"], "translator"),
         (["-m", "12q"], "-m"),
         (["-smp", "0"], "-smp"),
         (["-kernel", "/nonexistent"], "/nonexistent"),

@@ -4,11 +4,13 @@
  * like those that the native child lives under, and memory that is a plain
  * array. Guest-physical layout, all below 2 MiB: code, data, GDT, tables.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "bytes.h"
 #include "oracle.h"
 #include "x86/exec.h"
+#include "x86/jit.h"
 
 #define RAM_SIZE	0x200000u
 #define PA_CODE		0x10000u
@@ -25,6 +27,7 @@ static struct {
 	struct oracle_batch *b;
 	struct x86_platform platform;
 	struct x86_system *sys;
+	bool sys_jit;
 	struct x86_cpu *cpu;
 	u8 *ram;
 	u32 next_table;
@@ -154,7 +157,7 @@ static void setup_cpu(struct x86_cpu *cpu)
 	cpu->stop_on_exc = 1;
 }
 
-int oracle_guest_start(struct oracle_batch *b)
+int oracle_guest_start(struct oracle_batch *b, bool jit)
 {
 	static struct x86_cpu_model model;
 	struct err err = ERR_INIT;
@@ -170,9 +173,12 @@ int oracle_guest_start(struct oracle_batch *b)
 	guest.sys = x86_system_create(&guest.platform, &model, 1, &err);
 	if (!guest.sys)
 		goto fail;
+	if (jit && x86_jit_enable(guest.sys, &(struct x86_jit_config){ .single = true }, &err) < 0)
+		goto fail;
 	guest.cpu = x86_cpu_create(guest.sys, 0, NULL, &err);
 	if (!guest.cpu)
 		goto fail;
+	guest.sys_jit = jit;
 	setup_memory();
 	memcpy(guest.ram + PA_DATA, b->common, ORACLE_DATA_SIZE);
 	x86_cpu_reset(guest.cpu);
@@ -191,6 +197,12 @@ bool oracle_guest_has(enum x86_feature f)
 
 void oracle_guest_stop(void)
 {
+	struct x86_jit_stats st;
+
+	if (guest.sys && guest.sys_jit) {
+		x86_jit_stats(guest.sys, &st);
+		printf("# %llu instructions translated, %llu of them as calls of the interpreter\n", st.insns, st.helpers);
+	}
 	if (guest.sys)
 		x86_system_destroy(guest.sys);
 	guest.sys = NULL;

@@ -21,6 +21,7 @@ struct options {
 	const char *op;
 	int mode;		/* -1: both */
 	bool native_only;
+	bool jit;		/* our side by generated code */
 	bool ac;
 	bool tap;
 	unsigned noise;		/* batches of random bytes */
@@ -212,7 +213,7 @@ static int run_noise(struct run *run, unsigned batches)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: oracle [--seed N] [--seconds S] [--rounds N] [--op NAME] [--mode 32|64] [--show N] [--ac] [--noise BATCHES] [--native] [--quiet]\n");
+	fprintf(stderr, "usage: oracle [--seed N] [--seconds S] [--rounds N] [--op NAME] [--mode 32|64] [--show N] [--ac] [--jit] [--noise BATCHES] [--native] [--quiet]\n");
 	return 2;
 }
 
@@ -223,6 +224,8 @@ static int parse(struct options *o, int argc, char **argv)
 
 		if (!strcmp(a, "--native"))
 			o->native_only = true;
+		else if (!strcmp(a, "--jit"))
+			o->jit = true;
 		else if (!strcmp(a, "--ac"))
 			o->ac = true;
 		else if (!strcmp(a, "--quiet"))
@@ -275,7 +278,7 @@ int main(int argc, char **argv)
 		printf("1..0 # SKIP the CPU has no FSGSBASE, or seccomp is refused\n");
 		return 0;
 	}
-	if (!run.opt.native_only && oracle_guest_start(run.b))
+	if (!run.opt.native_only && oracle_guest_start(run.b, run.opt.jit))
 		return 1;
 	run.wanted = calloc(x86_form_count(), sizeof(*run.wanted));
 	if (!run.wanted)
@@ -297,6 +300,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "oracle: native side: %s\n", strerror(-ret));
 	oracle_native_stop();
 	ret = report(&run) || noise || ret;
+	oracle_guest_stop();
 	free(run.wanted);
 	return ret;
 }

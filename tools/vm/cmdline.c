@@ -114,7 +114,7 @@ bool vm_help(struct vm *vm)
 		return true;
 	}
 	if (a->accel.n && wants_help(a->accel.v[0].val)) {
-		puts("Accelerators supported in this binary:\ninterp\ntcg\nqtest");
+		puts("Accelerators supported in this binary:\njit\ninterp\ntcg\nqtest");
 		return true;
 	}
 	if (wants_help(a->debug_items)) {
@@ -139,21 +139,26 @@ static int parse_accel(struct vm *vm, const char *name, struct err *err)
 		vm->accel = VM_ACCEL_QTEST;
 		return 0;
 	}
-	if (str_eq(name, "jit"))
-		return err_set(err, ENOTSUP, "-accel jit: the translator is not there yet, use interp");
-	return err_set(err, EINVAL, "-accel: invalid accelerator '%s' (interp, tcg, qtest)", name);
+	if (str_eq(name, "jit")) {
+		vm->accel = VM_ACCEL_JIT;
+		return 0;
+	}
+	return err_set(err, EINVAL, "-accel: invalid accelerator '%s' (jit, interp, tcg, qtest)", name);
 }
 
 static int parse_accel_opt(struct vm *vm, const char *text, struct err *err)
 {
 	struct qopts *q = qopts_parse("-accel", text, "accel", err);
 	const char *name = NULL, *thread = NULL;
+	bool verify = false;
 
 	if (!q)
 		return -err->code;
 	qopts_str(q, "accel", &name, err);
 	qopts_str(q, "thread", &thread, err);
+	qopts_bool(q, "verify", &verify, err);
 	if (qopts_done(q, err) == 0) {
+		vm->cfg.jit_verify = verify;
 		if (!name)
 			err_set(err, EINVAL, "-accel: no accelerator named");
 		else
@@ -399,6 +404,7 @@ int vm_parse(struct vm *vm, struct err *err)
 	vm->cfg.no_hpet |= a->no_hpet;
 	vm->cfg.no_acpi |= a->no_acpi;
 	vm->cfg.nographic = a->nographic || !a->display;
+	vm->cfg.jit = vm->accel == VM_ACCEL_JIT;
 	vm->cfg.no_cpus = vm->accel == VM_ACCEL_QTEST;
 	return 0;
 }

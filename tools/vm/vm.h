@@ -19,7 +19,7 @@ struct qopts;
 struct strbuf;
 
 enum vm_display { VM_DISPLAY_NONE, VM_DISPLAY_CURSES };
-enum vm_accel { VM_ACCEL_INTERP, VM_ACCEL_QTEST };
+enum vm_accel { VM_ACCEL_INTERP, VM_ACCEL_JIT, VM_ACCEL_QTEST };
 
 struct vm_args {
 	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb, *boot;

@@ -235,6 +235,8 @@ const struct x86_uop *uop_goto_indirect(struct x86_cpu *cpu, u64 target)
 		return NULL;
 	u64 lin = code_linear(cpu);
 	j = jump_slot(ip, lin);
+	if (unlikely(jit_takes(cpu)))
+		return NULL;
 	if (j->rip != lin || j->xtag != cpu->xtag || j->mode != cpu->mode || !block_valid(j->block) ||
 	    !within_limit(cpu, j->block))
 		return NULL;
@@ -251,12 +253,20 @@ static void run_uops(struct x86_cpu *cpu, const struct x86_uop *u)
 	cpu->cur = NULL;
 }
 
+void interp_foreign(struct x86_cpu *cpu)
+{
+	struct x86_interp *ip = cpu->interp;
+
+	ip->link = NULL;
+	ip->block = ip->one;
+}
+
 void interp_run(struct x86_cpu *cpu)
 {
 	struct x86_interp *ip = cpu->interp;
 
 	ip->link = NULL;
-	while (!atomic_load_explicit(&cpu->attn, memory_order_acquire)) {
+	while (!atomic_load_explicit(&cpu->attn, memory_order_acquire) && !jit_takes(cpu)) {
 		struct x86_block *b;
 
 		if (unlikely(cpu->dbg.count) && x86_debug_page(cpu))

@@ -8,6 +8,7 @@
 #include "log.h"
 #include "mem.h"
 #include "pc.h"
+#include "x86/jit.h"
 
 #define VCPU_STACK (512 * 1024)
 
@@ -94,6 +95,12 @@ int pc_vcpus_create(struct pc *pc, struct err *err)
 	pc->sys = x86_system_create(&pc->platform, &model, pc->cfg.cpus, err);
 	if (!pc->sys)
 		return -err->code;
+	if (pc->cfg.jit) {
+		struct x86_jit_config jit = { .verify = pc->cfg.jit_verify };
+
+		if (x86_jit_enable(pc->sys, &jit, err) < 0)
+			return -err->code;
+	}
 	set_log(pc);
 	pc->vcpus = mem_zarray(pc->cfg.cpus, sizeof(*pc->vcpus));
 	if (!pc->vcpus)

@@ -90,6 +90,8 @@ static struct x86_code_page *code_drop(struct x86_system *sys, u64 gpa, unsigned
 		return NULL;
 	atomic_store(&cp->granules, 0);
 	atomic_fetch_add(&cp->gen, 1);
+	if (sys->jit)
+		jit_drop_page(sys, gpa);
 	return cp;
 }
 
@@ -97,8 +99,10 @@ void code_stored(struct x86_cpu *cpu, u64 gpa, unsigned len)
 {
 	struct x86_code_page *cp = code_drop(cpu->sys, gpa, len);
 
-	if (unlikely(cp))
-		interp_stop_block(cpu, cp);
+	if (likely(!cp))
+		return;
+	cpu->jit.dropped = 1;
+	interp_stop_block(cpu, cp);
 }
 
 void x86_code_written(struct x86_system *sys, u64 gpa, u64 len)

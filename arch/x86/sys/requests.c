@@ -144,6 +144,8 @@ static void drop_cached(struct x86_cpu *cpu)
 	x86_tlb_flush_all(cpu);
 	mmu_drop_writes(cpu, NULL);
 	interp_flush(cpu);
+	if (cpu->translator)
+		jit_drop_all(cpu->sys);
 }
 
 /* True: x86_cpu_run() returns with exit_reason. May unwind while an interrupt is delivered. */

@@ -67,7 +67,8 @@ static bool single(struct x86_cpu *cpu)
 	cpu->eflags &= ~X86_FL_RF;
 	cpu->shadow = 0;
 	sys_attention(cpu);	/* no chaining, and interrupts are looked at behind it */
-	interp_one(cpu);
+	if (!cpu->translator || !jit_one(cpu))
+		interp_one(cpu);
 	/* an instruction that went through the IDT or was masked by SYSCALL has cleared TF: no trap */
 	if (tf && !(cpu->shadow & X86_SHADOW_SS) && ((cpu->eflags & X86_FL_TF) || !clears_tf(interp_last_op(cpu))))
 		cpu->db_pending |= BIT(14);
@@ -80,6 +81,7 @@ static bool single(struct x86_cpu *cpu)
 /* After x86_raise(): where the fault is, and whether the caller wants to know. True: exit. */
 static bool unwound(struct x86_cpu *cpu)
 {
+	jit_unwound(cpu);
 	if (cpu->cur) {
 		cpu->rip = x86_cur_rip(cpu);
 		cpu->cur = NULL;
@@ -144,7 +146,10 @@ static void loop(struct x86_cpu *cpu, u64 steps)
 		if (cpu->activity != X86_ACT_RUN)
 			continue;
 		if (left == ~0ULL && !one_at_a_time(cpu)) {
-			interp_run(cpu);
+			if (cpu->translator)
+				jit_run(cpu);
+			else
+				interp_run(cpu);
 			continue;
 		}
 		if (left != ~0ULL)

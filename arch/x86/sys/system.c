@@ -51,7 +51,10 @@ static void cpu_destroy(struct x86_cpu *cpu)
 	interp_free(cpu);
 	mmu_free(cpu);
 	apic_free(cpu);
-	mem_free(cpu);
+	if (cpu->translator)
+		jit_cpu_free(cpu);
+	else
+		mem_free(cpu);
 }
 
 void x86_system_destroy(struct x86_system *sys)
@@ -60,6 +63,7 @@ void x86_system_destroy(struct x86_system *sys)
 		return;
 	for (unsigned i = 0; i < sys->ncpus; i++)
 		cpu_destroy(sys->cpu[i]);
+	jit_free(sys);
 	for (unsigned i = 0; i < CODE_CHUNKS; i++)
 		if (sys->code[i])
 			munmap(sys->code[i], sizeof(struct x86_code_page) << CODE_CHUNK_BITS);
@@ -77,10 +81,11 @@ struct x86_cpu *x86_cpu_create(struct x86_system *sys, u32 apic_id, void *owner,
 		err_set(e, ENOSPC, "no room for another CPU");
 		return NULL;
 	}
-	cpu = mem_aligned(64, ALIGN_UP(sizeof(*cpu), (size_t)64));
+	cpu = sys->jit ? jit_cpu_alloc() : mem_aligned(64, ALIGN_UP(sizeof(*cpu), (size_t)64));
 	if (!cpu)
 		goto no_memory;
-	__builtin_memset(cpu, 0, sizeof(*cpu));
+	if (!sys->jit)
+		__builtin_memset(cpu, 0, sizeof(*cpu));
 	cpu->sys = sys;
 	cpu->platform = sys->platform;
 	cpu->index = sys->ncpus;

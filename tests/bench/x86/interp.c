@@ -19,7 +19,7 @@ void test_fail(const char *file, int line, const char *fmt, ...)
 
 static double run(const u8 *from, const u8 *to)
 {
-	struct bare *b = bare_create("max");
+	struct bare *b = bare_create_accel("max", false);
 	struct timespec t0, t1;
 	double s;
 

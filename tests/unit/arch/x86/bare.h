@@ -14,6 +14,7 @@
 #include "test.h"
 #include "x86/cpu.h"
 #include "x86/exec.h"
+#include "x86/jit.h"
 
 #define BARE_RAM (16 * MiB)
 
@@ -98,7 +99,15 @@ static const struct x86_platform_ops bare_ops = {
 	.clock_ns = bare_clock, .lapic_timer_arm = bare_timer, .triple_fault = bare_triple,
 };
 
-static inline struct bare *bare_create(const char *model)
+/* VMBOX_TEST_ACCEL=jit runs what a test runs by the translator. */
+static inline bool bare_jit(void)
+{
+	const char *accel = getenv("VMBOX_TEST_ACCEL");
+
+	return accel && !strcmp(accel, "jit");
+}
+
+static inline struct bare *bare_create_accel(const char *model, bool jit)
 {
 	struct bare *b = calloc(1, sizeof(*b));
 	struct x86_cpu_model m;
@@ -109,9 +118,16 @@ static inline struct bare *bare_create(const char *model)
 	CHECK_EQ(x86_cpu_model_parse(&m, model, &e), 0);
 	b->sys = x86_system_create(&b->platform, &m, 1, &e);
 	CHECK(b->sys != NULL);
+	if (jit)
+		CHECK_EQ(x86_jit_enable(b->sys, &(struct x86_jit_config){ .cache_bytes = 4 * MiB }, &e), 0);
 	b->cpu = x86_cpu_create(b->sys, 0, b, &e);
 	CHECK(b->cpu != NULL);
 	return b;
+}
+
+static inline struct bare *bare_create(const char *model)
+{
+	return bare_create_accel(model, bare_jit());
 }
 
 static inline void bare_destroy(struct bare *b)

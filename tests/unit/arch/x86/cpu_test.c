@@ -51,7 +51,7 @@ TEST(gate_from_ring_3)
 	CHECK_EQ(b->cpu->gpr[X86_R12], 0x1b);		/* CS of the interrupted code */
 	CHECK_EQ(b->cpu->gpr[X86_R13], 0x23);		/* its SS */
 	CHECK_EQ(b->cpu->gpr[X86_R14], 0xe0000 - 48);	/* five words below TSS.RSP0 */
-	x86_cpu_step(b->cpu, 1);			/* iretq */
+	x86_cpu_step(b->cpu, bare_jit() ? 2 : 1);	/* iretq; the translator stops before EXIT's jump */
 	CHECK_EQ(b->cpu->cpl, 3);
 	CHECK_EQ(b->cpu->gpr[X86_RSP], 0x5000);
 	x86_cpu_step(b->cpu, 1);

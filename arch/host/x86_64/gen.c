@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Blocks: entry, instructions, exits, and the cold code behind them. An entry
+ * is 16-aligned and begins with a 5-byte no-op, which becomes a jump to the
+ * stale exit when the block is dropped; displacements that are patched do
+ * not cross 8 bytes. So each patch is one atomic store.
+ */
+#include "gen.h"
+
+const u8 gen_pin[16] = {
+	H_R12, H_RCX, H_RDX, H_RBX, H_R13, H_RBP, H_RSI, H_RDI,
+	H_R8, H_R9, H_R10, H_R11, H_NONE, H_NONE, H_NONE, H_NONE,
+};
+
+void e_align(struct ebuf *b, unsigned n, unsigned behind)
+{
+	static const u8 nop[8][8] = {
+		{ 0x90 }, { 0x66, 0x90 }, { 0x0f, 0x1f, 0x00 }, { 0x0f, 0x1f, 0x40, 0x00 },
+		{ 0x0f, 0x1f, 0x44, 0x00, 0x00 }, { 0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00 },
+		{ 0x0f, 0x1f, 0x80, 0, 0, 0, 0 }, { 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0 },
+	};
+	unsigned left = (unsigned)(-((uintptr_t)b->p + behind) & (n - 1));
+
+	while (left) {
+		unsigned k = MIN(left, 8u);
+
+		__builtin_memcpy(b->p, nop[k - 1], k);
+		b->p += k;
+		left -= k;
+	}
+}
+
+/* ---- flags ---- */
+
+static void flags_store(struct gen *g)
+{
+	e8(&g->b, 0x9f);				/* lahf */
+	e_op(&g->b, 0x190, 0, 0, r_(H_RAX));		/* seto al */
+	e_op(&g->b, 0x89, E_66, H_RAX, CPU(jit.fl));
+	g->fl_slot = true;
+}
+
+void gen_flags_keep(struct gen *g, u32 live)
+{
+	if (live && g->fl_host && !g->fl_slot)
+		flags_store(g);
+}
+
+void gen_flags_spill(struct gen *g, u32 live)
+{
+	gen_flags_keep(g, live);
+	g->fl_host = false;
+}
+
+void gen_flags_fetch(struct gen *g)
+{
+	if (g->fl_host)
+		return;
+	e_op(&g->b, 0x1b7, 0, H_RAX, CPU(jit.fl));	/* movzx */
+	e_op(&g->b, 0x80, 0, 0, r_(H_RAX));		/* add al, 0x7f: OF = AL */
+	e8(&g->b, 0x7f);
+	e8(&g->b, 0x9e);				/* sahf */
+	g->fl_host = true;
+}
+
+/* ---- cold code ---- */
+
+struct cold *gen_cold(struct gen *g, enum cold_kind kind, u8 *site)
+{
+	struct cold *c;
+
+	if (g->ncold == COLDS) {
+		g->failed = true;
+		return &g->cold[0];
+	}
+	c = &g->cold[g->ncold++];
+	*c = (struct cold){ .kind = (u8)kind, .site = { site } };
+	return c;
+}
+
+static void far_code(struct gen *g, u8 **miss);
+
+static void emit_exit(struct gen *g, u64 code)
+{
+	e_movi(&g->b, H_RAX, code);
+	e_jmp_to(&g->b, g->j->thunks.leave);
+}
+
+static void vec_check_cold(struct gen *g)
+{
+	struct ebuf *b = &g->b;
+
+	e_op(b, 0x80, 0, 7, CPU(jit.vec_live));
+	e8(b, 0);
+	u8 *skip = e_jcc8(b, CC_NE);
+	e_call_to(b, g->j->thunks.vec_load);
+	e_patch8(b, skip);
+}
+
+static void far_target(struct gen *g, s64 off)
+{
+	e_ld(&g->b, H_RAX, CPU(jit.page));
+	e_lea(&g->b, H_RAX, m_(H_RAX, (s32)off));
+}
+
+static void emit_cold(struct gen *g, struct cold *c)
+{
+	struct ebuf *b = &g->b;
+	u8 *miss[2];
+
+	for (unsigned n = 0; n < 2; n++)
+		if (c->site[n])
+			e_patch_here(b, c->site[n]);
+	switch ((enum cold_kind)c->kind) {
+	case COLD_MEM:
+		e_movi32(b, T1, (u32)c->code);
+		e_call_to(b, c->thunk);
+		if (g->t->vec)
+			vec_check_cold(g);
+		e_jmp_to(b, c->back);
+		break;
+	case COLD_EXIT:
+		emit_exit(g, c->code);
+		break;
+	case COLD_LINK:
+		emit_exit(g, (u64)(uintptr_t)c->link | JIT_EXIT_LINK);
+		break;
+	case COLD_FAR:
+		far_target(g, (s32)c->code);
+		far_code(g, miss);
+		e_patch_here(b, miss[0]);
+		e_patch_here(b, miss[1]);
+		e_movi32(b, T1, JIT_FAR(c->code >> 32, 0));
+		e_jmp_to(b, g->j->thunks.far);
+		break;
+	case COLD_MISS:
+		e_movi32(b, T1, (u32)c->code);
+		e_jmp_to(b, g->j->thunks.far);
+		break;
+	case COLD_VEC:
+		e_call_to(b, g->j->thunks.vec_load);
+		e_jmp_to(b, c->back);
+		break;
+	}
+}
+
+/* ---- going elsewhere ---- */
+
+/* rax: target. */
+static void far_code(struct gen *g, u8 **miss)
+{
+	struct ebuf *b = &g->b;
+
+	e_alui(b, 7, 0, CPU(attn), 0);
+	miss[0] = e_jcc(b, CC_NE);
+	e_ld(b, T1, CPU(jit.tag));
+	e_lea(b, T1, mi_(T1, H_RAX, 0, 0));
+	e_mov32(b, T2, H_RAX);
+	e_alui(b, 4, 0, r_(T2), (1 << JIT_JUMP_BITS) - 1);
+	e_op(b, 0xc1, 0, 4, r_(T2));
+	e8(b, 4);
+	e_op(b, 0x3b, E_W, T1, mi_(H_RSP, T2, 0, (s32)JIT_JUMPS_OFF));
+	miss[1] = e_jcc(b, CC_NE);
+	e_alui(b, 4, E_W, r_(H_RAX), -4096);
+	e_st(b, CPU(jit.page), H_RAX);
+	e_op(b, 0xff, 0, 4, mi_(H_RSP, T2, 0, (s32)JIT_JUMPS_OFF + 8));
+}
+
+void gen_far(struct gen *g, int stack)
+{
+	struct cold *c = gen_cold(g, COLD_MISS, NULL);
+	u8 *miss[2];
+
+	far_code(g, miss);
+	c->site[0] = miss[0];
+	c->site[1] = miss[1];
+	c->code = JIT_FAR(g->i->off, stack);
+}
+
+/* A jump that is linked later. */
+static void link_site(struct gen *g, u8 *site, s64 off)
+{
+	struct jit_link *l = jit_cache_meta(g->j, sizeof(*l));
+	struct cold *c;
+
+	if (!l) {
+		g->failed = true;
+		return;
+	}
+	*l = (struct jit_link){ .site = site, .from = g->blk, .off = (s32)off, .region_gen = g->j->flush_gen };
+	if (off == g->t->start) {
+		e_patch(&g->b, site, g->blk->entry);
+		return;
+	}
+	c = gen_cold(g, COLD_LINK, site);
+	c->link = l;
+}
+
+static bool in_page(s64 off)
+{
+	return off >= 0 && off < 4096;
+}
+
+void gen_goto(struct gen *g, s64 off, bool look)
+{
+	struct ebuf *b = &g->b;
+
+	if (!in_page(off)) {
+		far_target(g, off);
+		gen_far(g, 0);
+		return;
+	}
+	if (look) {
+		e_alui(b, 7, 0, CPU(attn), 0);
+		gen_cold(g, COLD_EXIT, e_jcc(b, CC_NE))->code = (u64)off << 32 | JIT_EXIT_NEXT;
+	}
+	e_align(b, 4, 1);
+	link_site(g, e_jmp(b), off);
+}
+
+void gen_goto_cc(struct gen *g, unsigned cc, s64 off)
+{
+	struct ebuf *b = &g->b;
+
+	if (!in_page(off)) {
+		gen_cold(g, COLD_FAR, e_jcc(b, cc))->code = (u64)g->i->off << 32 | (u32)off;
+		return;
+	}
+	if (off > g->i->off) {
+		e_align(b, 4, 2);
+		link_site(g, e_jcc(b, cc), off);
+		return;
+	}
+	u8 *over = e_jcc8(b, cc ^ 1);
+	gen_goto(g, off, true);
+	e_patch8(b, over);
+}
+
+/* ---- instructions by the interpreter ---- */
+
+static struct jit_op *make_op(struct gen *g)
+{
+	struct jit_insn *i = g->i;
+	struct jit_op *op = jit_cache_meta(g->j, sizeof(*op));
+	const struct x86_op_info *info;
+	bool ends = true;
+
+	if (!op) {
+		g->failed = true;
+		return NULL;
+	}
+	*op = (struct jit_op){ .in = i->in, .off = i->off };
+	if (i->err) {
+		predecode_fault(&op->uop[0], i->err, 0);
+		op->flags = JIT_OP_ENDS | JIT_OP_FLAGS;
+		return op;
+	}
+	ends = predecode_insn(g->t->cpu, &op->uop[0], &op->in, &op->in, g->t->mode & 0xffff, 0);
+	predecode_end(&op->uop[1], op->in.len, true);
+	info = x86_op_info(i->in.op);
+	if (((info->fl_read | info->fl_written | info->fl_undef) & X86_FL_ARITH) || ends || info->ctl != X86_CTL_NONE)
+		op->flags |= JIT_OP_FLAGS;
+	if (ends)
+		op->flags |= JIT_OP_ENDS;
+	if (info->flags & X86_OPF_STRING)
+		op->flags |= JIT_OP_RESUMES;
+	return op;
+}
+
+void gen_helper(struct gen *g)
+{
+	struct jit_op *op = make_op(g);
+
+	if (!op)
+		return;
+	gen_flags_spill(g, op->flags & JIT_OP_FLAGS ? X86_FL_ARITH : g->i->live_in);
+	e_movi(&g->b, H_RAX, (u64)(uintptr_t)op);
+	e_call_to(&g->b, g->j->thunks.helper);
+	g->fl_slot = true;
+	g->j->stats.helpers++;
+	if (g->t->vec)
+		gen_vec_check(g);
+}
+
+void gen_vec_check(struct gen *g)
+{
+	struct ebuf *b = &g->b;
+
+	e_op(b, 0x80, 0, 7, CPU(jit.vec_live));
+	e8(b, 0);
+	struct cold *c = gen_cold(g, COLD_VEC, e_jcc(b, CC_E));
+	c->back = e_here(b);
+}
+
+/* ---- the block ---- */
+
+static void make_plan(struct gen *g)
+{
+	for (unsigned n = 0; n < g->t->count; n++) {
+		struct jit_insn *i = &g->t->insn[n];
+
+		g->plan[n] = i->err ? PLAN_HELPER : (u8)gen_plan(g, i);
+		if (g->plan[n] == PLAN_VEC)
+			g->t->vec = true;
+	}
+}
+
+static void gen_insn(struct gen *g, unsigned n)
+{
+	g->i = &g->t->insn[n];
+	if (g->plan[n] == PLAN_HELPER)
+		gen_helper(g);
+	else if (!gen_flow(g) && !gen_special(g))
+		gen_recode(g);
+}
+
+/* Instructions behind which gen_flow() has left the block for good. */
+static bool left_for_good(const struct gen *g, unsigned n)
+{
+	enum x86_ctl ctl = x86_op_info(g->t->insn[n].in.op)->ctl;
+
+	return g->plan[n] == PLAN_NATIVE && (ctl == X86_CTL_JMP || ctl == X86_CTL_CALL || ctl == X86_CTL_RET);
+}
+
+bool jit_host_block(struct jit *j, struct jit_trace *t, struct jit_block *blk)
+{
+	struct gen *g = j->host;
+	struct jit_region *r = &j->region[j->cur];
+
+	g->j = j;
+	g->t = t;
+	g->blk = blk;
+	g->b = (struct ebuf){ r->used, r->end, j->rx - j->rw };
+	g->ncold = 0;
+	g->failed = false;
+	g->fl_host = false;
+	g->fl_slot = true;
+	make_plan(g);
+	e_align(&g->b, 16, 0);
+	u8 *start = g->b.p;
+	blk->entry = e_here(&g->b);
+	e_align(&g->b, 8, 3);		/* the no-op of 5 bytes */
+	if (t->vec)
+		gen_vec_check(g);
+	for (unsigned n = 0; n < t->count && !g->failed; n++)
+		gen_insn(g, n);
+	if (!t->count) {
+		emit_exit(g, (u64)t->start << 32 | JIT_EXIT_INTERP);
+	} else if (!left_for_good(g, t->count - 1)) {
+		struct jit_insn *last = g->i;
+
+		gen_flags_spill(g, last->live);
+		if (t->falls)
+			gen_goto(g, t->next, t->next <= last->off);
+		else
+			emit_exit(g, (u64)(last->off + last->in.len) << 32 | JIT_EXIT_NEXT);
+	}
+	for (unsigned n = 0; n < g->ncold; n++)
+		emit_cold(g, &g->cold[n]);
+	blk->stale = e_here(&g->b);
+	emit_exit(g, (u64)t->start << 32 | JIT_EXIT_STALE);
+	if (g->failed)
+		return false;
+	r->used = g->b.p;
+	j->stats.insns += t->count;
+	j->stats.code_bytes += (u64)(g->b.p - start);
+	return true;
+}
+
+/* ---- patches ---- */
+
+void jit_host_link(struct jit *j, u8 *site, const u8 *to)
+{
+	s32 rel = (s32)(to - (site + 4 + (j->rx - j->rw)));
+
+	__atomic_store_n((u32 *)(void *)site, (u32)rel, __ATOMIC_RELEASE);
+}
+
+void jit_host_drop(struct jit *j, struct jit_block *blk)
+{
+	u64 *at = (u64 *)(uintptr_t)(blk->entry - (j->rx - j->rw));
+	u64 v = *at & ~0xffffffffffULL;
+
+	v |= 0xe9 | (u64)(u32)(s32)(blk->stale - (blk->entry + 5)) << 8;
+	__atomic_store_n(at, v, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * State of the generator while it makes one block, and the pieces its files
+ * share. Host registers: rsp = struct x86_cpu (its stack lies below), rax,
+ * r14, r15 scratch; guest RAX and RSP live in r12 and r13, RCX RDX RBX RBP RSI
+ * RDI R8-R11 in their namesakes, R12-R15 in memory; vector registers in
+ * their namesakes while cpu->jit.vec_live. The guest's arithmetic flags are in
+ * the host's, or in cpu->jit.fl, or both.
+ */
+#ifndef ARCH_HOST_X86_64_GEN_H
+#define ARCH_HOST_X86_64_GEN_H
+
+#include "../../jit/jit.h"
+#include "asm.h"
+
+#define T0 H_RAX
+#define T1 H_R14
+#define T2 H_R15
+
+#define CPU(field) m_(H_RSP, (s32)offsetof(struct x86_cpu, field))
+#define GPR_SLOT(r) m_(H_RSP, (s32)((r) * 8))
+
+enum cold_kind {
+	COLD_MEM,	/* slow path of an access; goes back */
+	COLD_EXIT,	/* leaves with code */
+	COLD_LINK,	/* leaves to be linked */
+	COLD_FAR,	/* far branch to a constant offset */
+	COLD_MISS,	/* far branch whose target is not in the jump table */
+	COLD_VEC,	/* loads the vector registers; goes back */
+};
+
+struct cold {
+	u8 kind;
+	u8 *site[2];		/* displacements that lead here */
+	const u8 *back;		/* executable address */
+	const u8 *thunk;
+	u64 code;		/* exit code, JIT_INFO, JIT_FAR, or target offset */
+	struct jit_link *link;
+};
+
+#define COLDS (JIT_INSNS * 6)
+
+struct gen {
+	struct jit *j;
+	struct jit_trace *t;
+	struct jit_block *blk;
+	struct ebuf b;
+	struct jit_insn *i;	/* the current one */
+	bool fl_host, fl_slot;	/* where the guest's flags are */
+	bool failed;		/* no room for metadata */
+	unsigned ncold;
+	struct cold cold[COLDS];
+	u8 plan[JIT_INSNS];
+};
+
+/* What becomes of an instruction. */
+enum plan {
+	PLAN_HELPER,
+	PLAN_NATIVE,
+	PLAN_VEC,	/* native, and uses vector registers */
+};
+
+extern const u8 gen_pin[16];	/* host register of a guest register, or H_NONE */
+
+/* ---- gen.c ---- */
+
+struct cold *gen_cold(struct gen *g, enum cold_kind kind, u8 *site);
+/* Executes i by the interpreter. */
+void gen_helper(struct gen *g);
+/* Leaves the block for the instruction at off; through a link when it is in this page. */
+void gen_goto(struct gen *g, s64 off, bool look);
+/* The same if cc holds. */
+void gen_goto_cc(struct gen *g, unsigned cc, s64 off);
+/* Branch to the address in rax; stack: what the branch has added to rSP. */
+void gen_far(struct gen *g, int stack);
+void gen_vec_check(struct gen *g);
+
+/* ---- flags ---- */
+
+/* Before code that destroys the host's flags, when live ones are only there. */
+void gen_flags_spill(struct gen *g, u32 live);
+/* The slot gets them too, and the host's flags stay. */
+void gen_flags_keep(struct gen *g, u32 live);
+/* Into the host's flags. Uses rax. */
+void gen_flags_fetch(struct gen *g);
+
+/* ---- mem.c ---- */
+
+/* Linear address of i's memory operand, into rax. */
+void gen_ea(struct gen *g);
+/* Host address for an access of size bytes at the linear address in rax, into rax. Destroys r14, r15, flags. */
+void gen_access(struct gen *g, unsigned size, bool write, bool ss);
+/* Both for i's memory operand. */
+void gen_mem(struct gen *g, unsigned size, bool write);
+unsigned gen_use(struct gen *g, unsigned guest, unsigned scratch);
+void gen_def(struct gen *g, unsigned guest, unsigned host);
+
+/* ---- plan.c: which instructions are generated how ---- */
+
+enum plan gen_plan(struct gen *g, struct jit_insn *i);
+
+/* ---- insn.c, flow.c: true when they know the instruction ---- */
+
+bool gen_flow(struct gen *g);
+bool gen_special(struct gen *g);
+void gen_recode(struct gen *g);
+
+#endif

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Which instructions become code of their own. Most are the guest's bytes
+ * with other registers (recode.c), so the question is what their operands are
+ * and whether guest model and host have the instruction; what is not known
+ * to be right is the interpreter's.
+ */
+#include "gen.h"
+#include "x86/spec.h"
+
+static bool host_has(const struct gen *g, unsigned feat)
+{
+	return g->j->host_features[feat / 32] >> (feat & 31) & 1;
+}
+
+static bool has_both(const struct gen *g, const struct x86_insn *in)
+{
+	unsigned feat = x86_insn_form(in)->feature;
+
+	if (feat == X86_FEAT_NONE)
+		return true;
+	return g->t->cpu->sys->model.features[feat] && host_has(g, feat);
+}
+
+static const struct x86_operand *mem_operand(const struct x86_insn *in)
+{
+	for (unsigned n = 0; n < ARRAY_SIZE(in->opnd); n++)
+		if (in->opnd[n].kind == X86_OPND_MEM)
+			return &in->opnd[n];
+	return NULL;
+}
+
+static bool good_memory(const struct jit_insn *i)
+{
+	const struct x86_insn *in = &i->in;
+	s64 disp = in->disp + (in->base == X86_REG_RIP ? i->off + in->len : 0);
+
+	if (!(in->flags & X86_INSN_MEM))
+		return true;
+	if ((in->flags & X86_INSN_VSIB) || in->asize < 4 || (in->asize == 4 && in->base == X86_REG_RIP))
+		return false;
+	return disp == (s32)disp || (in->base == X86_REG_NONE && in->index == X86_REG_NONE);
+}
+
+/* AH..BH want an encoding without REX; AH itself lives in r12. */
+static bool good_high(const struct x86_insn *in)
+{
+	bool high = false, rex = false;
+
+	for (unsigned n = 0; n < ARRAY_SIZE(in->opnd); n++) {
+		const struct x86_operand *o = &in->opnd[n];
+
+		if (o->kind == X86_OPND_GPRH) {
+			high = true;
+			rex |= o->reg == 0 || in->op == X86_OP_CMPXCHG ||
+			       ((in->flags & X86_INSN_MEM) && (in->op == X86_OP_ADC || in->op == X86_OP_SBB));
+		} else if (o->kind == X86_OPND_GPR && !(o->access & X86_ACC_IMPL)) {
+			rex |= gen_pin[o->reg] >= 8 || gen_pin[o->reg] == H_NONE || (o->size == 1 && gen_pin[o->reg] >= 4);
+		}
+	}
+	return !high || !rex;
+}
+
+static enum plan plan_integer(struct jit_insn *i)
+{
+	const struct x86_insn *in = &i->in;
+	const struct x86_operand *m = mem_operand(in);
+
+	if (!good_high(in))
+		return PLAN_HELPER;
+	switch (in->op) {
+	case X86_OP_ADD: case X86_OP_OR: case X86_OP_ADC: case X86_OP_SBB: case X86_OP_AND: case X86_OP_SUB:
+	case X86_OP_XOR: case X86_OP_CMP: case X86_OP_INC: case X86_OP_DEC: case X86_OP_NEG: case X86_OP_NOT:
+	case X86_OP_TEST: case X86_OP_XCHG: case X86_OP_XADD:
+	case X86_OP_ROL: case X86_OP_ROR: case X86_OP_RCL: case X86_OP_RCR: case X86_OP_SHL: case X86_OP_SHR:
+	case X86_OP_SAR: case X86_OP_SHLD: case X86_OP_SHRD:
+	case X86_OP_BSF: case X86_OP_BSR: case X86_OP_TZCNT: case X86_OP_LZCNT: case X86_OP_POPCNT: case X86_OP_BSWAP:
+	case X86_OP_MOVSX: case X86_OP_MOVSXD: case X86_OP_MOVZX: case X86_OP_MOVBE: case X86_OP_MOVNTI:
+	case X86_OP_ANDN: case X86_OP_BLSI: case X86_OP_BLSR: case X86_OP_BLSMSK: case X86_OP_BEXTR: case X86_OP_BZHI:
+	case X86_OP_MULX: case X86_OP_PDEP: case X86_OP_PEXT: case X86_OP_RORX: case X86_OP_SARX: case X86_OP_SHLX:
+	case X86_OP_SHRX: case X86_OP_ADCX: case X86_OP_ADOX: case X86_OP_CRC32:
+	case X86_OP_LEA: case X86_OP_CBW: case X86_OP_CWD: case X86_OP_NOP: case X86_OP_PAUSE:
+	case X86_OP_CLC: case X86_OP_STC: case X86_OP_CMC: case X86_OP_LAHF: case X86_OP_SAHF:
+	case X86_OP_MFENCE: case X86_OP_LFENCE: case X86_OP_SFENCE:
+	case X86_OP_PREFETCHT0: case X86_OP_PREFETCHT1: case X86_OP_PREFETCHT2: case X86_OP_PREFETCHNTA:
+		return PLAN_NATIVE;
+	case X86_OP_MOV:
+		for (unsigned n = 0; n < 2; n++)
+			if (in->opnd[n].kind == X86_OPND_SEG || in->opnd[n].kind == X86_OPND_CR ||
+			    in->opnd[n].kind == X86_OPND_DR)
+				return PLAN_HELPER;
+		return PLAN_NATIVE;
+	case X86_OP_BT: case X86_OP_BTS: case X86_OP_BTR: case X86_OP_BTC:
+		return m && in->opnd[1].kind == X86_OPND_GPR ? PLAN_HELPER : PLAN_NATIVE;
+	case X86_OP_MUL: case X86_OP_IMUL: case X86_OP_DIV: case X86_OP_IDIV:
+		/* with one operand: AH and the 16-bit pair are rare */
+		return in->opnd[1].kind != X86_OPND_NONE || in->opnd[0].size >= 4 ? PLAN_NATIVE : PLAN_HELPER;
+	case X86_OP_CMPXCHG:
+		return m ? PLAN_NATIVE : PLAN_HELPER;
+	case X86_OP_CMPXCHG8B: case X86_OP_CMPXCHG16B:
+		return PLAN_NATIVE;
+	case X86_OP_PUSH:
+		return in->opsize == 8 && in->opnd[0].kind != X86_OPND_SEG ? PLAN_NATIVE : PLAN_HELPER;
+	case X86_OP_POP:
+		return in->opsize == 8 && in->opnd[0].kind == X86_OPND_GPR ? PLAN_NATIVE : PLAN_HELPER;
+	case X86_OP_LEAVE:
+		return in->opsize == 8 ? PLAN_NATIVE : PLAN_HELPER;
+	case X86_OP_RET:
+		return in->imm < 0x7000 || in->opnd[0].kind == X86_OPND_NONE ? PLAN_NATIVE : PLAN_HELPER;
+	case X86_OP_JMP: case X86_OP_CALL:
+		return PLAN_NATIVE;
+	case X86_OP_JCXZ: case X86_OP_LOOP:
+		return PLAN_NATIVE;
+	default:
+		if ((in->op >= X86_OP_JO && in->op <= X86_OP_JNLE) || (in->op >= X86_OP_SETO && in->op <= X86_OP_SETNLE) ||
+		    (in->op >= X86_OP_CMOVO && in->op <= X86_OP_CMOVNLE))
+			return PLAN_NATIVE;
+		return PLAN_HELPER;
+	}
+}
+
+/* Operands that recode.c can name. */
+static bool vec_operands(const struct x86_insn *in)
+{
+	const struct x86_form *form = x86_insn_form(in);
+
+	for (unsigned n = 0; n < ARRAY_SIZE(in->opnd); n++) {
+		const struct x86_operand *o = &in->opnd[n];
+
+		switch (o->kind) {
+		case X86_OPND_NONE: case X86_OPND_GPR: case X86_OPND_MEM: case X86_OPND_XMM: case X86_OPND_YMM:
+		case X86_OPND_IMM:
+			break;
+		default:
+			return false;
+		}
+		if (o->kind == X86_OPND_GPR && o->reg == X86_RAX &&
+		    x86_spec_infos[form->spec[n]].method == METHOD_GPR)
+			return false;
+		if (o->kind == X86_OPND_MEM && (!o->size || x86_spec_infos[form->spec[n]].method == METHOD_BASE))
+			return false;
+	}
+	return true;
+}
+
+static bool vec_op(const struct x86_insn *in)
+{
+	switch (in->op) {
+	case X86_OP_LDMXCSR: case X86_OP_STMXCSR: case X86_OP_VMASKMOVPS: case X86_OP_VMASKMOVPD:
+	case X86_OP_VPMASKMOVD: case X86_OP_VPMASKMOVQ: case X86_OP_MASKMOVDQU: case X86_OP_PCMPESTRI:
+	case X86_OP_PCMPESTRM:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static enum plan plan_vector(struct gen *g, struct jit_insn *i)
+{
+	const struct x86_insn *in = &i->in;
+	const struct x86_form *form = x86_insn_form(in);
+	unsigned deny = g->t->mode >> JIT_MODE_DENY_SHIFT & 0xff;
+
+	if (form->exc == X86_EXC_X87 || form->exc == X86_EXC_MMX || (form->flags & X86_FF_MMX))
+		return PLAN_HELPER;
+	if (deny & (in->flags & X86_INSN_VEX ? X86_DENY_AVX_UD | X86_DENY_SSE_NM : X86_DENY_SSE_UD | X86_DENY_SSE_NM))
+		return PLAN_HELPER;
+	if ((in->flags & X86_INSN_VEX) && !host_has(g, X86_FEAT_AVX))
+		return PLAN_HELPER;
+	if ((form->exc == X86_EXC_2 || form->exc == X86_EXC_3 || form->exc == X86_EXC_11 || form->exc == X86_EXC_5) &&
+	    (g->t->mode & JIT_MODE_FPTRAP))
+		return PLAN_HELPER;
+	return vec_op(in) && vec_operands(in) ? PLAN_VEC : PLAN_HELPER;
+}
+
+enum plan gen_plan(struct gen *g, struct jit_insn *i)
+{
+	const struct x86_insn *in = &i->in;
+	const struct x86_form *form = x86_insn_form(in);
+
+	if ((form->flags & (X86_FF_UD | X86_FF_CPL0 | X86_FF_CPL0_UD | X86_FF_IOPL | X86_FF_UMIP)) || !has_both(g, in) ||
+	    !good_memory(i))
+		return PLAN_HELPER;
+	if (in->opnd[0].kind == X86_OPND_REL) {
+		s64 off = (s64)i->off + in->len + (s64)in->imm;
+
+		if (off != (s32)off || in->opsize != 8)
+			return PLAN_HELPER;
+	}
+	if (form->exc == X86_EXC_NONE || form->exc == X86_EXC_13)
+		return plan_integer(i);
+	return plan_vector(g, i);
+}

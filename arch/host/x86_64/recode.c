@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The guest's instruction again, with host registers in its fields and
+ * [rax] for its memory operand. The decoder's table says which operand stands
+ * in which field.
+ */
+#include "gen.h"
+#include "x86/spec.h"
+
+struct fields {
+	unsigned op;		/* map and opcode, as e_op() takes it */
+	unsigned fl;
+	unsigned reg, vvvv;
+	struct hrm rm;
+	bool has_rm;		/* there is a ModRM byte */
+	u8 def[3];		/* guest registers to be stored afterwards... */
+	u8 from[3];		/* ...from these scratch registers */
+	unsigned ndef;
+	unsigned imm;		/* bytes at the end */
+};
+
+static unsigned imm_bytes(const struct x86_insn *in, unsigned spec)
+{
+	switch ((enum x86_type)x86_spec_infos[spec].type) {
+	case TYPE_b: return 1;
+	case TYPE_w: return 2;
+	case TYPE_z: return in->opsize == 2 ? 2 : 4;
+	case TYPE_v: return in->opsize;
+	default: return 1;
+	}
+}
+
+/* Host number for a general register operand; scratch when it has none of its own. */
+static unsigned gpr_field(struct gen *g, struct fields *f, const struct x86_operand *o, unsigned scratch)
+{
+	unsigned h = gen_pin[o->reg];
+
+	if (o->kind == X86_OPND_GPRH)
+		return o->reg + 4u;
+	if (h == H_NONE) {
+		h = scratch;
+		e_ld(&g->b, scratch, GPR_SLOT(o->reg));
+		if (o->access & X86_ACC_W) {
+			f->def[f->ndef] = o->reg;
+			f->from[f->ndef++] = (u8)scratch;
+		}
+	}
+	if (o->size == 1 && h >= 4)
+		f->fl |= E_REX;
+	return h;
+}
+
+static void place(struct gen *g, struct fields *f, unsigned n)
+{
+	const struct x86_insn *in = &g->i->in;
+	const struct x86_operand *o = &in->opnd[n];
+	unsigned spec = x86_insn_form(in)->spec[n];
+	bool gpr = o->kind == X86_OPND_GPR || o->kind == X86_OPND_GPRH;
+
+	if (o->kind == X86_OPND_MEM)
+		return;
+	switch ((enum x86_method)x86_spec_infos[spec].method) {
+	case METHOD_E: case METHOD_R: case METHOD_W: case METHOD_U: case METHOD_M:
+		f->rm = r_(gpr ? gpr_field(g, f, o, T2) : o->reg);
+		break;
+	case METHOD_Z:
+		f->rm = r_(gpr_field(g, f, o, T2));
+		break;
+	case METHOD_G: case METHOD_V:
+		f->reg = gpr ? gpr_field(g, f, o, T1) : o->reg;
+		break;
+	case METHOD_B: case METHOD_H:
+		f->vvvv = gpr ? gpr_field(g, f, o, f->rm.mem ? T2 : T0) : o->reg;
+		break;
+	case METHOD_I: case METHOD_SI:
+		f->imm += imm_bytes(in, spec);
+		break;
+	case METHOD_L:
+		f->imm = 1;
+		break;
+	default:
+		break;
+	}
+}
+
+static unsigned vex_pp(const u8 *raw)
+{
+	while (*raw != 0xc4 && *raw != 0xc5)
+		raw++;
+	return *raw == 0xc5 ? raw[1] & 3 : raw[2] & 3;
+}
+
+static void opcode_field(const struct jit_insn *i, struct fields *f)
+{
+	static const u16 maps[] = { 0, 0x100, 0x200, 0x300 };
+	static const u8 pp[4] = { 0, E_66, E_F3, E_F2 };
+	const struct x86_insn *in = &i->in;
+	const struct x86_form *form = x86_insn_form(in);
+
+	f->op = maps[x86_form_map(form)] | x86_form_opcode(form);
+	f->reg = in->modrm >> 3 & 7;
+	f->fl = in->flags & X86_INSN_W ? E_W : 0;
+	if (in->flags & X86_INSN_VEX) {
+		f->fl |= pp[vex_pp(i->raw)] | (in->flags & X86_INSN_L ? E_L : 0);
+		return;
+	}
+	if (in->prefixes & X86_PFX_66)
+		f->fl |= E_66;
+	if (form->key & X86_KEY_F3)
+		f->fl |= E_F3;
+	if (form->key & X86_KEY_F2)
+		f->fl |= E_F2;
+	if (in->prefixes & X86_PFX_LOCK)
+		f->fl |= E_LOCK;
+}
+
+/* Short forms without a ModRM byte become the general ones. */
+static void lengthen(struct gen *g, struct fields *f)
+{
+	const struct x86_insn *in = &g->i->in;
+	bool acc8 = !(f->op & 1);
+
+	f->has_rm = true;
+	if (f->op < 0x40 && (f->op & 7) >= 4 && (f->op & 7) <= 5) {	/* ALU al/eax, imm */
+		f->reg = f->op >> 3;
+		f->op = acc8 ? 0x80 : 0x81;
+	} else if (f->op == 0xa8 || f->op == 0xa9) {
+		f->reg = 0;
+		f->op = acc8 ? 0xf6 : 0xf7;
+	} else if (f->op >= 0x90 && f->op <= 0x97 && in->op == X86_OP_XCHG) {
+		f->op = 0x87;
+		f->reg = gen_pin[X86_RAX];
+		return;
+	} else if (f->op >= 0xa0 && f->op <= 0xa3) {
+		f->op = 0x88 | (f->op & 1) | (f->op < 0xa2 ? 2 : 0);
+		f->reg = gen_pin[X86_RAX];
+		if (acc8)
+			f->fl |= E_REX;
+		return;
+	} else if (f->op >= 0xb0 && f->op <= 0xbf) {
+		f->op = f->op < 0xb8 ? 0xc6 : 0xc7;
+		f->reg = 0;
+		return;
+	} else {
+		f->has_rm = in->flags & X86_INSN_MODRM;
+		return;
+	}
+	f->rm = r_(gen_pin[X86_RAX]);
+	if (in->opnd[0].size == 1)
+		f->fl |= E_REX;
+}
+
+static void write_insn(struct gen *g, const struct fields *f)
+{
+	const struct jit_insn *i = g->i;
+	struct ebuf *b = &g->b;
+
+	if (i->in.flags & X86_INSN_VEX) {
+		if (f->has_rm)
+			e_vex(b, f->op, f->fl, f->reg, f->vvvv, f->rm);
+		else {				/* VZEROUPPER, VZEROALL */
+			e_vex(b, f->op, f->fl, 0, 0, r_(0));
+			b->p--;
+		}
+	} else if (f->op >= 0x1c8 && f->op <= 0x1cf) {
+		unsigned rex = (f->fl & E_W ? 8 : 0) | f->rm.reg >> 3;
+
+		if (f->fl & E_66)
+			e8(b, 0x66);
+		e8(b, 0x40 | rex);
+		e8(b, 0x0f);
+		e8(b, 0xc8 | (f->rm.reg & 7));
+	} else if (f->has_rm) {
+		e_op(b, f->op, f->fl, f->reg, f->rm);
+	} else {				/* EMMS, fences and the like have no operands */
+		e_op(b, f->op, f->fl, 0, r_(0));
+		b->p--;
+	}
+	__builtin_memcpy(b->p, i->raw + i->in.len - f->imm, f->imm);
+	b->p += f->imm;
+}
+
+static const struct x86_operand *mem_of(const struct x86_insn *in)
+{
+	for (unsigned n = 0; n < ARRAY_SIZE(in->opnd); n++)
+		if (in->opnd[n].kind == X86_OPND_MEM)
+			return &in->opnd[n];
+	return NULL;
+}
+
+/* Flags that the instruction leaves as they were, or reads. */
+static bool wants_flags(const struct jit_insn *i, u32 writes)
+{
+	return (x86_op_info(i->in.op)->fl_read & X86_FL_ARITH) || (writes && i->live_in & i->live);
+}
+
+void gen_recode(struct gen *g)
+{
+	struct jit_insn *i = g->i;
+	const struct x86_operand *m = mem_of(&i->in);
+	const struct x86_op_info *info = x86_op_info(i->in.op);
+	u32 writes = (info->fl_written | info->fl_undef) & X86_FL_ARITH;
+	bool wants = wants_flags(i, writes);
+	struct fields f = { .rm = r_(0) };
+
+	if (m) {
+		gen_mem(g, m->size, m->access & X86_ACC_W);
+		f.rm = m_(T0, 0);
+		if (wants) {
+			e_mov(&g->b, T2, T0);
+			f.rm = m_(T2, 0);
+		}
+	}
+	if (wants)
+		gen_flags_fetch(g);
+	opcode_field(i, &f);
+	lengthen(g, &f);
+	for (unsigned n = 0; n < ARRAY_SIZE(i->in.opnd) && i->in.opnd[n].kind != X86_OPND_NONE; n++)
+		place(g, &f, n);
+	write_insn(g, &f);
+	/* the first operand is written last: MULX and XADD with one register twice */
+	for (unsigned n = f.ndef; n-- > 0;)
+		e_st(&g->b, GPR_SLOT(f.def[n]), f.from[n]);
+	if (writes) {
+		g->fl_host = true;
+		g->fl_slot = false;
+	}
+}

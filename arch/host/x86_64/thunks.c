@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The common pieces of generated code: going in and out, calls of C with the
+ * guest's registers put into struct x86_cpu and taken out again, the vector
+ * registers. They are made once, at the start of the cache. What the host's
+ * processor can do is found out here too.
+ */
+#include <cpuid.h>
+#include "gen.h"
+#include "mem.h"
+
+#define RETURN 8	/* what a call has pushed below struct x86_cpu */
+
+static struct hrm cpu_at(unsigned depth, size_t off)
+{
+	return m_(H_RSP, (s32)(depth + off));
+}
+
+#define AT(depth, field) cpu_at(depth, offsetof(struct x86_cpu, field))
+
+static void save_gprs(struct ebuf *b, unsigned depth)
+{
+	for (unsigned n = 0; n < 16; n++)
+		if (gen_pin[n] != H_NONE)
+			e_st(b, cpu_at(depth, n * 8), gen_pin[n]);
+}
+
+static void load_gprs(struct ebuf *b, unsigned depth)
+{
+	for (unsigned n = 0; n < 16; n++)
+		if (gen_pin[n] != H_NONE)
+			e_ld(b, gen_pin[n], cpu_at(depth, n * 8));
+}
+
+static void move_vec(struct ebuf *b, bool avx, bool load, unsigned depth)
+{
+	for (unsigned n = 0; n < 16; n++) {
+		struct hrm m = cpu_at(depth, offsetof(struct x86_cpu, vec) + n * sizeof(union x86_vec));
+
+		if (avx)
+			e_vex(b, load ? 0x110 : 0x111, E_L, n, 0, m);
+		else
+			e_op(b, load ? 0x110 : 0x111, 0, n, m);
+	}
+}
+
+static void ldmxcsr(struct ebuf *b, struct hrm m) { e_op(b, 0x1ae, 0, 2, m); }
+static void stmxcsr(struct ebuf *b, struct hrm m) { e_op(b, 0x1ae, 0, 3, m); }
+
+/* Vector registers to struct x86_cpu if they are in the host's. */
+static void save_vec(struct ebuf *b, bool avx, unsigned depth)
+{
+	e_op(b, 0x80, 0, 7, AT(depth, jit.vec_live));
+	e8(b, 0);
+	u8 *skip = e_jcc(b, CC_E);
+	move_vec(b, avx, false, depth);
+	stmxcsr(b, AT(depth, mxcsr));
+	ldmxcsr(b, AT(depth, jit.host_mxcsr));
+	if (avx) {
+		e_vex(b, 0x177, 0, 0, 0, r_(0));	/* vzeroupper */
+		b->p--;
+	}
+	e_op(b, 0xc6, 0, 0, AT(depth, jit.vec_live));
+	e8(b, 0);
+	e_patch_here(b, skip);
+}
+
+static void pop_and_return(struct ebuf *b)
+{
+	static const u8 saved[] = { H_R15, H_R14, H_R13, H_R12, H_RBP, H_RBX };
+
+	for (unsigned n = 0; n < sizeof(saved); n++) {
+		if (saved[n] >= 8)
+			e8(b, 0x41);
+		e8(b, 0x58 | (saved[n] & 7));
+	}
+	e8(b, 0xc3);
+}
+
+static const u8 *make_enter(struct ebuf *b)
+{
+	static const u8 saved[] = { H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15 };
+
+	e_align(b, 16, 0);
+	const u8 *at = e_here(b);
+	for (unsigned n = 0; n < sizeof(saved); n++) {
+		if (saved[n] >= 8)
+			e8(b, 0x41);
+		e8(b, 0x50 | (saved[n] & 7));
+	}
+	e_st(b, m_(H_RDI, offsetof(struct x86_cpu, jit.host_sp)), H_RSP);
+	e_mov(b, H_RSP, H_RDI);
+	e_mov(b, H_RAX, H_RSI);
+	stmxcsr(b, AT(0, jit.host_mxcsr));
+	load_gprs(b, 0);
+	e_op(b, 0xff, 0, 4, r_(H_RAX));
+	return at;
+}
+
+static const u8 *make_leave(struct ebuf *b, bool avx)
+{
+	e_align(b, 16, 0);
+	const u8 *at = e_here(b);
+	save_gprs(b, 0);
+	save_vec(b, avx, 0);
+	e_ld(b, H_RSP, AT(0, jit.host_sp));
+	pop_and_return(b);
+	return at;
+}
+
+static const u8 *make_raw_leave(struct ebuf *b)
+{
+	e_align(b, 16, 0);
+	const u8 *at = e_here(b);
+	e_mov(b, H_RAX, H_RSI);
+	e_ld(b, H_RSP, m_(H_RDI, offsetof(struct x86_cpu, jit.host_sp)));
+	pop_and_return(b);
+	return at;
+}
+
+static const u8 *make_far(struct ebuf *b, const u8 *leave)
+{
+	e_align(b, 16, 0);
+	const u8 *at = e_here(b);
+	e_st(b, AT(0, rip), H_RAX);
+	e_op(b, 0xc1, E_W, 4, r_(T1));
+	e8(b, 32);
+	e_lea(b, H_RAX, m_(T1, JIT_EXIT_FAR));
+	e_jmp_to(b, leave);
+	return at;
+}
+
+/* f(cpu, rax, r14d) with everything saved; its result comes in rax. */
+static const u8 *make_call(struct ebuf *b, bool avx, uintptr_t f)
+{
+	e_align(b, 16, 0);
+	const u8 *at = e_here(b);
+	save_gprs(b, RETURN);
+	save_vec(b, avx, RETURN);
+	e_lea(b, H_RDI, m_(H_RSP, RETURN));
+	e_mov(b, H_RSI, H_RAX);
+	e_mov32(b, H_RDX, T1);
+	e_alui(b, 5, E_W, r_(H_RSP), 8);
+	e_movi(b, H_RAX, f);
+	e_op(b, 0xff, 0, 2, r_(H_RAX));
+	e_alui(b, 0, E_W, r_(H_RSP), 8);
+	load_gprs(b, RETURN);
+	e8(b, 0xc3);
+	return at;
+}
+
+static const u8 *make_vec_load(struct ebuf *b, bool avx)
+{
+	e_align(b, 16, 0);
+	const u8 *at = e_here(b);
+	move_vec(b, avx, true, RETURN);
+	ldmxcsr(b, AT(RETURN, mxcsr));
+	e_op(b, 0xc6, 0, 0, AT(RETURN, jit.vec_live));
+	e8(b, 1);
+	e8(b, 0xc3);
+	return at;
+}
+
+/* ---- the host's processor ---- */
+
+static bool os_saves_ymm(u32 ecx1)
+{
+	u32 lo, hi;
+
+	if (!(ecx1 & BIT(27)))
+		return false;
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	return (lo & 6) == 6;
+}
+
+/* Features of instructions that may be executed natively. word: 0 1.ecx, 1 7.ebx, 2 7.ecx, 3 80000001.ecx */
+static const struct { u8 feat, word, bit, avx; } host_bits[] = {
+	{ X86_FEAT_SSE3, 0, 0, 0 }, { X86_FEAT_PCLMUL, 0, 1, 0 }, { X86_FEAT_SSSE3, 0, 9, 0 }, { X86_FEAT_FMA, 0, 12, 1 },
+	{ X86_FEAT_CX16, 0, 13, 0 }, { X86_FEAT_SSE41, 0, 19, 0 }, { X86_FEAT_SSE42, 0, 20, 0 },
+	{ X86_FEAT_MOVBE, 0, 22, 0 }, { X86_FEAT_POPCNT, 0, 23, 0 }, { X86_FEAT_AES, 0, 25, 0 },
+	{ X86_FEAT_AVX, 0, 28, 1 }, { X86_FEAT_F16C, 0, 29, 1 }, { X86_FEAT_BMI1, 1, 3, 0 }, { X86_FEAT_AVX2, 1, 5, 1 },
+	{ X86_FEAT_BMI2, 1, 8, 0 }, { X86_FEAT_ADX, 1, 19, 0 }, { X86_FEAT_SHA, 1, 29, 0 },
+	{ X86_FEAT_GFNI, 2, 8, 0 }, { X86_FEAT_VAES, 2, 9, 1 }, { X86_FEAT_VPCLMUL, 2, 10, 1 },
+	{ X86_FEAT_LAHF_LM, 3, 0, 0 }, { X86_FEAT_LZCNT, 3, 5, 0 },
+};
+
+static bool find_features(struct jit *j)
+{
+	static const u8 always[] = { X86_FEAT_NONE, X86_FEAT_CMOV, X86_FEAT_CX8, X86_FEAT_SSE, X86_FEAT_SSE2 };
+	u32 word[4] = { 0 }, a, b, c, d;
+	bool avx;
+
+	if (__get_cpuid(1, &a, &b, &c, &d))
+		word[0] = c;
+	if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+		word[1] = b;
+		word[2] = c;
+	}
+	if (__get_cpuid(0x80000001, &a, &b, &c, &d))
+		word[3] = c;
+	avx = (word[0] & BIT(28)) && os_saves_ymm(word[0]);
+	for (unsigned n = 0; n < sizeof(always); n++)
+		j->host_features[always[n] / 32] |= 1u << (always[n] & 31);
+	for (unsigned n = 0; n < ARRAY_SIZE(host_bits); n++)
+		if ((word[host_bits[n].word] >> host_bits[n].bit & 1) && (avx || !host_bits[n].avx))
+			j->host_features[host_bits[n].feat / 32] |= 1u << (host_bits[n].feat & 31);
+	return avx;
+}
+
+void jit_host_free(struct jit *j)
+{
+	if (j->host)
+		mem_pages_free(j->host, sizeof(struct gen));
+}
+
+int jit_host_init(struct jit *j, struct err *e)
+{
+	struct ebuf eb = { j->rw, j->rw + 64 * KiB, j->rx - j->rw }, *b = &eb;
+	struct jit_thunks *t = &j->thunks;
+	bool avx = find_features(j);
+	const u8 *p;
+
+	/* SAHF and LAHF carry the flags over block boundaries */
+	if (!(j->host_features[X86_FEAT_LAHF_LM / 32] >> (X86_FEAT_LAHF_LM & 31) & 1))
+		return err_set(e, ENOTSUP, "translator: the host's processor has no LAHF in 64-bit mode");
+	j->host = mem_pages(sizeof(struct gen));
+	if (!j->host)
+		return err_set(e, ENOMEM, "out of memory");
+	p = make_enter(b);
+	__builtin_memcpy(&t->enter, &p, sizeof(p));
+	p = make_raw_leave(b);
+	__builtin_memcpy(&t->raw_leave, &p, sizeof(p));
+	t->leave = make_leave(b, avx);
+	t->far = make_far(b, t->leave);
+	t->mem_r = make_call(b, avx, (uintptr_t)jit_c_mem_r);
+	t->mem_w = make_call(b, avx, (uintptr_t)jit_c_mem_w);
+	t->helper = make_call(b, avx, (uintptr_t)jit_c_helper);
+	t->vec_load = make_vec_load(b, avx);
+	e_align(b, 64, 0);
+	j->region[0].used = b->p;
+	return 0;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The translator's insides. trace.c decodes a run of instructions of one page
+ * and finds out which flags live; arch/host/... makes code of it; cache.c
+ * keeps code and finds it again; run.c enters it, links blocks, and has the
+ * C side of what generated code calls.
+ *
+ * One cache for all vCPUs of a machine. Blocks are found without a lock, made
+ * and dropped under jit->lock, whose holder never waits for another vCPU.
+ */
+#ifndef ARCH_JIT_JIT_H
+#define ARCH_JIT_JIT_H
+
+#include "../x86/interp/uop.h"
+#include "x86/jit.h"
+
+#define JIT_INSNS	64		/* of one block */
+#define JIT_RANGES	12		/* of bytes that one block relies on */
+#define JIT_HASH_BITS	16
+#define JIT_PAGE_BITS	12
+#define JIT_REGIONS	4
+#define JIT_BLOCK_ROOM	(48 * KiB)	/* code of the largest block, with room */
+#define JIT_JUMP_BITS	14
+#define JIT_STACK	(256 * KiB)	/* C stack below struct x86_cpu */
+
+/* The jump table lies behind struct x86_cpu: generated code reaches it with a displacement. */
+#define JIT_JUMPS_OFF	ALIGN_UP(sizeof(struct x86_cpu), (size_t)64)
+
+struct jit_jump {
+	u64 key;		/* linear address + cpu->jit.tag; 0 is never a key */
+	const u8 *entry;
+};
+
+/* Why generated code was left: bits 2-0 of what jit_enter() returns. */
+enum jit_exit {
+	JIT_EXIT_SET,		/* rip is set */
+	JIT_EXIT_LINK,		/* the rest is a struct jit_link * */
+	JIT_EXIT_NEXT,		/* bits 63-32: offset of rip from the page */
+	JIT_EXIT_INTERP,	/* the same, and the interpreter is to execute what is there */
+	JIT_EXIT_STALE,		/* as NEXT; the block there was dropped */
+	JIT_EXIT_FAR,		/* rip is set and not in the jump table; bits 63-32: struct jit_far */
+};
+
+/* A branch through the jump table, for the fault that a non-canonical target raises. */
+#define JIT_FAR_OFF(f)		((f) & 0xfff)			/* of the branch, in its page */
+#define JIT_FAR_STACK(f)	((s32)(s16)((f) >> 16))		/* what it has added to rSP, to be taken back */
+#define JIT_FAR(off, stack)	((u32)(off) | (u32)(u16)(stack) << 16)
+
+/* Where an instruction is and what it accesses, as slow paths get it. */
+#define JIT_INFO(off, len, ss, size) ((u32)(off) | (u32)(len) << 12 | (u32)(ss) << 16 | (u32)(size) << 17)
+#define JIT_INFO_OFF(i)		((i) & 0xfff)
+#define JIT_INFO_LEN(i)		((i) >> 12 & 15)
+#define JIT_INFO_SS(i)		((i) >> 16 & 1)
+#define JIT_INFO_SIZE(i)	((i) >> 17 & 0x7f)
+
+struct jit_block {
+	_Atomic(struct jit_block *) next;	/* in its hash chain */
+	struct jit_block *page_next;		/* of the same page */
+	u64 gpa;
+	u32 mode, gen;
+	struct x86_code_page *page;
+	const u8 *entry;			/* executable address */
+	const u8 *stale;			/* where the entry leads when the block is dropped */
+};
+
+/* A direct jump inside a page. */
+struct jit_link {
+	u8 *site;		/* displacement, writable view */
+	struct jit_block *from;
+	s32 off;		/* of the target in the page */
+	u32 region_gen;		/* of the region it is in */
+};
+
+/* An instruction that the interpreter executes. */
+struct jit_op {
+	struct x86_uop uop[2];
+	struct x86_insn in;
+	u16 off;
+	u8  flags;		/* JIT_OP_* */
+};
+
+#define JIT_OP_FLAGS	1	/* reads or writes the arithmetic flags */
+#define JIT_OP_ENDS	2	/* goes back to the run loop, unless... */
+#define JIT_OP_RESUMES	4	/* ...it stands behind itself and nothing is wanted: string instructions */
+
+/* ---- a decoded run of instructions ---- */
+
+struct jit_insn {
+	struct x86_insn in;
+	u16 off;		/* in the page */
+	u16 live;		/* flags that somebody may read behind it */
+	u16 live_in;		/* and before it */
+	u16 live_taken;		/* at the target of a direct branch */
+	s8  err;		/* x86_decode()'s; 0: fine */
+	u8  raw[15];
+};
+
+struct jit_trace {
+	struct x86_cpu *cpu;
+	u64 gpa;		/* of the page */
+	u32 mode;		/* jit_mode() */
+	unsigned count;
+	unsigned start;		/* offset of the first instruction */
+	unsigned next;		/* where it goes on behind the last one */
+	bool falls;		/* it does go on there */
+	bool vec;		/* uses vector registers natively */
+	unsigned nranges;
+	struct { u16 off, len; } range[JIT_RANGES];
+	u8 page[4096 + 16];	/* copy of the code */
+	struct jit_insn insn[JIT_INSNS];
+};
+
+/* Mode of generated code: X86_MODEF_* and what else it depends on. */
+#define JIT_MODE_DENY_SHIFT 16		/* exec_deny */
+#define JIT_MODE_FPTRAP	0x01000000u	/* an SSE exception is unmasked */
+
+static inline u32 jit_mode(const struct x86_cpu *cpu)
+{
+	return cpu->mode | (u32)cpu->exec_deny << JIT_MODE_DENY_SHIFT |
+	       ((cpu->mxcsr & 0x1f80) != 0x1f80 ? JIT_MODE_FPTRAP : 0);
+}
+
+/* ---- the cache ---- */
+
+/* Addresses of the common pieces of code, executable view. */
+struct jit_thunks {
+	u64 (*enter)(struct x86_cpu *cpu, const u8 *entry);
+	const u8 *leave;	/* rax: result of enter() */
+	const u8 *far;		/* rax: rip, r14d: JIT_FAR */
+	const u8 *mem_r, *mem_w;/* rax: linear address -> host address, r14d: JIT_INFO */
+	const u8 *helper;	/* rax: struct jit_op * */
+	const u8 *vec_load;
+	void (*raw_leave)(struct x86_cpu *cpu, u64 code) __noreturn;	/* from C called by generated code */
+};
+
+struct jit_region {
+	u8 *rw, *used, *end;	/* code, writable view */
+	u8 *meta, *meta_used, *meta_end;
+};
+
+struct jit {
+	struct x86_system *sys;
+	pthread_mutex_t lock;
+	bool verify, single;
+	int fd;
+	size_t bytes;		/* of the cache */
+	u8 *rw, *rx;
+	struct jit_region region[JIT_REGIONS];
+	unsigned cur;
+	u64 flush_gen;		/* counts changes of region; vCPUs that saw it use nothing older */
+	struct jit_thunks thunks;
+	void *host;		/* the generator's */
+	struct x86_jit_stats stats;
+	u32 host_features[(X86_FEAT_COUNT + 31) / 32];
+	_Atomic(struct jit_block *) hash[1u << JIT_HASH_BITS];
+	struct jit_block *pages[1u << JIT_PAGE_BITS];	/* all blocks, by page */
+};
+
+#define JIT_TAGS 16
+
+/* A vCPU's own part. */
+struct jit_vcpu {
+	_Atomic u64 seen_gen;	/* of flush_gen */
+	u64 last_xtag, last_tag;
+	u32 last_mode;
+	u64 tag_next;
+	struct { u64 xtag; u32 mode; u64 tag; } tags[JIT_TAGS];
+	unsigned tag_victim;
+	struct jit_trace trace;
+};
+
+static inline struct jit_jump *jit_jumps(struct x86_cpu *cpu)
+{
+	return (struct jit_jump *)(void *)((u8 *)cpu + JIT_JUMPS_OFF);
+}
+
+static inline struct jit_jump *jit_jump_slot(struct x86_cpu *cpu, u64 lin)
+{
+	return &jit_jumps(cpu)[lin & ((1u << JIT_JUMP_BITS) - 1)];
+}
+
+/* cache.c; region and drop functions under the lock. */
+struct jit_block *jit_cache_find(struct jit *j, u64 gpa, u32 mode);
+bool jit_cache_room(struct jit *j);		/* false: no region is free yet */
+void *jit_cache_meta(struct jit *j, size_t size);	/* NULL: none left, the block must do without */
+void jit_cache_insert(struct jit *j, struct jit_block *b);
+void jit_cache_seen(struct x86_cpu *cpu);	/* by a vCPU outside of generated code */
+
+/* trace.c: decodes from the copy in t->page. No instructions: the one at start crosses the page's end. */
+void jit_trace_decode(struct jit_trace *t);
+
+/* run.c */
+u64  jit_c_mem_r(struct x86_cpu *cpu, u64 lin, u32 info);
+u64  jit_c_mem_w(struct x86_cpu *cpu, u64 lin, u32 info);
+void jit_c_helper(struct x86_cpu *cpu, struct jit_op *op);
+
+/* arch/host/... : makes the common pieces; -ENOTSUP with *e. */
+int  jit_host_init(struct jit *j, struct err *e);
+void jit_host_free(struct jit *j);
+/* Makes code for t in the current region; fills entry, stale. False: no room. */
+bool jit_host_block(struct jit *j, struct jit_trace *t, struct jit_block *b);
+/* Atomically: a jump that leads to to; a block whose entry leads to its stale exit. */
+void jit_host_link(struct jit *j, u8 *site, const u8 *to);
+void jit_host_drop(struct jit *j, struct jit_block *b);
+
+#endif

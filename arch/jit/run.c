@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Runs generated code: finds or makes the block at rip, enters it, and does
+ * what it was left for. Direct jumps inside a page are linked here, all
+ * other targets go into the vCPU's jump table. Below are the functions that
+ * generated code calls; they find all guest registers in struct x86_cpu.
+ */
+#include "jit.h"
+#include "../x86/interp/general.h"
+
+static bool mode_fits(const struct x86_cpu *cpu)
+{
+	return (cpu->mode & X86_MODEF_SIZE) == X86_MODE_64 && !(cpu->mode & X86_MODEF_ONE) && !(cpu->cr4 & CR4_LA57) &&
+	       !cpu->dbg.count;
+}
+
+bool jit_takes(const struct x86_cpu *cpu)
+{
+	return cpu->translator && mode_fits(cpu) && !sys_log_on(cpu, X86_LOG_CPU | X86_LOG_EXEC);
+}
+
+/* ---- flags ---- */
+
+static void flags_to_code(struct x86_cpu *cpu)
+{
+	u32 fl = x86_arith(cpu);
+
+	cpu->jit.fl = (u16)((fl & 0xd5) << 8 | fl >> 11);
+}
+
+static void flags_from_code(struct x86_cpu *cpu)
+{
+	x86_set_arith(cpu, (u32)cpu->jit.fl >> 8 | (u32)(cpu->jit.fl & 1) << 11);
+}
+
+void jit_unwound(struct x86_cpu *cpu)
+{
+	if (!cpu->jit.in_code)
+		return;
+	cpu->jit.in_code = 0;
+	flags_from_code(cpu);
+}
+
+/* ---- address spaces of the jump table ---- */
+
+static void tags_clear(struct x86_cpu *cpu)
+{
+	struct jit_vcpu *v = cpu->translator;
+
+	__builtin_memset(jit_jumps(cpu), 0, sizeof(struct jit_jump) << JIT_JUMP_BITS);
+	__builtin_memset(v->tags, 0, sizeof(v->tags));
+	v->tag_next = 1;
+}
+
+/*
+ * A number for (code address space, mode), in bits 63-48: added to a linear
+ * address, whose upper bits repeat bit 47, it gives a key that is nobody else's.
+ */
+static void choose_tag(struct x86_cpu *cpu, u32 mode)
+{
+	struct jit_vcpu *v = cpu->translator;
+	unsigned i;
+
+	if (likely(v->last_xtag == cpu->xtag && v->last_mode == mode && v->last_tag))
+		return;
+	for (i = 0; i < JIT_TAGS; i++)
+		if (v->tags[i].tag && v->tags[i].xtag == cpu->xtag && v->tags[i].mode == mode)
+			goto found;
+	if (v->tag_next == 0xfff0)
+		tags_clear(cpu);
+	i = v->tag_victim++ % JIT_TAGS;
+	v->tags[i].xtag = cpu->xtag;
+	v->tags[i].mode = mode;
+	v->tags[i].tag = v->tag_next++ << 48;
+found:
+	v->last_xtag = cpu->xtag;
+	v->last_mode = mode;
+	v->last_tag = cpu->jit.tag = v->tags[i].tag;
+}
+
+/* ---- making blocks ---- */
+
+static bool trace_marked(struct jit_trace *t, struct x86_code_page *cp)
+{
+	for (unsigned i = 0; i < t->nranges; i++)
+		if (!code_still_marked(cp, t->gpa + t->range[i].off, t->range[i].len))
+			return false;
+	return true;
+}
+
+static bool trace_unchanged(struct jit_trace *t, const u8 *host_page)
+{
+	for (unsigned i = 0; i < t->nranges; i++)
+		if (__builtin_memcmp(t->page + t->range[i].off, host_page + t->range[i].off, t->range[i].len))
+			return false;
+	return true;
+}
+
+/* Under the lock. The generation is read first, and the bytes compared after it. */
+static struct jit_block *make_block(struct jit *j, struct jit_trace *t, struct x86_code_page *cp, const u8 *host_page)
+{
+	u32 gen = atomic_load(&cp->gen);
+	struct jit_block *b;
+
+	if (!trace_marked(t, cp) || !trace_unchanged(t, host_page))
+		return NULL;
+	b = jit_cache_meta(j, sizeof(*b));
+	if (!b)
+		return NULL;
+	*b = (struct jit_block){ .gpa = t->gpa + t->start, .mode = t->mode, .gen = gen, .page = cp };
+	if (!jit_host_block(j, t, b))
+		return NULL;
+	jit_cache_insert(j, b);
+	return b;
+}
+
+static struct jit_block *translate(struct x86_cpu *cpu, u64 gpa, const u8 *host, u32 mode)
+{
+	struct jit *j = cpu->sys->jit;
+	struct jit_trace *t = &cpu->translator->trace;
+	struct x86_code_page *cp = code_page(cpu->sys, gpa, true);
+	const u8 *host_page = host - (gpa & X86_PAGE_MASK);
+	struct jit_block *b = NULL;
+
+	if (!cp)
+		return NULL;
+	t->cpu = cpu;
+	t->gpa = gpa & ~X86_PAGE_MASK;
+	t->start = gpa & X86_PAGE_MASK;
+	t->mode = mode;
+	__builtin_memcpy(t->page, host_page, 4096);
+	jit_trace_decode(t);
+	for (unsigned i = 0; i < t->nranges; i++)
+		code_mark(cpu, cp, t->gpa + t->range[i].off, t->range[i].len, host_page);
+	pthread_mutex_lock(&j->lock);
+	b = jit_cache_find(j, gpa, mode);
+	if (!b && jit_cache_room(j)) {
+		jit_cache_seen(cpu);
+		b = make_block(j, t, cp, host_page);
+	}
+	pthread_mutex_unlock(&j->lock);
+	return b;
+}
+
+static struct jit_block *find_at(struct x86_cpu *cpu, u64 lin, u32 mode)
+{
+	struct jit_block *b;
+	const u8 *host;
+	u64 gpa;
+
+	if (sys_lma(cpu) && !x86_canonical(cpu, lin))
+		x86_raise_gp(cpu, 0);
+	host = x86_fetch_page(cpu, lin, &gpa);
+	if (!host)
+		return NULL;
+	b = jit_cache_find(cpu->sys->jit, gpa, mode);
+	return b ? b : translate(cpu, gpa, host, mode);
+}
+
+/* NULL: the interpreter must do one instruction. */
+static const u8 *find_entry(struct x86_cpu *cpu, u32 mode)
+{
+	u64 lin = cpu->rip;
+	struct jit_jump *slot = jit_jump_slot(cpu, lin);
+	struct jit_block *b;
+
+	if (slot->key == lin + cpu->jit.tag)
+		return slot->entry;
+	b = find_at(cpu, lin, mode);
+	if (!b)
+		return NULL;
+	slot->key = lin + cpu->jit.tag;
+	slot->entry = b->entry;
+	return b->entry;
+}
+
+/* ---- going in and out ---- */
+
+static void link_jump(struct x86_cpu *cpu, struct jit_link *l, u32 mode)
+{
+	struct jit *j = cpu->sys->jit;
+	struct jit_block *b = NULL;
+
+	pthread_mutex_lock(&j->lock);
+	if (j->flush_gen == l->region_gen && atomic_load(&l->from->page->gen) == l->from->gen && l->from->mode == mode)
+		b = jit_cache_find(j, (l->from->gpa & ~X86_PAGE_MASK) + (u64)(s64)l->off, mode);
+	if (b)
+		jit_host_link(j, l->site, b->entry);
+	pthread_mutex_unlock(&j->lock);
+}
+
+/* A near branch to a non-canonical address faults at the branch. */
+static void check_far(struct x86_cpu *cpu, u32 far)
+{
+	if (likely(x86_canonical(cpu, cpu->rip)))
+		return;
+	cpu->rip = cpu->jit.page + JIT_FAR_OFF(far);
+	cpu->gpr[X86_RSP] -= (u64)(s64)JIT_FAR_STACK(far);
+	x86_raise_gp(cpu, 0);
+}
+
+static struct jit_link *left(struct x86_cpu *cpu, u64 code)
+{
+	struct jit_link *l;
+
+	switch ((enum jit_exit)(code & 7)) {
+	case JIT_EXIT_LINK:
+		l = (struct jit_link *)(uintptr_t)(code & ~7ULL);
+		cpu->rip = cpu->jit.page + (u64)(s64)l->off;
+		return l;
+	case JIT_EXIT_NEXT:
+		cpu->rip = cpu->jit.page + (u64)((s64)code >> 32);
+		break;
+	case JIT_EXIT_STALE:
+		cpu->rip = cpu->jit.page + (u64)((s64)code >> 32);
+		jit_jump_slot(cpu, cpu->rip)->key = 0;
+		break;
+	case JIT_EXIT_INTERP:
+		cpu->rip = cpu->jit.page + (u64)((s64)code >> 32);
+		interp_one(cpu);
+		break;
+	case JIT_EXIT_FAR:
+		check_far(cpu, (u32)(code >> 32));
+		break;
+	case JIT_EXIT_SET:
+		break;
+	}
+	return NULL;
+}
+
+static u64 enter(struct x86_cpu *cpu, const u8 *entry)
+{
+	u64 code;
+
+	cpu->jit.page = cpu->rip & ~X86_PAGE_MASK;
+	flags_to_code(cpu);
+	cpu->jit.in_code = 1;
+	interp_foreign(cpu);
+	code = cpu->sys->jit->thunks.enter(cpu, entry);
+	jit_unwound(cpu);
+	return code;
+}
+
+bool jit_one(struct x86_cpu *cpu)
+{
+	u32 mode = jit_mode(cpu);
+	const u8 *entry;
+
+	if (!cpu->sys->jit->single || !mode_fits(cpu))
+		return false;
+	jit_cache_seen(cpu);
+	choose_tag(cpu, mode);
+	entry = find_entry(cpu, mode);
+	if (!entry)
+		return false;
+	left(cpu, enter(cpu, entry));
+	return true;
+}
+
+void jit_run(struct x86_cpu *cpu)
+{
+	struct jit_link *link = NULL;
+
+	jit_cache_seen(cpu);
+	while (!atomic_load_explicit(&cpu->attn, memory_order_acquire)) {
+		u32 mode = jit_mode(cpu);
+		const u8 *entry;
+
+		if (!mode_fits(cpu)) {
+			interp_run(cpu);
+			return;
+		}
+		choose_tag(cpu, mode);
+		entry = find_entry(cpu, mode);
+		if (!entry) {
+			interp_one(cpu);
+			link = NULL;
+			continue;
+		}
+		if (link)
+			link_jump(cpu, link, mode);
+		link = left(cpu, enter(cpu, entry));
+	}
+}
+
+/* ---- called by generated code ---- */
+
+/* What the memory and fault code asks of the running instruction: segment, length. */
+#define POS(ss, l) [ss][l] = { .seg = ss ? X86_SS : X86_DS, .len = l }
+#define POS8(ss, l) POS(ss, l), POS(ss, l + 1), POS(ss, l + 2), POS(ss, l + 3), \
+	POS(ss, l + 4), POS(ss, l + 5), POS(ss, l + 6), POS(ss, l + 7)
+static const struct x86_uop positions[2][16] = { POS8(0, 0), POS8(0, 8), POS8(1, 0), POS8(1, 8) };
+
+static void at(struct x86_cpu *cpu, u32 info)
+{
+	cpu->rip = cpu->jit.page + JIT_INFO_OFF(info);
+	cpu->cur = &positions[JIT_INFO_SS(info)][JIT_INFO_LEN(info)];
+}
+
+u64 jit_c_mem_r(struct x86_cpu *cpu, u64 lin, u32 info)
+{
+	unsigned size = JIT_INFO_SIZE(info);
+
+	at(cpu, info);
+	if (size <= 8)
+		cpu->jit.bounce[0] = x86_load_slow(cpu, lin, size);
+	else
+		x86_ld_block(cpu, lin, cpu->jit.bounce, size);
+	cpu->cur = NULL;
+	return (uintptr_t)cpu->jit.bounce;
+}
+
+/* The interpreter does what is not one piece of plain memory without code. */
+static __noreturn void leave_to_interp(struct x86_cpu *cpu, u32 info)
+{
+	cpu->sys->jit->thunks.raw_leave(cpu, (u64)JIT_INFO_OFF(info) << 32 | JIT_EXIT_INTERP);
+}
+
+u64 jit_c_mem_w(struct x86_cpu *cpu, u64 lin, u32 info)
+{
+	unsigned size = JIT_INFO_SIZE(info);
+	const struct x86_tlb_entry *e = x86_tlb_w(cpu, lin);
+
+	at(cpu, info);
+	x86_probe(cpu, lin, size, X86_WRITE);
+	cpu->cur = NULL;
+	if (!x86_tlb_hit(cpu, e, lin, size))
+		leave_to_interp(cpu, info);
+	return lin + e->addend;
+}
+
+void jit_c_helper(struct x86_cpu *cpu, struct jit_op *op)
+{
+	const struct x86_uop *next;
+	u64 behind = cpu->jit.page + op->off + op->in.len;
+
+	cpu->rip = cpu->jit.page + op->off;
+	cpu->cur = &op->uop[0];
+	if (op->flags & JIT_OP_FLAGS)
+		flags_from_code(cpu);
+	cpu->jit.dropped = 0;
+	next = op->uop[0].fn(cpu, &op->uop[0]);
+	cpu->cur = NULL;
+	if (op->flags & JIT_OP_FLAGS)
+		flags_to_code(cpu);
+	if (next) {
+		if (likely(!cpu->jit.dropped))
+			return;
+		cpu->rip = behind;
+	} else if ((op->flags & JIT_OP_RESUMES) && cpu->rip == behind && !cpu->jit.dropped &&
+		   !atomic_load_explicit(&cpu->attn, memory_order_relaxed)) {
+		return;
+	}
+	cpu->sys->jit->thunks.raw_leave(cpu, JIT_EXIT_SET);
+}
