@@ -55,7 +55,7 @@ struct copy_run {
 	pthread_cond_t work, space;
 	struct slot *slot;
 	struct bufs *bufs, *spare;
-	u32 n_slots, n_bufs, buf_size, granule, unit;
+	u32 n_slots, n_bufs, buf_size, granule, unit, packed;
 	u64 planned, taken, written;	/* slot numbers; ring index is modulo n_slots */
 	u32 idle;			/* workers that wait for work */
 	bool writing, stop, full;	/* full: the planner waits for half the ring */
@@ -135,7 +135,7 @@ static int compress_units(struct copy_run *r, struct slot *s)
 	struct blk_node *d = r->c->dst;
 
 	for (u32 k = 0; k * r->unit < s->len; k++) {
-		u32 m = MIN(r->unit, s->len - k * r->unit), clen = r->unit;
+		u32 m = MIN(r->unit, s->len - k * r->unit), clen = r->packed;
 		int ret;
 
 		s->b->clen[k] = 0;
@@ -143,7 +143,7 @@ static int compress_units(struct copy_run *r, struct slot *s)
 			continue;
 		if (m < r->unit)
 			memset(s->b->buf + k * r->unit + m, 0, r->unit - m);
-		ret = d->drv->compress(d, s->b->buf + k * r->unit, r->unit, s->b->cbuf + (size_t)k * r->unit, &clen);
+		ret = d->drv->compress(d, s->b->buf + k * r->unit, r->unit, s->b->cbuf + (size_t)k * r->packed, &clen);
 		if (!ret)
 			s->b->clen[k] = clen;
 		else if (ret != -E2BIG)
@@ -202,7 +202,7 @@ static int write_units(struct copy_run *r, struct slot *s)
 
 		if (s->b->clen[k]) {
 			ret = blk_node_put_compressed(r->c->dst, s->dst + at, r->unit,
-						      s->b->cbuf + (size_t)at, s->b->clen[k]);
+						      s->b->cbuf + (size_t)k * r->packed, s->b->clen[k]);
 			r->c->n_written += m;
 		} else {
 			ret = write_run(r, s, at, m, s->b->kind[k]);
@@ -526,7 +526,7 @@ static int make_slots(struct copy_run *r)
 		b->buf = blk_buf_alloc(r->buf_size);
 		b->kind = malloc(r->buf_size / r->granule);
 		if (r->unit) {
-			b->cbuf = blk_buf_alloc((size_t)r->buf_size);
+			b->cbuf = blk_buf_alloc((size_t)(r->buf_size / r->unit) * r->packed);
 			b->clen = calloc(r->buf_size / r->unit, sizeof(u32));
 		}
 		if (!b->buf || !b->kind || (r->unit && (!b->cbuf || !b->clen)))
@@ -542,7 +542,8 @@ static void choose_sizes(struct copy_run *r)
 	struct blk_copy *c = r->c;
 	u32 cl = blk_is_mapping(c->dst) ? c->dst->lim.cluster : 1;
 
-	r->unit = c->compress ? c->dst->lim.max_compressed : 0;
+	r->unit = c->compress || c->dst->lim.compressed_only ? c->dst->lim.max_compressed : 0;
+	r->packed = c->dst->lim.max_packed ? c->dst->lim.max_packed : r->unit;
 	r->granule = c->min_sparse ? c->min_sparse : 65536;
 	if (r->unit)
 		r->granule = r->unit;

@@ -510,7 +510,7 @@ int blk_node_put_compressed(struct blk_node *n, u64 off, u32 len, const void *cb
 
 static int write_unit(struct blk_node *n, u64 off, struct iov_cur *c, u32 len, u8 *in, u8 *out)
 {
-	u32 clen = n->lim.max_compressed, unit = len;
+	u32 clen = n->lim.max_packed ? n->lim.max_packed : n->lim.max_compressed, unit = len;
 	int ret;
 
 	iov_cur_to_buf(c, in, len);
@@ -573,7 +573,7 @@ int blk_node_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int n
 	ret = blk_will_write(n);
 	if (ret)
 		return ret;
-	if (flags & BLK_COMPRESS)
+	if (flags & BLK_COMPRESS || n->lim.compressed_only)
 		ret = write_compressed(n, off, &c, len);
 	else
 		ret = n->drv->alloc ? write_mapped(n, off, &c, len) : -ENOTSUP;

@@ -1,319 +1,425 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * VMDK of hosted products (VMware's Virtual Disk Format 5.0): one file with
- * embedded descriptor, a grain directory, grain tables, grains. Reads
- * monolithicSparse and streamOptimized, writes monolithicSparse. Descriptors
- * that name other files are told apart and refused.
+ * VMDK (VMware's Virtual Disk Format 5.0): a disk is a row of extents, each
+ * flat, or sparse with a grain directory, grain tables and grains. All
+ * sub-formats of hosted products are read and written; ESX's COWD and
+ * SESPARSE extents are read.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "block/int.h"
+#include <sys/random.h>
 #include "json.h"
+#include "vmdk.h"
 
-#define VMDK_MAGIC	0x564d444bU	/* "KDMV" read as little endian */
-#define F_NEWLINE	1U
-#define F_ZERO_GRAIN	4U
-#define F_COMPRESSED	0x10000U
-#define F_MARKERS	0x20000U
-#define GD_AT_END	~0ULL
-#define NO_ENTRY	0xffffffffU
-
-struct vmdk_header {
-	__le32 magic, version, flags;
-	__le64 capacity, grain, desc_off, desc_size;
-	__le32 gtes_per_gt;
-	__le64 rgd_off, gd_off, overhead;
-	u8 unclean, nl[4];
-	__le16 compress;
-	u8 pad[433];
-} __packed;
-_Static_assert(sizeof(struct vmdk_header) == 512, "VMDK header");
-
-struct vmdk {
-	pthread_mutex_t lock;
-	struct blk_mcache *tables;
-	u64 gd_off, rgd_off;		/* bytes */
-	u64 gts;			/* grain tables */
-	u32 gtes, grain;		/* entries of a table, bytes of a grain */
-	u32 flags;
-	u64 end;			/* where the next grain goes */
-	char type[32];
-	u32 cid, parent_cid;
-};
-
-static int get32(struct vmdk *v, u64 at, u32 *out)
+static struct vmdk_ext *find_extent(struct vmdk *v, u64 off)
 {
-	void *p;
-	int ret = blk_mcache_get(v->tables, ALIGN_DOWN(at, 512), true, &p);
+	u32 lo = 0, hi = v->n_ext;
 
-	if (ret)
-		return ret;
-	*out = get_le32((u8 *)p + at % 512);
-	blk_mcache_put(v->tables, p);
-	return 0;
+	while (hi - lo > 1) {
+		u32 mid = (lo + hi) / 2;
+
+		if (v->ext[mid].start <= off)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return v->n_ext && off - v->ext[lo].start < v->ext[lo].size ? &v->ext[lo] : NULL;
 }
 
-static int set32(struct vmdk *v, u64 at, u32 val)
-{
-	void *p;
-	int ret = blk_mcache_get(v->tables, ALIGN_DOWN(at, 512), true, &p);
-
-	if (ret)
-		return ret;
-	put_le32((u8 *)p + at % 512, val);
-	blk_mcache_dirty(v->tables, p);
-	blk_mcache_put(v->tables, p);
-	return 0;
-}
+/* ---- grain tables ---- */
 
 /* File offset of grain @i's entry in the table below @gd; 0: no table. */
-static int entry_at(struct vmdk *v, u64 gd, u64 i, u64 *at)
+static int entry_at(struct vmdk_ext *x, u64 gd, u64 i, u64 *at)
 {
 	u32 gt;
-	int ret = get32(v, gd + i / v->gtes * 4, &gt);
+	int ret = vmdk_get32(x, gd + i / x->gtes * 4, &gt);
 
-	*at = !ret && gt && gt != NO_ENTRY ? (u64)gt * 512 + i % v->gtes * 4 : 0;
+	*at = !ret && gt && gt != NO_PARENT ? (u64)gt * 512 + i % x->gtes * 4 : 0;
 	return ret;
 }
 
-static int grain_of(struct vmdk *v, u64 i, u32 *gte)
+static int sesparse_entry(struct vmdk_ext *x, u64 i, u64 *gte)
 {
+	u32 lo, hi;
+	u64 at;
+	int ret = vmdk_get32(x, x->gd_off + i / x->gtes * 8, &lo);
+
+	ret = ret ?: vmdk_get32(x, x->gd_off + i / x->gtes * 8 + 4, &hi);
+	if (ret || !(lo | hi))
+		return ret;
+	if (hi != 0x10000000)
+		return -EIO;
+	at = x->se_tables + (u64)lo * x->gtes * 8 + i % x->gtes * 8;
+	ret = vmdk_get32(x, at, &lo);
+	ret = ret ?: vmdk_get32(x, at + 4, &hi);
+	*gte = (u64)hi << 32 | lo;
+	return ret;
+}
+
+static int grain_entry(struct vmdk_ext *x, u64 i, u64 *gte)
+{
+	u32 e = 0;
 	u64 at;
 	int ret;
 
 	*gte = 0;
-	if (i / v->gtes >= v->gts)
+	if (i / x->gtes >= x->gts)
 		return 0;
-	ret = entry_at(v, v->gd_off, i, &at);
-	return ret ?: at ? get32(v, at, gte) : 0;
-}
-
-static enum blk_kind kind_of(const struct vmdk *v, u32 gte)
-{
-	if (!gte)
-		return BLK_HOLE;
-	if (gte == 1 && v->flags & F_ZERO_GRAIN)
-		return BLK_ZERO;
-	return v->flags & F_COMPRESSED ? BLK_COMPRESSED : BLK_DATA;
-}
-
-/* A compressed grain: 12 bytes of marker (sector number, length) before the stream. */
-static int map_compressed(struct blk_node *n, struct vmdk *v, u32 gte, struct blk_extent *x)
-{
-	u64 at = (u64)gte * 512;
-	u8 m[12];
-	int ret = blk_node_pread(n->file, at, m, 12);
-	u32 len = get_le32(m + 8);
-
-	if (ret)
-		return ret;
-	if (!(v->flags & F_MARKERS)) {
-		x->host = at;
-		x->clen = v->grain * 2;
+	if (x->kind == VX_SESPARSE)
+		return sesparse_entry(x, i, gte);
+	if (x->stream) {
+		ret = vmdk_stream_entry(x, i, &e);
 	} else {
-		if (!len || len > 2 * v->grain)
-			return -EIO;
-		x->host = at + 12;
-		x->clen = len;
+		ret = entry_at(x, x->gd_off, i, &at);
+		ret = ret ?: at ? vmdk_get32(x, at, &e) : 0;
 	}
-	x->codec = BLK_CODEC_ZLIB;
-	x->unit_off = x->off;
-	x->unit_len = v->grain;
-	return 0;
+	*gte = e;
+	return ret;
 }
 
-static int map_locked(struct blk_node *n, struct vmdk *v, u64 off, u64 len, struct blk_extent *x)
+static int place_sesparse(const struct vmdk_ext *x, u64 gte, enum blk_kind *kind, u64 *host)
 {
-	u64 i = off / v->grain, first = i;
-	u32 gte, g;
-	int ret = grain_of(v, i, &gte);
+	u64 grain = (gte & 0x0fff000000000000ULL) >> 48 | (gte & 0x0000ffffffffffffULL) << 12;
+
+	*kind = BLK_HOLE;
+	*host = 0;
+	switch (gte >> 60) {
+	case 0:
+		return gte ? -EIO : 0;
+	case 1:			/* unmapped by the guest */
+	case 2:
+		*kind = BLK_ZERO;
+		return 0;
+	case 3:
+		*kind = BLK_DATA;
+		if (grain > (u64)INT64_MAX / x->grain - x->se_grains / x->grain)
+			return -EIO;
+		*host = x->se_grains + grain * x->grain;
+		return 0;
+	}
+	return -EIO;
+}
+
+static int locate(struct vmdk_ext *x, u64 i, enum blk_kind *kind, u64 *host)
+{
+	u64 gte;
+	int ret = grain_entry(x, i, &gte);
 
 	if (ret)
 		return ret;
-	x->kind = kind_of(v, gte);
-	x->off = first * v->grain;
-	x->node = n->file;
-	x->host = (u64)gte * 512;
-	if (x->kind == BLK_COMPRESSED) {
-		x->len = v->grain;
-		return map_compressed(n, v, gte, x);
-	}
-	x->flags = x->kind == BLK_DATA ? BLK_X_IN_PLACE : 0;
-	for (i++; i * v->grain - off < len && i - first < 4096; i++) {
-		if (grain_of(v, i, &g) || kind_of(v, g) != x->kind)
-			break;
-		if (x->kind == BLK_DATA && (u64)g * 512 != x->host + (i - first) * v->grain)
-			break;
-	}
-	x->len = (i - first) * v->grain;
+	if (x->kind == VX_SESPARSE)
+		return place_sesparse(x, gte, kind, host);
+	*host = gte * 512;
+	if (!gte)
+		*kind = BLK_HOLE;
+	else if (gte == GTE_ZERO && x->zero_grain)
+		*kind = BLK_ZERO;
+	else
+		*kind = x->compressed ? BLK_COMPRESSED : BLK_DATA;
 	return 0;
 }
 
-static int vmdk_map(struct blk_node *n, u64 off, u64 len, struct blk_extent *x)
+/* ---- where is it ---- */
+
+/* A packed grain: 12 bytes of marker (sector number, length) before the stream. */
+static int map_compressed(const struct vmdk_ext *x, u64 i, u64 at, struct blk_extent *r)
+{
+	u8 m[12];
+	int ret = x->markers ? blk_node_pread(x->file, at, m, sizeof(m)) : 0;
+
+	if (ret)
+		return ret;
+	r->len = MIN((u64)x->grain, x->size - i * x->grain);
+	r->clen = x->markers ? get_le32(m + 8) : x->grain * 2;
+	r->host = x->markers ? at + sizeof(m) : at;
+	if (!r->clen || r->clen > 2 * x->grain)
+		return -EIO;
+	r->codec = BLK_CODEC_ZLIB;
+	r->unit_off = r->off;
+	r->unit_len = (u32)r->len;
+	return 0;
+}
+
+static int map_sparse(struct blk_node *n, struct vmdk *v, struct vmdk_ext *x, u64 off, u64 len, struct blk_extent *r)
+{
+	u64 at = off - x->start, i = at / x->grain, first = i, host, h;
+	enum blk_kind kind, k;
+	int ret = locate(x, i, &kind, &host);
+
+	if (ret)
+		return ret;
+	/* An overlay on a disk that is not the one it was made on: nothing is right. */
+	if (kind == BLK_HOLE && n->backing && !v->parent_ok)
+		return -EINVAL;
+	r->kind = kind;
+	r->off = x->start + first * x->grain;
+	r->node = x->file;
+	r->host = host;
+	if (kind == BLK_COMPRESSED)
+		return map_compressed(x, i, host, r);
+	r->flags = kind == BLK_DATA ? BLK_X_IN_PLACE : 0;
+	len = MIN(len, x->size - at);
+	for (i++; i * x->grain - at < len && i - first < 4096; i++) {
+		if (locate(x, i, &k, &h) || k != kind)
+			break;
+		if (kind == BLK_DATA && h != host + (i - first) * x->grain)
+			break;
+	}
+	r->len = MIN((i - first) * x->grain, x->size - first * x->grain);
+	return 0;
+}
+
+static int vmdk_map(struct blk_node *n, u64 off, u64 len, struct blk_extent *r)
 {
 	struct vmdk *v = n->priv;
+	struct vmdk_ext *x = find_extent(v, off);
 	int ret;
 
+	if (!x)
+		return -EIO;
+	if (x->kind == VX_ZERO || x->kind == VX_FLAT) {
+		*r = (struct blk_extent){ .kind = x->kind == VX_ZERO ? BLK_ZERO : BLK_DATA, .off = x->start,
+					  .len = x->size, .node = x->file, .host = x->flat_off };
+		r->flags = r->kind == BLK_DATA ? BLK_X_IN_PLACE | BLK_X_RECURSE : 0;
+		return 0;
+	}
 	pthread_mutex_lock(&v->lock);
-	ret = map_locked(n, v, off, len, x);
+	ret = map_sparse(n, v, x, off, len, r);
 	pthread_mutex_unlock(&v->lock);
 	return ret;
+}
+
+/* ---- allocating ---- */
+
+static int take_space(struct vmdk_ext *x, u64 bytes, u64 *host)
+{
+	int ret = x->end / 512 >= 0xfffffffeULL ? -EFBIG :
+		  blk_node_truncate(x->file, x->end + bytes, false, 0, NULL);
+
+	if (ret)
+		return ret;
+	*host = x->end;
+	x->end += bytes;
+	return 0;
 }
 
 static int vmdk_alloc(struct blk_node *n, u64 off, u64 len, struct blk_alloc *a)
 {
 	struct vmdk *v = n->priv;
+	struct vmdk_ext *x = find_extent(v, off);
 	int ret;
 
+	if (!x || x->kind != VX_SPARSE || x->compressed)
+		return -EIO;
 	pthread_mutex_lock(&v->lock);
-	ret = v->end / 512 >= NO_ENTRY ? -EFBIG : blk_node_truncate(n->file, v->end + v->grain, false, 0, NULL);
-	a->host = v->end;
-	if (!ret)
-		v->end += v->grain;
+	ret = n->backing && !v->parent_ok ? -EINVAL : take_space(x, x->grain, &a->host);
 	pthread_mutex_unlock(&v->lock);
-	a->priv[0] = off / v->grain;
-	a->off = a->priv[0] * v->grain;
-	a->len = v->grain;
-	a->node = n->file;
+	a->priv[0] = (off - x->start) / x->grain;
+	a->off = x->start + a->priv[0] * x->grain;
+	a->len = x->grain;
+	a->node = x->file;
 	a->fresh = a->zeroed = true;
+	return ret;
+}
+
+/* A directory may have holes where no grain was ever written. */
+static int add_table(struct vmdk_ext *x, u64 gd, u64 i, u64 *at)
+{
+	u64 host;
+	int ret = take_space(x, ALIGN_UP(x->gtes * 4U, x->grain), &host);
+
+	ret = ret ?: vmdk_set32(x, gd + i / x->gtes * 4, (u32)(host / 512));
+	*at = host + i % x->gtes * 4;
+	return ret;
+}
+
+static int set_entry(struct vmdk_ext *x, u64 i, u32 gte)
+{
+	u64 gds[2] = { x->rgd_off, x->gd_off }, at;
+	int ret = 0;
+
+	if (i / x->gtes >= x->gts)
+		return -EIO;
+	blk_mcache_flush_first(x->tables);
+	for (int k = 0; !ret && k < 2; k++) {
+		if (!gds[k])
+			continue;
+		ret = entry_at(x, gds[k], i, &at);
+		if (!ret && !at)
+			ret = add_table(x, gds[k], i, &at);
+		ret = ret ?: vmdk_set32(x, at, gte);
+	}
 	return ret;
 }
 
 static int vmdk_commit(struct blk_node *n, struct blk_alloc *a)
 {
 	struct vmdk *v = n->priv;
-	u64 gds[2] = { v->gd_off, v->rgd_off };
-	int ret = 0;
+	struct vmdk_ext *x = find_extent(v, a->off);
+	int ret;
 
 	pthread_mutex_lock(&v->lock);
-	blk_mcache_flush_first(v->tables);
-	for (int k = 0; !ret && k < 2; k++) {
-		u64 at;
-
-		if (!gds[k])
-			continue;
-		ret = entry_at(v, gds[k], a->priv[0], &at);
-		if (!ret && at)
-			ret = set32(v, at, (u32)(a->host / 512));
-		else if (!ret && !k)
-			ret = -EIO;	/* a sparse directory, which we never make */
-	}
+	ret = set_entry(x, a->priv[0], (u32)(a->host / 512));
 	pthread_mutex_unlock(&v->lock);
 	return ret;
+}
+
+static void vmdk_abort(struct blk_node *n, struct blk_alloc *a)
+{
+	struct vmdk *v = n->priv;
+	struct vmdk_ext *x = find_extent(v, a->off);
+
+	pthread_mutex_lock(&v->lock);
+	if (a->host + x->grain == x->end && !blk_node_truncate(x->file, a->host, false, 0, NULL))
+		x->end = a->host;
+	pthread_mutex_unlock(&v->lock);
+}
+
+/* ---- packed grains ---- */
+
+static int vmdk_compress(struct blk_node *n, const void *in, u32 len, void *out, u32 *clen)
+{
+	return blk_pack(BLK_CODEC_ZLIB, 6, 15, in, len, out, clen);
+}
+
+/* Each grain once: there is no way to take back what a stream holds. */
+static int put_packed(struct vmdk_ext *x, u64 i, const void *cbuf, u32 clen)
+{
+	u64 gte, at = x->end;
+	int ret = grain_entry(x, i, &gte);
+
+	if (ret)
+		return ret;
+	if (gte > GTE_ZERO || (gte && !x->zero_grain))
+		return -EIO;
+	if (x->stream)
+		return vmdk_stream_put(x, i, cbuf, clen);
+	ret = vmdk_put_grain(x, i, cbuf, clen);
+	return ret ?: set_entry(x, i, (u32)(at / 512));
+}
+
+static int vmdk_compressed(struct blk_node *n, u64 off, u32 len, const void *cbuf, u32 clen)
+{
+	struct vmdk *v = n->priv;
+	struct vmdk_ext *x = find_extent(v, off);
+	int ret;
+
+	if (!x || !x->compressed || off % x->grain)
+		return -EINVAL;
+	pthread_mutex_lock(&v->lock);
+	ret = put_packed(x, off / x->grain, cbuf, clen);
+	pthread_mutex_unlock(&v->lock);
+	return ret;
+}
+
+/* ---- zeros ---- */
+
+static int zero_run(struct blk_node *n, struct vmdk *v, struct vmdk_ext *x, const struct blk_extent *r, u64 off,
+		    u64 len, u32 flags)
+{
+	u64 i = (off - x->start) / x->grain, last = (off + len - 1 - x->start) / x->grain;
+	int ret = 0;
+
+	if (r->kind == BLK_ZERO || (r->kind == BLK_HOLE && !n->backing))
+		return 0;
+	if (!x->zero_grain || x->stream)
+		return r->kind == BLK_DATA ? blk_node_zero(x->file, r->host + (off - r->off), len, flags) : -ENOTSUP;
+	pthread_mutex_lock(&v->lock);
+	for (; !ret && i <= last; i++)
+		ret = set_entry(x, i, GTE_ZERO);
+	pthread_mutex_unlock(&v->lock);
+	return ret;
+}
+
+static int vmdk_zero(struct blk_node *n, u64 off, u64 len, u32 flags)
+{
+	struct vmdk *v = n->priv;
+
+	while (len) {
+		struct vmdk_ext *x = find_extent(v, off);
+		struct blk_extent r = { 0 };
+		int ret = vmdk_map(n, off, len, &r);
+		u64 m;
+
+		if (ret)
+			return ret;
+		m = MIN(len, r.off + r.len - off);
+		ret = x->kind == VX_FLAT ? blk_node_zero(x->file, r.host + (off - r.off), m, flags) :
+		      zero_run(n, v, x, &r, off, m, flags);
+		if (ret)
+			return ret;
+		off += m;
+		len -= m;
+	}
+	return 0;
 }
 
 static int vmdk_flush(struct blk_node *n)
 {
 	struct vmdk *v = n->priv;
-	int ret;
+	int ret = 0;
 
 	pthread_mutex_lock(&v->lock);
-	ret = blk_mcache_write(v->tables);
+	for (u32 i = 0; !ret && i < v->n_ext; i++) {
+		struct vmdk_ext *x = &v->ext[i];
+
+		if (x->stream)
+			ret = vmdk_stream_flush(x);
+		else if (x->tables)
+			ret = blk_mcache_write(x->tables);
+	}
 	pthread_mutex_unlock(&v->lock);
 	return ret;
 }
 
-/* ---- opening ---- */
+/* ---- content ids ---- */
 
-static const char *line_value(const char *desc, const char *key)
+/* As many digits as there are: nothing in the descriptor moves. */
+static int write_cid(struct blk_node *n, struct vmdk *v)
 {
-	size_t k = strlen(key);
+	u32 room = v->desc_room ? v->desc_room : (u32)MIN(blk_length(n->file), (u64)MAX_DESC), cid, digits = 0;
+	char *d = calloc(1, room + 1), text[9];
+	const char *at;
+	int ret = d ? blk_node_pread(n->file, v->desc_off, d, room) : -ENOMEM;
 
-	for (const char *p = desc; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL)
-		if (!strncmp(p, key, k) && (p[k] == '=' || p[k] == ' '))
-			return p + k + strspn(p + k, "= \"");
-	return NULL;
-}
-
-static int read_descriptor(struct blk_node *n, struct vmdk *v, u64 off, u64 len, struct err *e)
-{
-	char *d;
-	const char *t;
-	int ret;
-
-	if (!off || !len)
-		return 0;
-	len = MIN(len, 64 * KiB);
-	d = calloc(1, len + 1);
-	if (!d)
-		return -ENOMEM;
-	ret = blk_node_pread(n->file, off, d, len);
-	t = line_value(d, "createType");
-	if (t)
-		snprintf(v->type, sizeof(v->type), "%.*s", (int)strcspn(t, "\"\r\n"), t);
-	t = line_value(d, "CID");
-	v->cid = t ? (u32)strtoul(t, NULL, 16) : 0;
-	t = line_value(d, "parentCID");
-	v->parent_cid = t ? (u32)strtoul(t, NULL, 16) : NO_ENTRY;
-	t = line_value(d, "parentFileNameHint");
-	if (t && v->parent_cid != NO_ENTRY)
-		n->backing_name = strndup(t, strcspn(t, "\"\r\n"));
-	free(d);
-	return ret ? err_errno(e, -ret, "Could not read the descriptor") : 0;
-}
-
-static int read_header(struct blk_node *n, struct vmdk *v, struct vmdk_header *h, struct err *e)
-{
-	u64 len = blk_length(n->file), cap, grain, per;
-	int ret = blk_node_pread(n->file, 0, h, sizeof(*h));
-
-	if (ret)
-		return err_errno(e, -ret, "Could not read the VMDK header");
-	if (le32_to_cpu(h->magic) != VMDK_MAGIC)
-		return err_set(e, ENOTSUP, "Only VMDK images of one sparse file are supported");
-	if (le64_to_cpu(h->gd_off) == GD_AT_END && len > 1536) {
-		/* Stream-optimised: the real header is the footer, before the end-of-stream marker. */
-		ret = blk_node_pread(n->file, ALIGN_DOWN(len, 512) - 1024, h, sizeof(*h));
-		if (ret || le32_to_cpu(h->magic) != VMDK_MAGIC)
-			return err_set(e, EINVAL, "The footer of the VMDK image is missing");
+	at = ret ? NULL : vmdk_desc_value(d, "CID");
+	while (at && digits < 8 && strchr("0123456789abcdefABCDEF", at[digits]) && at[digits])
+		digits++;
+	if (digits) {
+		if (getrandom(&cid, sizeof(cid), 0) != sizeof(cid))
+			cid = v->cid + 1;
+		cid &= 0xffffffffU >> (32 - 4 * digits);
+		cid ^= cid == v->cid || cid == 0xfffffffeU || cid == NO_PARENT ? 1 : 0;
+		snprintf(text, sizeof(text), "%0*x", (int)digits, cid);
+		ret = blk_node_pwrite(n->file, v->desc_off + (u64)(at - d), text, digits);
+		v->cid = ret ? v->cid : cid;
 	}
-	v->flags = le32_to_cpu(h->flags);
-	if (le32_to_cpu(h->version) > 3)
-		return err_set(e, ENOTSUP, "Unsupported VMDK version %u", le32_to_cpu(h->version));
-	if (v->flags & F_COMPRESSED && le16_to_cpu(h->compress) > 1)
-		return err_set(e, ENOTSUP, "Unsupported VMDK compression %u", le16_to_cpu(h->compress));
-	cap = le64_to_cpu(h->capacity);
-	grain = le64_to_cpu(h->grain);
-	v->gtes = le32_to_cpu(h->gtes_per_gt);
-	if (!grain || grain & (grain - 1) || grain > 0x200000)
-		return err_set(e, EFBIG, "Invalid granularity, image may be corrupt");
-	if (!v->gtes || v->gtes > 512)
-		return err_set(e, EINVAL, "L2 table size too big");
-	if (cap > (u64)INT64_MAX / 512)
-		return err_set(e, EFBIG, "Image size too large");
-	v->grain = (u32)grain * 512;
-	n->size = cap * 512;
-	per = grain * v->gtes;
-	v->gts = DIV_ROUND_UP(cap, per);
-	if (v->gts > 512 * MiB / 4)
-		return err_set(e, EFBIG, "L1 size too big");
-	if (le64_to_cpu(h->gd_off) > (u64)INT64_MAX / 1024 || le64_to_cpu(h->rgd_off) > (u64)INT64_MAX / 1024)
-		return err_set(e, EINVAL, "Invalid grain directory offset");
-	v->gd_off = le64_to_cpu(h->gd_off) * 512;
-	v->rgd_off = v->flags & 2 ? le64_to_cpu(h->rgd_off) * 512 : 0;
-	return 0;
+	free(d);
+	return ret;
 }
 
-static int vmdk_open(struct blk_node *n, struct blk_opts *o, struct err *e)
+/* The disk that stands on this one must notice. */
+static int vmdk_will_write(struct blk_node *n)
 {
 	struct vmdk *v = n->priv;
-	struct vmdk_header h;
-	int ret = read_header(n, v, &h, e);
-	u64 doff = le64_to_cpu(h.desc_off), dlen = le64_to_cpu(h.desc_size);
+	int ret = 0;
 
-	if (!ret && doff < (u64)INT64_MAX / 512 && dlen < (u64)INT64_MAX / 512)
-		ret = read_descriptor(n, v, doff * 512, dlen * 512, e);
-	if (!ret && n->flags & BLK_O_RDWR && v->flags & F_COMPRESSED)
-		ret = err_set(e, ENOTSUP, "Compressed VMDK images are read-only");
-	if (ret)
-		return ret;
-	v->end = ALIGN_UP(blk_length(n->file), v->grain);
-	v->tables = blk_mcache_new(n->file, 512, 2048);
-	if (!v->tables)
-		return -ENOMEM;
-	pthread_mutex_init(&v->lock, NULL);
-	n->lim.cluster = v->grain;
+	pthread_mutex_lock(&v->lock);
+	if (!n->written && (v->desc_room || v->ext[0].file != n->file))
+		ret = write_cid(n, v);
+	pthread_mutex_unlock(&v->lock);
+	return ret;
+}
+
+static int vmdk_opened(struct blk_node *n, struct err *e)
+{
+	struct vmdk *v = n->priv;
+	const struct vmdk *p;
+
+	/* As QEMU: the image opens, only what the other one should hold cannot be read. */
+	p = n->backing && n->backing->drv == n->drv ? n->backing->priv : NULL;
+	v->parent_ok = p && p->cid == v->parent_cid;
 	return 0;
 }
 
@@ -321,88 +427,104 @@ static void vmdk_close(struct blk_node *n)
 {
 	struct vmdk *v = n->priv;
 
-	blk_mcache_free(v->tables);
+	vmdk_free(v);
 	pthread_mutex_destroy(&v->lock);
 }
 
 static int vmdk_probe(const u8 *buf, size_t len, const char *filename)
 {
-	return len >= 512 && get_le32(buf) == VMDK_MAGIC ? 100 : 0;
+	const char *p = (const char *)buf, *end = p + len;
+
+	if (len < 512)
+		return 0;
+	if (get_le32(buf) == VMDK_MAGIC || get_le32(buf) == COWD_MAGIC)
+		return 100;
+	/* A descriptor: comments and empty lines, then the version. */
+	while (p < end && (*p == '#' || *p == '\n' || *p == '\r' || *p == ' ')) {
+		while (p < end && *p != '\n')
+			p++;
+		p += p < end;
+	}
+	if (end - p < 11 || memcmp(p, "version=", 8) || p[8] < '1' || p[8] > '3')
+		return 0;
+	return p[9] == '\n' || (p[9] == '\r' && p[10] == '\n') ? 100 : 0;
+}
+
+/* ---- info and check ---- */
+
+static int add_extent_info(struct json *list, const struct vmdk_ext *x, struct blk_node *n)
+{
+	struct json *j = json_new(JSON_OBJECT);
+	int ret = j ? 0 : -ENOMEM;
+
+	if (x->compressed)
+		ret = json_set(j, "compressed", json_new_bool(true));
+	ret = ret ?: json_set(j, "virtual-size", json_new_uint(x->size));
+	ret = ret ?: json_set(j, "filename", json_new_str(x->file ? x->file->filename : ""));
+	if (x->grain)
+		ret = ret ?: json_set(j, "cluster-size", json_new_uint(x->grain));
+	ret = ret ?: json_set(j, "format", json_new_str(x->type));
+	if (ret) {
+		json_free(j);
+		return ret;
+	}
+	return json_append(list, j);
 }
 
 static int vmdk_info(struct blk_node *n, struct json *j)
 {
 	struct vmdk *v = n->priv;
-	int ret = json_set(j, "create-type", json_new_str(v->type));
+	struct json *list = json_new(JSON_ARRAY);
+	int ret = list ? json_set(j, "cid", json_new_uint(v->cid)) : -ENOMEM;
 
-	ret = ret ?: json_set(j, "cid", json_new_uint(v->cid));
-	return ret ?: json_set(j, "parent-cid", json_new_uint(v->parent_cid));
-}
-
-/* ---- creating ---- */
-
-static u64 write_gd(u8 *p, u64 gts, u64 first_gt)
-{
-	for (u64 i = 0; i < gts; i++)
-		put_le32(p + i * 4, (u32)(first_gt + i * 4));
-	return first_gt + gts * 4;
-}
-
-static int vmdk_create(struct blk_graph *g, struct blk_node *file, u64 size, struct blk_opts *o, struct err *e)
-{
-	static const char *const subs[] = { "monolithicSparse", NULL };
-	static const char *const adapters[] = { "ide", "buslogic", "lsilogic", "legacyESX", NULL };
-	int sub = 0, adapter = 0, ret = blk_opts_take_enum(o, "subformat", subs, &sub, e);
-	u64 cap = ALIGN_UP(size, 512) / 512, gts = DIV_ROUND_UP(cap, 128 * 512), gd = DIV_ROUND_UP(gts * 4, 512);
-	u64 rgd_off = 21, gd_off = rgd_off + gd + gts * 4, over = ALIGN_UP(gd_off + gd + gts * 4, 128);
-	const char *base = strrchr(file->filename, '/');
-	struct vmdk_header h = { .magic = cpu_to_le32(VMDK_MAGIC), .version = cpu_to_le32(1),
-				 .flags = cpu_to_le32(F_NEWLINE | 2), .nl = { '\n', ' ', '\r', '\n' } };
-	char desc[1024];
-	u8 *t;
-
-	ret = ret ?: blk_opts_take_enum(o, "adapter_type", adapters, &adapter, e);
-	if (!ret && gts > 512 * MiB / 4)
-		ret = err_set(e, EFBIG, "The image is too large for this format");
-	if (ret)
+	ret = ret ?: json_set(j, "parent-cid", json_new_uint(v->parent_cid));
+	ret = ret ?: json_set(j, "create-type", json_new_str(v->type));
+	for (u32 i = 0; !ret && i < v->n_ext; i++)
+		ret = add_extent_info(list, &v->ext[i], n);
+	if (ret) {
+		json_free(list);
 		return ret;
-	h.capacity = cpu_to_le64(cap);
-	h.grain = cpu_to_le64(128);
-	h.desc_off = cpu_to_le64(1);
-	h.desc_size = cpu_to_le64(20);
-	h.gtes_per_gt = cpu_to_le32(512);
-	h.rgd_off = cpu_to_le64(rgd_off);
-	h.gd_off = cpu_to_le64(gd_off);
-	h.overhead = cpu_to_le64(over);
-	snprintf(desc, sizeof(desc), "# Disk DescriptorFile\nversion=1\nCID=%08x\nparentCID=ffffffff\n"
-		 "createType=\"monolithicSparse\"\n\n# Extent description\nRW %llu SPARSE \"%s\"\n\n"
-		 "# The Disk Data Base\n#DDB\n\nddb.virtualHWVersion = \"4\"\nddb.geometry.cylinders = \"%llu\"\n"
-		 "ddb.geometry.heads = \"16\"\nddb.geometry.sectors = \"63\"\nddb.adapterType = \"%s\"\n",
-		 (u32)(cap * 2654435761u), cap, base ? base + 1 : file->filename, cap / (63 * 16), adapters[adapter]);
-	t = blk_table_alloc(gd * 512 + 1, 1, GiB, &ret);
-	if (!t)
-		return ret;
-	ret = blk_node_truncate(file, over * 512, false, 0, e);
-	ret = ret ?: blk_node_pwrite(file, 0, &h, sizeof(h));
-	ret = ret ?: blk_node_pwrite(file, 512, desc, strlen(desc));
-	write_gd(t, gts, rgd_off + gd);
-	ret = ret ?: blk_node_pwrite(file, rgd_off * 512, t, gd * 512);
-	write_gd(t, gts, gd_off + gd);
-	ret = ret ?: blk_node_pwrite(file, gd_off * 512, t, gd * 512);
-	free(t);
-	return ret;
+	}
+	return json_set(j, "extents", list);
 }
 
-static const struct blk_optdesc vmdk_opts[] = {
-	{ "size", BLK_OPT_SIZE, "Virtual disk size", NULL },
-	{ "adapter_type", BLK_OPT_STRING, "Virtual adapter type, can be one of ide (default), lsilogic, buslogic or legacyESX", NULL },
-	{ "subformat", BLK_OPT_STRING, "VMDK flat extent format, monolithicSparse", NULL },
-	{ NULL, 0, NULL, NULL }
-};
+static void check_grain(struct vmdk_ext *x, u64 i, struct blk_check *c)
+{
+	u64 sector = x->start / 512 + i * (x->grain / 512), host;
+	enum blk_kind kind;
+	char line[96];
+	int ret = locate(x, i, &kind, &host);
+
+	if (!ret && (kind == BLK_HOLE || kind == BLK_ZERO || host < blk_length(x->file)))
+		return;
+	snprintf(line, sizeof(line), ret ? "ERROR: could not get cluster_offset for sector %llu" :
+		 "ERROR: cluster offset for sector %llu points after EOF", sector);
+	if (c->log)
+		c->log(c->opaque, line);
+	c->corruptions++;
+}
+
+static int vmdk_check(struct blk_node *n, struct blk_check *c, struct err *e)
+{
+	struct vmdk *v = n->priv;
+
+	if (c->fix)
+		return err_set(e, ENOTSUP, "This image format does not support repair");
+	for (u32 k = 0; k < v->n_ext; k++) {
+		struct vmdk_ext *x = &v->ext[k];
+		u64 grains = x->grain ? DIV_ROUND_UP(x->size, x->grain) : 0;
+
+		for (u64 i = 0; i < grains; i++)
+			check_grain(x, i, c);
+	}
+	return 0;
+}
 
 static const struct blk_driver vmdk_driver = {
 	.name = "vmdk", .flags = BLK_DRV_GROWS | BLK_DRV_BACKING, .priv_size = sizeof(struct vmdk),
-	.create_opts = vmdk_opts, .probe = vmdk_probe, .open = vmdk_open, .close = vmdk_close, .create = vmdk_create,
-	.map = vmdk_map, .alloc = vmdk_alloc, .commit = vmdk_commit, .flush = vmdk_flush, .info = vmdk_info,
+	.create_opts = vmdk_opts, .probe = vmdk_probe, .open = vmdk_open, .opened = vmdk_opened,
+	.will_write = vmdk_will_write, .close = vmdk_close, .create = vmdk_create, .map = vmdk_map,
+	.alloc = vmdk_alloc, .commit = vmdk_commit, .abort = vmdk_abort, .compressed = vmdk_compressed,
+	.compress = vmdk_compress, .zero = vmdk_zero, .flush = vmdk_flush, .info = vmdk_info, .check = vmdk_check,
 };
 BLOCK_FORMAT(vmdk_driver);

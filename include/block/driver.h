@@ -75,6 +75,8 @@ struct blk_limits {
 	u32 request_align;	/* byte drivers: of offset, length and memory */
 	u32 cluster;		/* mapping drivers: unit of allocation; 1 without one */
 	u32 max_compressed;	/* largest unit that compressed() takes; 0: cannot */
+	u32 max_packed;		/* bytes that such a unit may take packed; 0: max_compressed */
+	bool compressed_only;	/* all writes are of whole units, compressed */
 	u64 max_size;		/* largest virtual size; 0: 2^63 - 1 */
 };
 

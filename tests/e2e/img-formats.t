@@ -47,4 +47,6 @@ both() {
 }
 
 has VHDX && both vhdx "" block_size=1M,log_size=2M block_state_zero=off subformat=fixed
+has VMDK && both vmdk "" subformat=monolithicFlat subformat=twoGbMaxExtentSparse subformat=twoGbMaxExtentFlat \
+	subformat=streamOptimized zeroed_grain=on adapter_type=lsilogic,hwversion=7,toolsversion=9 compat6=on
 done_testing

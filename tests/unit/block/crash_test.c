@@ -188,9 +188,10 @@ static void begin_as(struct crash *c, const char *fmt, const char *opts, u64 siz
 	struct err e = ERR_INIT;
 
 	*c = (struct crash){ .g = blk_graph_new(NULL), .size = size, .rnd = 7, .fmt = fmt,
-			      .repair = strcmp(fmt, "qcow2") };
+			      .repair = strcmp(fmt, "qcow2") && strcmp(fmt, "vmdk") };
 	c->shadow = calloc(1, 8 * MiB);
-	blk_opts_parse(&o, opts, NULL, &e);
+	if (opts)
+		blk_opts_parse(&o, opts, NULL, &e);
 	blk_opts_set_u64(&o, "size", size);
 	blk_mem_set_hook(blk_mem_store(c->g, "image"), record, c);
 	if (blk_create(c->g, fmt, "mem:image", &o, &e))
@@ -346,4 +347,8 @@ TEST(amend_width_and_version)
 #if IS_ENABLED(CONFIG_BLOCK_VHDX)
 TEST(vhdx) { cut_writes_as("vhdx", "block_size=1M,block_state_zero=off"); }
 TEST(vhdx_zero_state) { cut_writes_as("vhdx", "block_size=1M,log_size=2M"); }
+#endif
+#if IS_ENABLED(CONFIG_BLOCK_VMDK)
+TEST(vmdk) { cut_writes_as("vmdk", NULL); }
+TEST(vmdk_zeroed_grain) { cut_writes_as("vmdk", "zeroed_grain=on"); }
 #endif

@@ -215,5 +215,9 @@ WALK(vhdx_absent, .fmt = "vhdx", .create_opts = "block_size=1M,block_state_zero=
 WALK(vhdx_fixed, .fmt = "vhdx", .create_opts = "block_size=2M,subformat=fixed")
 #endif
 #if IS_ENABLED(CONFIG_BLOCK_VMDK)
-WALK(vmdk, .fmt = "vmdk", .no_check = true)
+WALK(vmdk, .fmt = "vmdk")
+WALK(vmdk_zeroed_grain, .fmt = "vmdk", .create_opts = "zeroed_grain=on")
+WALK(vmdk_flat, .fmt = "vmdk", .create_opts = "subformat=monolithicFlat")
+WALK(vmdk_split, .fmt = "vmdk", .create_opts = "subformat=twoGbMaxExtentSparse")
+WALK(vmdk_split_flat, .fmt = "vmdk", .create_opts = "subformat=twoGbMaxExtentFlat")
 #endif
