@@ -13,7 +13,7 @@ goals := $(or $(MAKECMDGOALS),all)
 $(goals): sub-make ;
 sub-make:
 	@$(if $(O),mkdir -p '$(O)')
-	$(if $(filter check run,$(goals)),@$(here)/scripts/setup)
+	$(if $(filter check run bench,$(goals)),@$(here)/scripts/setup build run check $(filter bench,$(goals)))
 	@$(MAKE) $(if $(O),-C '$(O)') -f $(here)/Makefile srctree=$(here) $(goals)
 else
 

@@ -18,8 +18,16 @@ ln -s a d/link && mkfifo d/pipe && chmod 4755 d/b && touch -d @1700000000 d/a
 same "cat" cat d/a d/b
 same "cat of what is not there" cat nosuch
 same "head" head -n 2 d/a
+same "head -2" head -2 d/a
+same "head -1 of several" head -1 d/a d/b
 same "head -c" head -c 5 d/a
 same "head of several" head -n 1 d/a d/b
+same "nproc" nproc
+same "nproc --all" nproc --all
+same "nproc --ignore" nproc --ignore=1000
+same "cp without a target" cp d/a
+same "cp of several to a file" cp d/a d/b d/a
+same "mv of several to a file" mv d/a d/b d/a
 same "wc -l" wc -l d/a
 same "wc -c" wc -c d/a
 same "grep" grep o d/a

@@ -22,16 +22,17 @@ with open(os.path.join(objtree, ".config")) as f, open(".config", "w") as g:
 run = [f"{srctree}/scripts/run"]
 environment = dict(os.environ, srctree=srctree)
 
-r = subprocess.run(run, input="echo 6 x 7 is $((6 * 7))\npoweroff\n", capture_output=True,
-                   text=True, timeout=200, env=environment)
-out = r.stdout.replace("\r", "")
-check(r.returncode == 0, "a script without a terminal: exit status", r.stdout + r.stderr)
-# The terminal's echo of what is typed ahead may stand on the line of the output.
-check("6 x 7 is 42" in out, "its output", out)
-check("init: powering off" in out, "poweroff", out)
+os.environ["srctree"] = srctree
+c = Console(*run)
+check(c.expect(PROMPT), "a script without a terminal: the prompt", c.tail())
+c.run("echo 6 x 7 is $((6 * 7))", "\n6 x 7 is 42\n", "its output")
+c.type("poweroff")
+check(c.expect("init: powering off"), "poweroff", c.tail())
+check(c.end() == 0, "exit status", c.tail())
 
 r = subprocess.run(run, input="echo 5 x 9 is $((5 * 9))", capture_output=True, text=True, timeout=200, env=environment)
 out = r.stdout.replace("\r", "")
+# All is typed ahead: the terminal's echo may stand on the line of the output.
 check(r.returncode == 0 and "5 x 9 is 45" in out, "without poweroff at its end", out + r.stderr)
 
 pid, fd = pty.fork()

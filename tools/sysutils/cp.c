@@ -103,31 +103,15 @@ static int copy(const struct cp_args *args, const char *from, const char *to)
 	return !rc && (args->preserve || args->archive) ? keep(to, &st) : rc;
 }
 
+static int copy_one(void *args, const char *from, const char *to)
+{
+	return copy(args, from, to);
+}
+
 static int cp_run(void *p, const struct opt_call *call)
 {
-	struct cp_args *args = p;
-	struct opt_item *v = args->files.v;
-	size_t n = args->files.n;
-	struct stat st;
-	int rc = 0;
-	bool dir;
-
 	(void)call;
-	if (n < 2) {
-		errno = EINVAL;
-		return util_fail("FILE... TARGET");
-	}
-	dir = !stat(v[n - 1].val, &st) && S_ISDIR(st.st_mode);
-	if (n > 2 && !dir) {
-		errno = ENOTDIR;
-		return util_fail(v[n - 1].val);
-	}
-	for (size_t i = 0; i < n - 1; i++) {
-		struct cp_to to = { args, v[n - 1].val };
-
-		rc |= dir ? copy_into(&to, v[i].val) : copy(args, v[i].val, v[n - 1].val);
-	}
-	return rc;
+	return util_to_target(&((struct cp_args *)p)->files, copy_one, p);
 }
 
 #define A struct cp_args

@@ -2,8 +2,10 @@
 /*
  * Applet head: prints the first lines or bytes of files.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include "str.h"
 #include "util.h"
 
 struct head_args {
@@ -38,17 +40,30 @@ static int print(const struct head_args *args, const char *path)
 	return rc;
 }
 
+/* "head -5", the form of old: only as the first word. Returns how many operands it took. */
+static size_t old_form(struct head_args *args, const struct opt_call *call)
+{
+	const char *word = call->argc > 1 ? call->argv[1] : "";
+	u64 n;
+
+	if (word[0] != '-' || !isdigit((unsigned char)word[1]) || str_to_u64(word + 1, 10, &n))
+		return 0;
+	args->lines = n;
+	return 1;
+}
+
 static int head_run(void *p, const struct opt_call *call)
 {
 	struct head_args *args = p;
 	int rc = 0;
 
-	(void)call;
-	if (!args->files.n)
+	size_t first = old_form(args, call), n = args->files.n - first;
+
+	if (!n)
 		return print(args, "-");
-	for (size_t i = 0; i < args->files.n; i++) {
-		if (args->files.n > 1)
-			printf("%s==> %s <==\n", i ? "\n" : "", args->files.v[i].val);
+	for (size_t i = first; i < args->files.n; i++) {
+		if (n > 1)
+			printf("%s==> %s <==\n", i > first ? "\n" : "", args->files.v[i].val);
 		rc |= print(args, args->files.v[i].val);
 	}
 	return rc;

@@ -12,8 +12,10 @@ struct mv_args {
 	struct opt_list files;
 };
 
-static int move(const struct mv_args *args, const char *from, const char *to)
+static int move(void *p, const char *from, const char *to)
 {
+	const struct mv_args *args = p;
+
 	if (args->no_clobber && !access(to, F_OK))
 		return 0;
 	return rename(from, to) ? util_fail(errno == EXDEV ? to : from) : 0;
@@ -21,31 +23,8 @@ static int move(const struct mv_args *args, const char *from, const char *to)
 
 static int mv_run(void *p, const struct opt_call *call)
 {
-	struct mv_args *args = p;
-	struct opt_item *v = args->files.v;
-	size_t n = args->files.n;
-	char target[4096];
-	struct stat st;
-	int rc = 0;
-	bool dir;
-
 	(void)call;
-	if (n < 2) {
-		errno = EINVAL;
-		return util_fail("FILE... TARGET");
-	}
-	dir = !stat(v[n - 1].val, &st) && S_ISDIR(st.st_mode);
-	if (n > 2 && !dir) {
-		errno = ENOTDIR;
-		return util_fail(v[n - 1].val);
-	}
-	for (size_t i = 0; i < n - 1; i++) {
-		if (!dir)
-			rc |= move(args, v[i].val, v[n - 1].val);
-		else
-			rc |= util_join(target, v[n - 1].val, v[i].val) || move(args, v[i].val, target);
-	}
-	return rc;
+	return util_to_target(&((struct mv_args *)p)->files, move, p);
 }
 
 #define A struct mv_args

@@ -117,3 +117,29 @@ int util_mode(const char *text, mode_t old)
 	while (text && *text);
 	return text ? (int)mode : -1;
 }
+
+int util_to_target(const struct opt_list *files, int (*fn)(void *ctx, const char *from, const char *to), void *ctx)
+{
+	const struct opt_item *v = files->v;
+	size_t last = files->n - 1;
+	char target[4096];
+	struct stat st;
+	int rc = 0;
+	bool dir;
+
+	if (files->n < 2) {
+		errno = EINVAL;
+		return util_fail("FILE... TARGET");
+	}
+	dir = !stat(v[last].val, &st) && S_ISDIR(st.st_mode);
+	if (files->n > 2 && !dir) {
+		errno = ENOTDIR;
+		return util_fail(v[last].val);
+	}
+	for (size_t i = 0; i < last; i++)
+		if (!dir)
+			rc |= fn(ctx, v[i].val, v[last].val);
+		else
+			rc |= util_join(target, v[last].val, v[i].val) || fn(ctx, v[i].val, target);
+	return rc;
+}

@@ -22,6 +22,12 @@ int util_join(char *out, const char *dir, const char *path);
  * Returns the or of the results, 1 (said) when it cannot be read.
  */
 int util_each(const char *path, int (*fn)(void *ctx, const char *path), void *ctx);
+/*
+ * The operands of cp and mv, FILE... TARGET: calls fn for each FILE with
+ * where it goes, TARGET or TARGET/FILE when that is a folder. Returns the or
+ * of the results, 1 (said) when they are too few or TARGET should be a folder.
+ */
+int util_to_target(const struct opt_list *files, int (*fn)(void *ctx, const char *from, const char *to), void *ctx);
 /* Octal digits, or u+x,go-w,a=r applied to old. -1: neither. */
 int util_mode(const char *text, mode_t old);
 
