@@ -15,11 +15,16 @@
 
 struct fat;
 
+#define FAT_BOOT_CODE	8	/* sector of the volume */
+#define FAT_BOOT_MAX	(24 * 512)
+
 struct fat_opts {
 	u64 size;		/* bytes, a multiple of 512; 0: the least that holds the files */
 	u32 volume_id;
 	u32 mtime;		/* seconds since 1970, UTC; before 1980 counts as 1980 */
 	u32 hidden_sectors;	/* first sector of the partition on its disk */
+	const u8 *boot_code;	/* for the reserved sectors from FAT_BOOT_CODE on; NULL: none */
+	u32 boot_len;		/* bytes of it, up to FAT_BOOT_MAX */
 	const char *label;	/* up to 11 of A-Z 0-9 _ - and space; NULL: "NO NAME" */
 };
 
@@ -40,6 +45,8 @@ int fat_add_dir(struct fat *fat, const char *path, struct err *err);
 
 /* Bytes that fat_write() will produce, or -ENOSPC when opts->size is too small. */
 int fat_measure(struct fat *fat, const struct fat_opts *opts, u64 *size, struct err *err);
+/* Where the contents of a file with data will be, in bytes from the start of the volume. -ENOENT: no such file. */
+int fat_locate(struct fat *fat, const struct fat_opts *opts, const char *path, u64 *offset, struct err *err);
 /* Streams the volume into out. */
 int fat_write(struct fat *fat, const struct fat_opts *opts, struct sink *out,
 	      struct err *err);

@@ -225,6 +225,8 @@ static int layout(struct fat *fat, const struct fat_opts *opts, struct fat_layou
 		sectors = FAT_RESERVED + 2ULL * fat_sectors_for(clusters) +
 			  clusters * l->sectors_per_cluster;
 	}
+	if (opts->boot_len > FAT_BOOT_MAX)
+		return err_set(err, EINVAL, "%u bytes of boot code: too many for FAT32", opts->boot_len);
 	if (sectors > UINT32_MAX || sectors < FAT_CLUSTERS_MIN || opts->size % 512)
 		return err_set(err, EINVAL, "%llu bytes: not a size for FAT32", opts->size);
 	l->sectors = sectors;
@@ -248,6 +250,23 @@ int fat_measure(struct fat *fat, const struct fat_opts *opts, u64 *size, struct 
 	if (!rc)
 		*size = (u64)l.sectors * 512;
 	return rc;
+}
+
+int fat_locate(struct fat *fat, const struct fat_opts *opts, const char *path, u64 *offset, struct err *err)
+{
+	struct fat_node *dir = NULL, *node;
+	struct fat_layout l;
+	int rc = walk_parents(fat, &path, &dir, err);
+
+	if (!rc)
+		rc = layout(fat, opts, &l, err);
+	if (rc)
+		return rc;
+	node = fat_name_find(dir, path, strlen(path));
+	if (!node || !node->first)
+		return err_set(err, ENOENT, "%s: not in the file system", path);
+	*offset = 512 * (FAT_RESERVED + 2ULL * l.fat_sectors + (u64)(node->first - 2) * l.sectors_per_cluster);
+	return 0;
 }
 
 /* The boot sector: BIOS parameter block, and code that asks the BIOS for the next device. */
@@ -305,6 +324,10 @@ static int write_reserved(const struct fat_layout *l, struct sink *out, u64 base
 		if (!rc)
 			rc = sink_write(out, info, 512, err);
 	}
+	if (!rc && l->opts->boot_len)
+		rc = sink_zero_until(out, base + FAT_BOOT_CODE * 512, err);
+	if (!rc && l->opts->boot_len)
+		rc = sink_write(out, l->opts->boot_code, l->opts->boot_len, err);
 	return rc ? rc : sink_zero_until(out, base + FAT_RESERVED * 512, err);
 }
 

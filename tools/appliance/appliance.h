@@ -86,7 +86,13 @@ struct uki_section {
 int uki_write(const struct bytes *stub, const struct uki_section *sections, size_t n,
 	      struct sink *out, struct err *err);
 
-/* A disk with one EFI system partition that starts uki. size 0: as small as can be. */
+/* Where a section's contents are in a program that uki_write() made. -ENOENT: it has no such section. */
+int uki_find(const struct bytes *uki, const char *name, u32 *offset, u32 *len);
+
+/* bios.S: 440 bytes of code for the MBR, and what it loads; both are completed by disk.c. */
+extern const u8 boot_mbr[], boot_mbr_end[], boot_loader[], boot_loader_end[];
+
+/* A disk with one EFI system partition; firmware of both kinds starts uki. size 0: as small as can be. */
 int disk_write(const struct bytes *uki, const char *label, u64 size, u32 mtime,
 	       struct sink *out, struct err *err);
 

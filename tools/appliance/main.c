@@ -265,7 +265,7 @@ static const struct opt appliance_opts[] = {
 	OPT_STR('o', "output", "FILE", A, output, "write the image to FILE, - is standard output",
 		.flags = OPT_REQUIRED),
 	OPT_CHOICE('t', "type", "TYPE", A, type, types,
-		   "initramfs (a cpio archive, for -initrd), uki (a unified kernel image for EFI) or disk (a GPT disk image that EFI firmware boots)"),
+		   "initramfs (a cpio archive, for -initrd), uki (a unified kernel image for EFI) or disk (a GPT disk image that EFI and BIOS firmware boot)"),
 	OPT_CHOICE('O', "format", "FMT", A, format, disk_formats, "format of a disk image"),
 	OPT_SIZE('s', "size", "SIZE", A, size, "size of the disk image; default: as small as can be"),
 	OPT_CHOICE('z', "compress", "HOW", A, compress, compressions, "compression of the initramfs"),
@@ -297,7 +297,7 @@ static const struct opt_section appliance_sections[] = {
 	  "An initramfs to boot with a kernel:\n\n"
 	  "\tvmbox appliance -k /boot/vmlinuz-6.1.0-56-cloud-amd64 -m / -o appliance.cpio\n"
 	  "\tvmbox vm -kernel /boot/vmlinuz-6.1.0-56-cloud-amd64 -initrd appliance.cpio -append console=ttyS0 -nographic\n\n"
-	  "A disk that EFI firmware boots:\n\n"
+	  "A disk that EFI and BIOS firmware boot:\n\n"
 	  "\tvmbox appliance -t disk -k /boot/vmlinuz -m / -o appliance.img" },
 	{ "FILES",
 	  "The image holds /bin/vmbox, a link to it for each applet, /init, the modules with their index, and a few files of /etc. "

@@ -169,3 +169,21 @@ int uki_write(const struct bytes *stub, const struct uki_section *sections, size
 	free(pe.head);
 	return rc;
 }
+
+int uki_find(const struct bytes *uki, const char *name, u32 *offset, u32 *len)
+{
+	struct pe pe = { .head = NULL };
+
+	if (parse(uki, &pe) || parse_sections(uki, &pe))
+		return -EINVAL;
+	for (u32 i = 0; i < pe.n; i++) {
+		const u8 *s = uki->data + pe.table + i * SECTION_HEADER;
+
+		if (strncmp((const char *)s, name, 8))
+			continue;
+		*offset = get_le32(s + 20);
+		*len = MIN(get_le32(s + 8), get_le32(s + 16));
+		return 0;
+	}
+	return -ENOENT;
+}
