@@ -35,7 +35,7 @@ static struct drive *append(struct drives *ds, const char *id, struct blk_node *
 	}
 	d->node = node;
 	d->unit = -1;
-	d->read_only = blk_read_only(node);
+	d->read_only = node && blk_read_only(node);
 	for (p = &ds->first; *p; p = &(*p)->next)
 		;
 	*p = d;
@@ -108,7 +108,10 @@ struct drive *drive_add(struct drives *ds, const char *text, struct err *err)
 		err_set(err, EEXIST, "-drive: there is a drive '%s' already", id);
 		goto out;
 	}
-	if (blk_open(ds->graph, file, &o, flags, &node, err) < 0)
+	/* A drive without a medium: something that can be opened is put in later. */
+	if (!file && media == 1 && !blk_opts_get(&o, "driver"))
+		node = NULL;
+	else if (blk_open(ds->graph, file, &o, flags, &node, err) < 0)
 		goto out;
 	d = append(ds, id ? id : buf, node, err);
 	if (!d) {

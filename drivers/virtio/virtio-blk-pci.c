@@ -275,6 +275,10 @@ static int blk_realize(struct device *dev, struct err *err)
 	if (!s->drive)
 		return -err->code;
 	s->node = s->drive->node;
+	if (!s->node) {
+		s->drive->in_use = false;
+		return err_set(err, EINVAL, "drive '%s' is empty: a disk needs a medium", s->drive_id);
+	}
 	s->read_only = s->drive->read_only;
 	features = (s->read_only ? F_RO : F_DISCARD | F_WRITE_ZEROES) | (s->num_queues > 1 ? F_MQ : 0);
 	pthread_cond_init(&s->idle, NULL);

@@ -219,6 +219,52 @@ static int add_flash(struct vm *vm, struct drive *d, struct err *err)
 	return pc_set_pflash(vm->pc, (unsigned)d->unit, d->id, err);
 }
 
+static int add_drive(struct vm *vm, const char *text, struct err *err);
+
+/* The board's SATA ports are "ide.0" to "ide.5": the one that index= says, or the first that is free. */
+static int add_ide(struct vm *vm, const struct drive *d, struct err *err)
+{
+	const char *model = d->cdrom ? "ide-cd" : "ide-hd";
+	struct device_bus *bus;
+	char name[24];
+
+	if (!device_class_find(model))
+		return err_set(err, ENOENT, "SATA disks are not built in, say if=virtio or if=none");
+	snprintf(name, sizeof(name), "ide.%d", d->unit);
+	bus = device_bus_find(vm->m, d->unit < 0 ? NULL : name, "IDE");
+	if (!bus || bus->first)
+		return err_set(err, bus ? EBUSY : ENODEV, d->unit < 0 ? "all SATA ports are in use" : "-drive: there is no free SATA port %d", d->unit);
+	return device_create(vm->m, bus, model, err, "drive", d->id, NULL) ? 0 : -err->code;
+}
+
+/* -hda FILE to -hdd FILE, -cdrom FILE. */
+static int add_short_drives(struct vm *vm, struct err *err)
+{
+	const struct vm_args *a = vm->args;
+	const struct { const char *file, *how; } shorts[] = {
+		{ a->hd[0], "index=0,media=disk" }, { a->hd[1], "index=1,media=disk" }, { a->hd[2], "index=2,media=disk" },
+		{ a->hd[3], "index=3,media=disk" }, { a->cdrom, "index=2,media=cdrom" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(shorts); i++) {
+		struct strbuf text = STRBUF_INIT;
+		const char *s;
+		int ret;
+
+		if (!shorts[i].file)
+			continue;
+		strbuf_printf(&text, "if=ide,%s,file=", shorts[i].how);
+		for (s = shorts[i].file; *s; s++)	/* a comma in a name is doubled */
+			strbuf_puts(&text, (char[]){ *s, *s == ',' ? ',' : 0, 0 });
+		ret = strbuf_failed(&text) ? err_set(err, ENOMEM, "out of memory") : add_drive(vm, text.s, err);
+		strbuf_free(&text);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
 /* if=virtio brings its device; if=none waits for a -device. */
 static int add_drive(struct vm *vm, const char *text, struct err *err)
 {
@@ -230,8 +276,8 @@ static int add_drive(struct vm *vm, const char *text, struct err *err)
 		return 0;
 	if (d->type == DRIVE_IF_PFLASH)
 		return add_flash(vm, d, err);
-	if (d->type != DRIVE_IF_VIRTIO)
-		return err_set(err, ENOTSUP, "-drive %s: there is no IDE interface yet, say if=virtio or if=none", text);
+	if (d->type == DRIVE_IF_IDE)
+		return add_ide(vm, d, err);
 	return device_create(vm->m, NULL, "virtio-blk-pci", err, "drive", d->id, NULL) ? 0 : -err->code;
 }
 
@@ -249,7 +295,7 @@ static int add_drives(struct vm *vm, struct err *err)
 	for (i = 0; i < a->drive.n; i++)
 		if (add_drive(vm, a->drive.v[i].val, err) < 0)
 			return -err->code;
-	return 0;
+	return add_short_drives(vm, err);
 }
 
 int vm_create_devices(struct vm *vm, struct err *err)

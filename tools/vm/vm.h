@@ -24,6 +24,7 @@ enum vm_accel { VM_ACCEL_INTERP, VM_ACCEL_JIT, VM_ACCEL_QTEST };
 struct vm_args {
 	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb, *boot;
 	const char *display, *vga, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
+	const char *hd[4], *cdrom;
 	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev, netdev, nic, net;
 	bool nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config, gdb_default;
 };

@@ -206,6 +206,8 @@ static int create_chipset(struct pc *pc, struct err *err)
 	q35_host_bus(pc->host)->map_irq = ich9_lpc_map_irq;
 	q35_host_bus(pc->host)->set_irq = ich9_lpc_set_irq;
 	q35_host_bus(pc->host)->irq_opaque = pc->lpc;
+	if (device_class_find("ich9-ahci") && !device_create(m, root, "ich9-ahci", err, "addr", "1f.2", "multifunction", "on", NULL))
+		return -err->code;
 	return 0;
 }
 
