@@ -49,4 +49,12 @@ both() {
 has VHDX && both vhdx "" block_size=1M,log_size=2M block_state_zero=off subformat=fixed
 has VMDK && both vmdk "" subformat=monolithicFlat subformat=twoGbMaxExtentSparse subformat=twoGbMaxExtentFlat \
 	subformat=streamOptimized zeroed_grain=on adapter_type=lsilogic,hwversion=7,toolsversion=9 compat6=on
+has QED && both qed "" cluster_size=4k,table_size=2 cluster_size=1M
+if has QCOW; then
+	both qcow ""
+	ok "compressed qcow" img convert -c -f raw -O qcow src.raw c.qcow
+	ok "qemu-img reads it" qemu-img compare -q -f qcow -F raw c.qcow src.raw
+	qemu-img convert -c -f raw -O qcow src.raw d.qcow	# whole, but 7.2 says 1 without a word
+	ok "we read it" img compare -q -f qcow -F raw d.qcow src.raw
+fi
 done_testing

@@ -352,3 +352,12 @@ TEST(vhdx_zero_state) { cut_writes_as("vhdx", "block_size=1M,log_size=2M"); }
 TEST(vmdk) { cut_writes_as("vmdk", NULL); }
 TEST(vmdk_zeroed_grain) { cut_writes_as("vmdk", "zeroed_grain=on"); }
 #endif
+
+#if IS_ENABLED(CONFIG_BLOCK_QED)
+TEST(qed) { cut_writes_as("qed", "cluster_size=4k,table_size=1"); }
+TEST(qed_default) { cut_writes_as("qed", NULL); }
+#endif
+
+#if IS_ENABLED(CONFIG_BLOCK_QCOW)
+TEST(qcow) { cut_writes_as("qcow", NULL); }
+#endif

@@ -198,6 +198,16 @@ WALK(qcow2_2m_clusters, .fmt = "qcow2", .create_opts = "cluster_size=2M")
 WALK(qcow2_zstd, .fmt = "qcow2", .create_opts = "compression_type=zstd", .compress = true)
 #endif
 
+#if IS_ENABLED(CONFIG_BLOCK_QCOW)
+WALK(qcow, .fmt = "qcow", .no_check = true)
+WALK(qcow_backing, .fmt = "qcow", .backing = true, .no_check = true)
+WALK(qcow_compress, .fmt = "qcow", .compress = true, .no_check = true)
+#endif
+#if IS_ENABLED(CONFIG_BLOCK_QED)
+WALK(qed, .fmt = "qed")
+WALK(qed_small, .fmt = "qed", .create_opts = "cluster_size=4k,table_size=1")
+WALK(qed_backing, .fmt = "qed", .create_opts = "cluster_size=16k,table_size=2", .backing = true)
+#endif
 #if IS_ENABLED(CONFIG_BLOCK_VDI)
 WALK(vdi, .fmt = "vdi")
 WALK(vdi_static, .fmt = "vdi", .create_opts = "static=on")
