@@ -44,7 +44,7 @@ static void fill(struct blk_node *n, const struct blk_extent *x, u64 off, struct
 		st->flags = n->backing ? 0 : BLK_ST_ZERO;
 		break;
 	case BLK_ZERO:
-		st->flags = BLK_ST_ZERO | BLK_ST_ALLOCATED;
+		st->flags = BLK_ST_ZERO | BLK_ST_ALLOCATED | (x->flags & BLK_X_STORED ? BLK_ST_DATA : 0);
 		break;
 	case BLK_DATA:
 		st->flags = x->flags & BLK_X_NO_DATA ? BLK_ST_ALLOCATED : BLK_ST_DATA | BLK_ST_ALLOCATED;

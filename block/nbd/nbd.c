@@ -292,7 +292,7 @@ static int fill(struct blk_node *n, const struct nbd_runs *r, u64 off, u64 len, 
 		x->flags = BLK_X_IN_PLACE;
 		if (!p->context && r->v[i].flags & NBD_STATE_ZERO) {
 			x->kind = BLK_ZERO;
-			x->flags = BLK_X_OFFSET;
+			x->flags = BLK_X_OFFSET | (r->v[i].flags & NBD_STATE_HOLE ? 0 : BLK_X_STORED);
 		} else if (p->context && r->v[i].flags & 1) {
 			x->flags |= BLK_X_NO_DATA;
 		}

@@ -42,6 +42,7 @@ enum blk_kind {
 #define BLK_X_RECURSE	BIT(3)	/* DATA: may be zero below, asking the file pays */
 #define BLK_X_EOF	BIT(4)
 #define BLK_X_NO_DATA	BIT(5)	/* DATA: not counted as such in block status (NBD's x-dirty-bitmap) */
+#define BLK_X_STORED	BIT(6)	/* ZERO: takes space all the same, counts as data in block status too */
 
 enum blk_codec { BLK_CODEC_DEFLATE, BLK_CODEC_ZLIB, BLK_CODEC_ZSTD, BLK_CODEC_BZIP2,
 		 BLK_CODEC_LZFSE };
