@@ -24,6 +24,8 @@ int cg_load(struct jh_config *c, const char *path, int arch);
 int cg_load_kind(struct jh_config *c, const char *path, int arch, bool is_system);
 /* Prints err and returns CG_USAGE. */
 int cg_fail(const struct err *err);
+/* "6M" or "6M@0x3a000000": *at is ~0 without an address. what: the option, for messages. 0 or -EINVAL. */
+int cg_size_at(const char *text, const char *what, u64 *size, u64 *at, struct err *err);
 /* Writes b to standard output; 0, or CG_USAGE when that fails or memory was out. Frees b. */
 int cg_print(struct strbuf *b);
 
