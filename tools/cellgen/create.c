@@ -37,7 +37,8 @@ static int append(struct jh_config *c, u64 start, u64 end, u64 flags)
 	u32 n = c->cell.n[JH_MEM];
 	struct jh_mem *m = n ? &jh_mems(&c->cell)[n - 1] : NULL;
 
-	if (m && m->flags == flags && jh_end(m) == start && m->size) {
+	/* regions of devices stay apart, so that it can be seen whose they are */
+	if (m && m->flags == flags && flags & JH_MEM_EXECUTE && jh_end(m) == start && m->size) {
 		m->size += end - start;
 		return 0;
 	}

@@ -23,8 +23,8 @@ int create_x86(struct jh_config *c, struct machine *m, const struct create_opts 
 int create_arm(struct jh_config *c, struct machine *m, const struct create_opts *o, struct err *err);
 
 /*
- * Adds memory of the root cell: whole pages, joined to what is there with the
- * same flags. cut() takes a range out of all that is there; -ENOMEM.
+ * Adds memory of the root cell in whole pages, without what is there already; RAM
+ * is joined to the RAM before it. cut() takes a range out of all that is there. 0 or -ENOMEM.
  */
 int create_mem(struct jh_config *c, u64 start, u64 end, u64 flags);
 int create_cut(struct jh_config *c, u64 start, u64 size);
