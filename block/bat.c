@@ -51,6 +51,11 @@ int blk_bat_entry(struct blk_bat *b, u64 index, u32 *raw)
 	return access_entry(b, index, raw, false);
 }
 
+int blk_bat_set(struct blk_bat *b, u64 index, u32 raw)
+{
+	return access_entry(b, index, &raw, true);
+}
+
 static int locate(struct blk_bat *b, u64 index, u64 *host)
 {
 	u32 raw;

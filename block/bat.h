@@ -29,6 +29,7 @@ struct blk_bat {
 int blk_bat_init(struct blk_bat *b, struct blk_node *n);
 void blk_bat_free(struct blk_bat *b);
 int blk_bat_entry(struct blk_bat *b, u64 index, u32 *raw);
+int blk_bat_set(struct blk_bat *b, u64 index, u32 raw);	/* lock held or not needed */
 int blk_bat_map(struct blk_bat *b, u64 off, u64 len, struct blk_extent *x);
 int blk_bat_alloc(struct blk_bat *b, u64 off, u64 len, struct blk_alloc *a);
 int blk_bat_commit(struct blk_bat *b, struct blk_alloc *a);

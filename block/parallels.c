@@ -4,25 +4,7 @@
  * magics: "WithoutFreeSpace" counts in sectors, "WithouFreSpacExt" in clusters.
  */
 #include <string.h>
-#include "bat.h"
-
-#define IN_USE 0x746f6e59U
-
-struct parallels_header {
-	char magic[16];
-	__le32 version, heads, cylinders, tracks, bat_entries;
-	__le64 nb_sectors;
-	__le32 in_use, data_off, flags;
-	__le64 ext_off;
-} __packed;
-_Static_assert(sizeof(struct parallels_header) == 64, "Parallels header");
-
-struct parallels {
-	struct blk_bat bat;
-	u64 unit;			/* bytes that an entry counts */
-	u64 data_off;
-	bool marked;			/* in_use was set by us */
-};
+#include "parallels.h"
 
 static int par_decode(struct blk_bat *b, u32 raw, u64 *host)
 {
@@ -50,12 +32,13 @@ static int par_reserve(struct blk_bat *b, u64 index, u32 *raw, u64 *host)
 	int ret = 0;
 
 	if (!p->marked) {
-		ret = write_in_use(b, IN_USE);
+		ret = write_in_use(b, PAR_IN_USE);
 		p->marked = !ret;
 	}
 	if (at / p->unit > 0xffffffffULL)
 		return -EFBIG;
-	ret = ret ?: blk_node_truncate(b->n->file, at + b->block, false, 0, NULL);
+	if (!ret && at + b->block > blk_length(b->n->file))
+		ret = blk_node_truncate(b->n->file, at + b->block + p->ahead, false, p->ahead ? p->ahead_mode : 0, NULL);
 	if (ret)
 		return ret;
 	*raw = (u32)(at / p->unit);
@@ -89,11 +72,49 @@ static int check_header(const struct parallels_header *h, struct blk_node *n, st
 	return 0;
 }
 
+/* How the file grows: by what is needed, or further ahead. */
+static int growth_options(struct parallels *p, struct blk_opts *o, struct err *e)
+{
+	static const char *const modes[] = { "falloc", "truncate", NULL };
+	int mode = 0, ret = blk_opts_take_enum(o, "prealloc-mode", modes, &mode, e);
+
+	ret = ret ?: blk_opts_take_size(o, "prealloc-size", &p->ahead, e);
+	if (!ret && p->ahead > GiB)
+		ret = err_set(e, EINVAL, "prealloc-size must be at most 1 GiB");
+	p->ahead = ALIGN_UP(p->ahead, 512);
+	p->ahead_mode = mode ? BLK_PREALLOC_OFF : BLK_PREALLOC_FALLOC;
+	return ret;
+}
+
+static void lay_out(struct blk_node *n, struct parallels *p, const struct parallels_header *h)
+{
+	u64 table = sizeof(*h) + p->bat.entries * 4, off = (u64)le32_to_cpu(h->data_off) * 512;
+
+	p->data_off = off >= table ? off : ALIGN_UP(table, 512);
+	p->bat.end = MAX(p->data_off, ALIGN_UP(blk_length(n->file), 512));
+	p->bat.end = p->data_off + DIV_ROUND_UP(p->bat.end - p->data_off, p->bat.block) * p->bat.block;
+	if (p->unit > 512)	/* entries count clusters from the start of the file */
+		p->bat.end = DIV_ROUND_UP(p->bat.end, p->bat.block) * p->bat.block;
+	p->ext_off = le64_to_cpu(h->ext_off) > (u64)INT64_MAX / 1024 ? 0 : le64_to_cpu(h->ext_off) * 512;
+	p->unclean = le32_to_cpu(h->in_use) == PAR_IN_USE;
+}
+
+/* As QEMU 10: an image that was not closed is repaired by whoever writes to it next. */
+static int repair(struct blk_node *n, struct parallels *p, struct err *e)
+{
+	struct blk_check c = { .fix = BLK_FIX_ERRORS | BLK_FIX_LEAKS };
+	int ret;
+
+	if (!p->unclean || !(n->flags & BLK_O_RDWR) || n->flags & (BLK_O_CHECK | BLK_O_INACTIVE))
+		return 0;
+	ret = par_check(n, &c, e);
+	return ret || c.corruptions || c.check_errors ? err_set(e, ret ? -ret : EIO, "Could not repair corrupted image") : 0;
+}
+
 static int par_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 {
 	struct parallels *p = n->priv;
 	struct parallels_header h;
-	u64 table, off;
 	int ret = blk_node_pread(n->file, 0, &h, sizeof(h));
 
 	if (ret)
@@ -102,28 +123,73 @@ static int par_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 		return err_set(e, EINVAL, "Image not in Parallels format");
 	p->bat = (struct blk_bat){ .decode = par_decode, .reserve = par_reserve };
 	ret = check_header(&h, n, p, e);
+	ret = ret ?: growth_options(p, o, e);
 	if (ret)
 		return ret;
-	table = sizeof(h) + p->bat.entries * 4;
-	off = (u64)le32_to_cpu(h.data_off) * 512;
-	p->data_off = off >= table ? off : ALIGN_UP(table, 512);
-	if (le32_to_cpu(h.in_use) == IN_USE && n->flags & BLK_O_RDWR && !(n->flags & BLK_O_CHECK))
-		return err_set(e, EACCES, "parallels: Image was not closed correctly; cannot be opened read/write");
-	p->bat.end = MAX(p->data_off, ALIGN_UP(blk_length(n->file), 512));
-	p->bat.end = p->data_off + DIV_ROUND_UP(p->bat.end - p->data_off, p->bat.block) * p->bat.block;
-	if (p->unit > 512)	/* entries count clusters from the start of the file */
-		p->bat.end = DIV_ROUND_UP(p->bat.end, p->bat.block) * p->bat.block;
+	lay_out(n, p, &h);
+	/* Who may write does not use the bitmaps, but their clusters are taken until then. */
+	ret = par_ext_read(n, p, n->flags & BLK_O_RDWR ? NULL : e);
+	if (ret && !(n->flags & BLK_O_RDWR))
+		return ret;
 	n->lim.cluster = p->bat.block;
-	return blk_bat_init(&p->bat, n);
+	ret = blk_bat_init(&p->bat, n);
+	if (ret) {
+		par_ext_free(p);
+		return ret;
+	}
+	ret = repair(n, p, e);
+	if (ret) {
+		blk_bat_free(&p->bat);
+		par_ext_free(p);
+	}
+	return ret;
+}
+
+/* The image is marked, and a format extension dropped before anything changes behind its back. */
+static int par_will_write(struct blk_node *n)
+{
+	struct parallels *p = n->priv;
+	static const u8 none[8];
+	int ret = 0;
+
+	pthread_mutex_lock(&p->bat.lock);
+	if (!p->marked)
+		ret = write_in_use(&p->bat, PAR_IN_USE);
+	p->marked |= !ret;
+	if (!ret && p->ext_off)
+		ret = blk_bat_poke(&p->bat, offsetof(struct parallels_header, ext_off), none, sizeof(none));
+	if (!ret)
+		p->ext_off = 0;
+	pthread_mutex_unlock(&p->bat.lock);
+	return ret;
+}
+
+static int settle(struct blk_node *n, struct parallels *p)
+{
+	int ret = 0;
+
+	if (!p->marked)
+		return 0;
+	if (p->ahead && blk_length(n->file) > p->bat.end)
+		ret = blk_node_truncate(n->file, p->bat.end, true, 0, NULL);
+	ret = ret ?: blk_bat_flush(&p->bat);
+	ret = ret ?: write_in_use(&p->bat, 0);
+	p->marked = ret;
+	return ret;
 }
 
 static void par_close(struct blk_node *n)
 {
 	struct parallels *p = n->priv;
 
-	if (p->marked && !blk_bat_flush(&p->bat))
-		write_in_use(&p->bat, 0);
+	settle(n, p);
 	blk_bat_free(&p->bat);
+	par_ext_free(p);
+}
+
+static int par_reopen(struct blk_node *n, struct blk_opts *o, u32 flags, struct err *e)
+{
+	return flags & BLK_O_RDWR ? 0 : settle(n, n->priv);
 }
 
 static int par_map(struct blk_node *n, u64 off, u64 len, struct blk_extent *x)
@@ -149,13 +215,6 @@ static int par_zero(struct blk_node *n, u64 off, u64 len, u32 flags)
 static int par_flush(struct blk_node *n)
 {
 	return blk_bat_flush(&((struct parallels *)n->priv)->bat);
-}
-
-static int par_check(struct blk_node *n, struct blk_check *c, struct err *e)
-{
-	struct parallels *p = n->priv;
-
-	return blk_bat_check(&p->bat, c, p->data_off);
 }
 
 static int par_probe(const u8 *buf, size_t len, const char *filename)
@@ -206,7 +265,8 @@ static const struct blk_optdesc par_opts[] = {
 
 static const struct blk_driver parallels_driver = {
 	.name = "parallels", .flags = BLK_DRV_GROWS, .priv_size = sizeof(struct parallels), .create_opts = par_opts,
-	.probe = par_probe, .open = par_open, .close = par_close, .create = par_create, .map = par_map,
+	.probe = par_probe, .open = par_open, .will_write = par_will_write, .close = par_close, .reopen = par_reopen,
+	.bitmaps = &par_bitmaps, .create = par_create, .map = par_map,
 	.alloc = par_alloc, .commit = par_commit, .zero = par_zero, .flush = par_flush, .check = par_check,
 };
 BLOCK_FORMAT(parallels_driver);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include "checksum.h"
+#include "foreign.h"
 #include "mem.h"
 #include "vhdx.h"
 
@@ -270,37 +271,6 @@ static int read_items(struct blk_node *n, struct vhdx *v, const u8 *t, struct it
 
 /* ---- the parent locator (2.6.2.6) ---- */
 
-/* Paths and keys are UTF-16; everything beyond Latin-1 and ASCII is turned into UTF-8 too. */
-static void utf16_to_utf8(const u8 *p, u32 bytes, char *out, size_t room)
-{
-	size_t k = 0;
-
-	for (u32 i = 0; i + 1 < bytes && k + 5 < room; i += 2) {
-		u32 c = get_le16(p + i);
-
-		if (c >= 0xd800 && c < 0xdc00 && i + 3 < bytes) {
-			c = 0x10000 + ((c & 0x3ff) << 10) + (get_le16(p + i + 2) & 0x3ff);
-			i += 2;
-		}
-		if (c < 0x80) {
-			out[k++] = (char)c;
-		} else if (c < 0x800) {
-			out[k++] = (char)(0xc0 | c >> 6);
-			out[k++] = (char)(0x80 | (c & 0x3f));
-		} else if (c < 0x10000) {
-			out[k++] = (char)(0xe0 | c >> 12);
-			out[k++] = (char)(0x80 | (c >> 6 & 0x3f));
-			out[k++] = (char)(0x80 | (c & 0x3f));
-		} else {
-			out[k++] = (char)(0xf0 | c >> 18);
-			out[k++] = (char)(0x80 | (c >> 12 & 0x3f));
-			out[k++] = (char)(0x80 | (c >> 6 & 0x3f));
-			out[k++] = (char)(0x80 | (c & 0x3f));
-		}
-	}
-	out[k] = '\0';
-}
-
 /* "{83ed6e1a-...}" as it stands on the disk: the first three groups little endian. */
 static bool parse_guid(const char *s, u8 guid[16])
 {
@@ -318,24 +288,6 @@ static bool parse_guid(const char *s, u8 guid[16])
 	return true;
 }
 
-/* "..\dir\parent.vhdx" with this system's separators. */
-static int set_parent_name(struct blk_node *n, char *path, bool relative)
-{
-	char *name = path;
-
-	for (char *p = path; *p; p++)
-		if (*p == '\\')
-			*p = '/';
-	/* A name on another system's drives: the parent stands beside us or nowhere. */
-	if (!relative && strrchr(path, '/'))
-		name = strrchr(path, '/') + 1;
-	while (!strncmp(name, "./", 2))
-		name += 2;
-	free(n->backing_name);
-	n->backing_name = strdup(name);
-	return n->backing_name ? 0 : -ENOMEM;
-}
-
 static int read_locator(struct blk_node *n, struct vhdx *v, const u8 *p, u32 len, struct err *e)
 {
 	u32 count = len >= 20 ? get_le16(p + 18) : 0;
@@ -351,21 +303,19 @@ static int read_locator(struct blk_node *n, struct vhdx *v, const u8 *p, u32 len
 
 		if (ko > len || kl > len - ko || vo > len || vl > len - vo)
 			return err_set(e, EINVAL, "The VHDX parent locator is invalid");
-		utf16_to_utf8(p + ko, kl, key, sizeof(key));
-		utf16_to_utf8(p + vo, vl, val, sizeof(val));
+		blk_utf16_to_utf8(p + ko, kl, false, key, sizeof(key));
+		blk_utf16_to_utf8(p + vo, vl, false, val, sizeof(val));
 		if (!strcmp(key, "parent_linkage"))
 			linked |= parse_guid(val, v->parent[0]);
 		else if (!strcmp(key, "parent_linkage2"))
 			parse_guid(val, v->parent[1]);
 		else if (!strcmp(key, "relative_path") && *val)
-			relative = !(ret = set_parent_name(n, val, true));
+			relative = !(ret = blk_set_foreign_backing(n, val, true, "vhdx"));
 		else if ((!strcmp(key, "absolute_win32_path") || !strcmp(key, "volume_path")) && *val && !relative)
-			ret = set_parent_name(n, val, false);
+			ret = blk_set_foreign_backing(n, val, false, "vhdx");
 	}
 	if (!ret && !linked)
 		ret = err_set(e, EINVAL, "The VHDX parent locator lacks the parent's identity");
-	if (!ret && n->backing_name && !n->backing_fmt)
-		n->backing_fmt = strdup("vhdx");
 	return ret;
 }
 

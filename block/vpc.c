@@ -2,13 +2,15 @@
 /*
  * VHD, called vpc by QEMU (Microsoft's specification 1.0): fixed images (data
  * and a footer) and dynamic ones (footer copy, header, table, blocks that each
- * start with a sector bitmap, footer at the end).
+ * start with a sector bitmap, footer at the end). Differencing images, where
+ * a clear bit means the parent's sector, are read.
  */
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include "bat.h"
+#include "foreign.h"
 
 #define VHD_EPOCH	946684800	/* 2000-01-01 */
 #define MAX_CHS		(65535ULL * 16 * 255)
@@ -44,8 +46,9 @@ _Static_assert(sizeof(struct vhd_dyn) == 1024, "VHD header");
 struct vpc {
 	struct blk_bat bat;
 	struct vhd_footer footer;
-	bool fixed;
+	bool fixed, diff;
 	u32 bitmap;			/* bytes before a block's data */
+	u8 parent[16];			/* its UUID */
 };
 
 static u32 checksum(const void *p, size_t n)
@@ -103,6 +106,34 @@ static int vpc_reserve(struct blk_bat *b, u64 index, u32 *raw, u64 *host)
 	return 0;
 }
 
+/* Where the parent is: a relative path for Windows, else the name alone. */
+static int read_parent(struct blk_node *n, struct vpc *v, const struct vhd_dyn *d, struct err *e)
+{
+	char path[1024];
+	u8 raw[1024];
+	int ret = 0;
+
+	memcpy(v->parent, d->parent_uuid, 16);
+	blk_utf16_to_utf8(d->parent_name, sizeof(d->parent_name), true, path, sizeof(path));
+	if (*path)
+		ret = blk_set_foreign_backing(n, path, false, "vpc");
+	for (int i = 0; !ret && i < 8; i++) {
+		const u8 *l = d->locators + i * 24;
+		u32 len = get_be32(l + 8);
+		u64 at = get_be64(l + 16);
+
+		if (memcmp(l, "W2ru", 4) || !len || len > sizeof(raw) || at > (u64)INT64_MAX / 2)
+			continue;
+		ret = blk_node_pread(n->file, at, raw, len);
+		if (ret)
+			break;
+		blk_utf16_to_utf8(raw, len, false, path, sizeof(path));
+		if (*path)
+			ret = blk_set_foreign_backing(n, path, true, "vpc");
+	}
+	return ret ? err_errno(e, -ret, "Could not read the parent's name") : 0;
+}
+
 static int read_dynamic(struct blk_node *n, struct vpc *v, struct err *e)
 {
 	struct vhd_dyn d;
@@ -130,7 +161,7 @@ static int read_dynamic(struct blk_node *n, struct vpc *v, struct err *e)
 	v->bat.end = blk_length(n->file) < 512 ? 0 : ALIGN_DOWN(blk_length(n->file) - 512, 512);
 	v->bat.end = MAX(v->bat.end, ALIGN_UP(table + entries * 4, 512));
 	n->lim.cluster = (u32)bs;
-	return 0;
+	return v->diff ? read_parent(n, v, &d, e) : 0;
 }
 
 static int read_footer(struct blk_node *n, struct vpc *v, struct err *e)
@@ -182,8 +213,9 @@ static int vpc_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 			  (u64)be16_to_cpu(v->footer.cyls) * v->footer.heads * v->footer.secs * 512;
 	if (n->size > (u64)INT64_MAX)
 		return err_set(e, EFBIG, "Image size too large");
-	if (be32_to_cpu(v->footer.type) == 4)
-		return err_set(e, ENOTSUP, "differencing VHD images are not supported");
+	v->diff = be32_to_cpu(v->footer.type) == 4;
+	if (v->diff && n->flags & BLK_O_RDWR)
+		return err_set(e, ENOTSUP, "Differencing VHD images can only be read");
 	if (v->fixed || be32_to_cpu(v->footer.type) == 2) {
 		v->fixed = true;
 		if (n->size > blk_length(n->file) - 512)
@@ -203,12 +235,68 @@ static void vpc_close(struct blk_node *n)
 		blk_bat_free(&v->bat);
 }
 
+/* Runs of equal bits in a block's bitmap, first sector first, most significant bit first. */
+static int map_bits(struct blk_node *n, struct vpc *v, u64 off, u64 len, struct blk_extent *x)
+{
+	u64 start = off / v->bat.block * v->bat.block, map = x->host + (start - x->off) - v->bitmap;
+	u64 first = (off - start) / 512, s = first, end = MIN(v->bat.block / 512ULL, DIV_ROUND_UP(off - start + len, 512));
+	bool here = false;
+
+	for (; s < end; s++) {
+		void *p;
+		int ret = blk_mcache_get(v->bat.cache, ALIGN_DOWN(map + s / 8, 512), true, &p);
+		bool bit;
+
+		if (ret)
+			return ret;
+		bit = ((u8 *)p)[(map + s / 8) % 512] >> (7 - s % 8) & 1;
+		blk_mcache_put(v->bat.cache, p);
+		if (s == first)
+			here = bit;
+		else if (bit != here)
+			break;
+	}
+	x->kind = here ? BLK_DATA : BLK_HOLE;
+	x->host = map + v->bitmap + first * 512;
+	x->off = start + first * 512;
+	x->len = (s - first) * 512;
+	return 0;
+}
+
+static int map_diff(struct blk_node *n, struct vpc *v, u64 off, u64 len, struct blk_extent *x)
+{
+	int ret = blk_bat_map(&v->bat, off, len, x);
+
+	if (ret || x->kind != BLK_DATA)
+		return ret;
+	if (x->host + (off - x->off) >= blk_length(n->file))
+		return -EIO;
+	pthread_mutex_lock(&v->bat.lock);
+	ret = map_bits(n, v, off, len, x);
+	pthread_mutex_unlock(&v->bat.lock);
+	return ret;
+}
+
+static int vpc_opened(struct blk_node *n, struct err *e)
+{
+	const struct vpc *v = n->priv, *p;
+
+	if (!v->diff || n->flags & BLK_O_NO_BACKING)
+		return 0;
+	if (!n->backing)
+		return err_set(e, EINVAL, "The VHD image has a parent, but does not say where");
+	p = n->backing->drv == n->drv ? n->backing->priv : NULL;
+	if (p && memcmp(p->footer.uuid, v->parent, 16))
+		return err_set(e, EINVAL, "'%s' is not the parent of this VHD image", n->backing->filename);
+	return 0;
+}
+
 static int vpc_map(struct blk_node *n, u64 off, u64 len, struct blk_extent *x)
 {
 	struct vpc *v = n->priv;
 
 	if (!v->fixed)
-		return blk_bat_map(&v->bat, off, len, x);
+		return v->diff ? map_diff(n, v, off, len, x) : blk_bat_map(&v->bat, off, len, x);
 	*x = (struct blk_extent){ .kind = BLK_DATA, .flags = BLK_X_IN_PLACE | BLK_X_RECURSE, .off = off, .len = len,
 				  .node = n->file, .host = off };
 	return 0;
@@ -369,8 +457,9 @@ static const struct blk_optdesc vpc_opts[] = {
 };
 
 static const struct blk_driver vpc_driver = {
-	.name = "vpc", .flags = BLK_DRV_GROWS, .priv_size = sizeof(struct vpc), .create_opts = vpc_opts,
-	.probe = vpc_probe, .open = vpc_open, .close = vpc_close, .create = vpc_create, .map = vpc_map,
+	.name = "vpc", .flags = BLK_DRV_GROWS | BLK_DRV_BACKING, .priv_size = sizeof(struct vpc), .create_opts = vpc_opts,
+	.probe = vpc_probe,
+	.open = vpc_open, .opened = vpc_opened, .close = vpc_close, .create = vpc_create, .map = vpc_map,
 	.alloc = vpc_alloc, .commit = vpc_commit, .zero = vpc_zero, .flush = vpc_flush,
 };
 BLOCK_FORMAT(vpc_driver);

@@ -57,4 +57,7 @@ if has QCOW; then
 	qemu-img convert -c -f raw -O qcow src.raw d.qcow	# whole, but 7.2 says 1 without a word
 	ok "we read it" img compare -q -f qcow -F raw d.qcow src.raw
 fi
+has PARALLELS && both parallels "" cluster_size=64k
+has VDI && both vdi "" static=on
+has VPC && both vpc "" force_size=on subformat=fixed subformat=fixed,force_size=on
 done_testing

@@ -361,3 +361,13 @@ TEST(qed_default) { cut_writes_as("qed", NULL); }
 #if IS_ENABLED(CONFIG_BLOCK_QCOW)
 TEST(qcow) { cut_writes_as("qcow", NULL); }
 #endif
+
+#if IS_ENABLED(CONFIG_BLOCK_PARALLELS)
+TEST(parallels) { cut_writes_as("parallels", "cluster_size=64k"); }
+#endif
+#if IS_ENABLED(CONFIG_BLOCK_VDI)
+TEST(vdi) { cut_writes_as("vdi", NULL); }
+#endif
+#if IS_ENABLED(CONFIG_BLOCK_VPC)
+TEST(vpc) { cut_writes_as("vpc", "force_size=on"); }
+#endif

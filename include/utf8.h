@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* UTF-8 (RFC 3629): one character at a time, nothing but the shortest form, no surrogates. */
-#ifndef VMBOX_LIB_UTF8_H
-#define VMBOX_LIB_UTF8_H
+#ifndef VMBOX_UTF8_H
+#define VMBOX_UTF8_H
 
 #include "compiler.h"
 

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Parallels: consistency and repair. Clusters outside of the image are
+ * dropped, one of two users of a cluster gets a copy, space behind the last
+ * cluster is cut off.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "parallels.h"
+
+struct par_walk {
+	struct blk_node *n;
+	struct parallels *p;
+	struct blk_check *c;
+	u8 *used;		/* a bit a cluster of the data area */
+	u64 slots, size, last;
+	bool fix;
+};
+
+static void __printf(2, 3) say(struct par_walk *w, const char *fmt, ...)
+{
+	char line[128];
+	int k = snprintf(line, sizeof(line), "%s ", w->fix ? "Repairing" : "ERROR");
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line + k, sizeof(line) - (size_t)k, fmt, ap);
+	va_end(ap);
+	if (w->c->log)
+		w->c->log(w->c->opaque, line);
+}
+
+static void count(struct par_walk *w)
+{
+	if (w->fix)
+		w->c->corruptions_fixed++;
+	else
+		w->c->corruptions++;
+}
+
+static bool take(struct par_walk *w, u64 host)
+{
+	u64 s = (host - w->p->data_off) / w->p->bat.block;
+	bool free_slot;
+
+	if (host < w->p->data_off || s >= w->slots)
+		return true;
+	free_slot = !(w->used[s / 8] >> (s % 8) & 1);
+	w->used[s / 8] |= (u8)(1 << (s % 8));
+	w->c->image_end_offset = MAX(w->c->image_end_offset, host + w->p->bat.block);
+	return free_slot;
+}
+
+static void take_extension(struct par_walk *w)
+{
+	if (!w->p->ext_off)
+		return;
+	take(w, w->p->ext_off);
+	for (u32 i = 0; i < w->p->n_maps; i++)
+		for (u32 k = 0; k < w->p->maps[i].n_l1; k++)
+			if (w->p->maps[i].l1[k] > 1)
+				take(w, w->p->maps[i].l1[k] * 512);
+}
+
+/* The second user of a cluster gets one of its own. */
+static int give_copy(struct par_walk *w, u64 i, u64 host)
+{
+	struct blk_bat *b = &w->p->bat;
+	u8 *buf = blk_buf_alloc(b->block);
+	u64 to;
+	u32 raw;
+	int ret = buf ? blk_node_pread(w->n->file, host, buf, b->block) : -ENOMEM;
+
+	ret = ret ?: b->reserve(b, i, &raw, &to);
+	ret = ret ?: blk_node_pwrite(w->n->file, to, buf, b->block);
+	ret = ret ?: blk_node_flush(w->n->file);
+	ret = ret ?: blk_bat_set(b, i, raw);
+	w->c->image_end_offset = ret ? w->c->image_end_offset : MAX(w->c->image_end_offset, to + b->block);
+	free(buf);
+	return ret;
+}
+
+static int check_entry(struct par_walk *w, u64 i)
+{
+	struct blk_bat *b = &w->p->bat;
+	u64 host;
+	u32 raw;
+	int ret = blk_bat_entry(b, i, &raw);
+
+	if (ret || !raw)
+		return ret;
+	if (b->decode(b, raw, &host) || host + b->block > ALIGN_UP(w->size, 512)) {
+		say(w, "cluster %llu is outside image", i);
+		count(w);
+		return w->fix ? blk_bat_set(b, i, 0) : 0;
+	}
+	w->c->allocated_clusters++;
+	w->c->fragmented_clusters += w->last && host != w->last + b->block;
+	w->last = host;
+	if (take(w, host))
+		return 0;
+	say(w, "duplicate offset in BAT entry %llu", i);
+	count(w);
+	return w->fix ? give_copy(w, i, host) : 0;
+}
+
+static int check_end(struct par_walk *w)
+{
+	u64 end = w->c->image_end_offset, size = blk_length(w->n->file), leaked;
+
+	if (size <= end)
+		return 0;
+	leaked = DIV_ROUND_UP(size - end, w->p->bat.block);
+	say(w, "space leaked at the end of the image %llu", size - end);
+	if (!(w->c->fix & BLK_FIX_LEAKS)) {
+		w->c->leaks += leaked;
+		return 0;
+	}
+	w->c->leaks_fixed += leaked;
+	w->p->bat.end = end;
+	return blk_node_truncate(w->n->file, end, true, 0, NULL);
+}
+
+int par_check(struct blk_node *n, struct blk_check *c, struct err *e)
+{
+	struct parallels *p = n->priv;
+	struct par_walk w = { .n = n, .p = p, .c = c, .size = blk_length(n->file), .fix = c->fix & BLK_FIX_ERRORS };
+	int ret = 0;
+
+	w.slots = w.size / p->bat.block + 1;
+	w.used = blk_table_alloc(w.slots / 8 + 1, 1, blk_max_meta(n), &ret);
+	if (!w.used)
+		return err_errno(e, -ret, "Cannot check an image of this size");
+	if (p->unclean) {
+		say(&w, "image was not closed correctly");
+		count(&w);
+		p->marked |= w.fix;	/* closing takes the mark away */
+		p->unclean = !w.fix;
+	}
+	c->image_end_offset = p->data_off;
+	take_extension(&w);
+	for (u64 i = 0; !ret && i < p->bat.entries; i++)
+		ret = check_entry(&w, i);
+	ret = ret ?: check_end(&w);
+	if (!ret && c->fix)
+		ret = blk_bat_flush(&p->bat);
+	c->total_clusters = p->bat.entries;
+	c->bfi_valid = true;
+	free(w.used);
+	return ret;
+}
