@@ -133,6 +133,14 @@ void clock_stop(struct clock *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
+void clock_load(struct clock *c, u64 now_ns)
+{
+	pthread_mutex_lock(&c->lock);
+	if (!c->running || c->manual)
+		atomic_set(&c->stopped_ns, now_ns);
+	pthread_mutex_unlock(&c->lock);
+}
+
 /* ---- timers ---- */
 
 void clock_timer_init(struct clock_timer *t, struct clock *c, struct device *dev, const char *name,

@@ -10,6 +10,33 @@
 #include "str.h"
 #include "thread.h"
 
+/* ---- the clock as saved state ---- */
+
+static void clock_pre_save(void *opaque)
+{
+	struct machine *m = opaque;
+
+	m->clock_ns = clock_ns(m->clock);
+}
+
+static int clock_post_load(void *opaque, u8 version, struct err *err)
+{
+	struct machine *m = opaque;
+
+	(void)version;
+	if (m->clock_ns >> 62)
+		return err_set(err, EINVAL, "the clock is beyond the end of time");
+	clock_load(m->clock, m->clock_ns);
+	return 0;
+}
+
+static const struct state_field clock_fields[] = { STATE(struct machine, clock_ns, U64), STATE_END };
+static const struct state_table clock_state = {
+	.version = 1, .fields = clock_fields, .pre_save = clock_pre_save, .post_load = clock_post_load,
+};
+
+/* ---- the machine ---- */
+
 int machine_init(struct machine *m, struct loop *loop, bool manual_clock, struct err *err)
 {
 	if (mem_space_init(&m->mem, "memory", (1ULL << 52) - 1) < 0 ||
@@ -20,6 +47,7 @@ int machine_init(struct machine *m, struct loop *loop, bool manual_clock, struct
 	if (!m->clock)
 		return -err->code;
 	device_bus_init(&m->root, "System", "main-system-bus", NULL);
+	machine_state_add(m, &m->saved_clock, "clock", &clock_state, m);
 	m->state = RUN_PRELAUNCH;
 	return 0;
 }

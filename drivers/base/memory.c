@@ -302,6 +302,12 @@ void mem_region_free(struct mem_region *r)
 	r->fd = -1;
 }
 
+void mem_contents_changed(struct mem_space *s)
+{
+	if (s->on_change)
+		s->on_change(s->on_change_ctx);
+}
+
 /* ---- look-up ---- */
 
 /* Index of the first range that ends at or behind addr. */

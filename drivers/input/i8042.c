@@ -5,6 +5,7 @@
  * interrupts 1 and 12, A20 gate, reset line.
  */
 #include <errno.h>
+#include <string.h>
 #include "dev/input.h"
 #include "dev/isa.h"
 #include "ps2.h"

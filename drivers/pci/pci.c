@@ -93,12 +93,20 @@ static void pci_unplug(struct device_bus *dbus, struct device *dev)
 		atomic_set_release(&bus->devs[pci->devfn], NULL);
 }
 
+static void pci_address(const struct device *dev, char *buf, size_t len)
+{
+	const struct pci_dev *pci = (const struct pci_dev *)dev;
+
+	snprintf(buf, len, "%02x.%x", PCI_SLOT((unsigned)pci->devfn), PCI_FUNC((unsigned)pci->devfn));
+}
+
 void pci_bus_init(struct pci_bus *bus, struct machine *m, struct device *parent, const char *name,
 		  struct pci_dev *bridge)
 {
 	device_bus_init(&bus->bus, "PCI", name, parent);
 	bus->bus.plug = pci_plug;
 	bus->bus.unplug = pci_unplug;
+	bus->bus.address = pci_address;
 	bus->bridge = bridge;
 	bus->machine = m;
 	if (bridge && bridge->pcie_cap)
@@ -545,6 +553,7 @@ void pci_reset(struct pci_dev *pci)
 {
 	int n;
 
+	pci->ident = get_le32(pci->config);
 	pci_set_irq(pci, 0);
 	put_le16(pci->config + PCI_COMMAND, 0);
 	pci->config[PCI_INTERRUPT_LINE] = 0;
@@ -569,12 +578,11 @@ const struct state_field pci_state_fields[] = {
 
 int pci_post_load(struct pci_dev *pci, struct err *err)
 {
-	const struct pci_ops *ops = pci->dev.cls->type_ops;
 	struct pci_bus *sub = bridge_bus(pci);
 
 	if (pci->config_size != PCI_CONFIG_SIZE && pci->config_size != PCIE_CONFIG_SIZE)
 		return err_set(err, EINVAL, "configuration space of %u bytes", pci->config_size);
-	if (get_le16(pci->config) != ops->vendor || get_le16(pci->config + 2) != ops->device)
+	if (get_le32(pci->config) != pci->ident)
 		return err_set(err, EINVAL, "the state is another device's (%04x:%04x)", get_le16(pci->config),
 			       get_le16(pci->config + 2));
 	pci_update_maps(pci);

@@ -44,6 +44,8 @@ u64  clock_ns(struct clock *c);
 bool clock_is_running(struct clock *c);
 void clock_start(struct clock *c);
 void clock_stop(struct clock *c);
+/* A clock that stands (or is moved by hand) shows another time; timers keep their deadlines. */
+void clock_load(struct clock *c, u64 now_ns);
 
 /* The timer's memory must outlive clock_timer_del(). */
 void clock_timer_init(struct clock_timer *t, struct clock *c, struct device *dev, const char *name,

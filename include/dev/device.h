@@ -126,6 +126,8 @@ struct device_bus {
 	/* Checks the address and finds a free one before realize; may be NULL. */
 	int  (*plug)(struct device_bus *bus, struct device *dev, struct err *err);
 	void (*unplug)(struct device_bus *bus, struct device *dev);
+	/* Where on the bus dev sits ("03.0"), whatever came before it; may be NULL. Names saved state. */
+	void (*address)(const struct device *dev, char *buf, size_t len);
 };
 
 const struct device_class *device_class_find(const char *name);

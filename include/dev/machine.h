@@ -20,7 +20,8 @@
 struct loop;
 struct json;
 
-enum run_state { RUN_PRELAUNCH, RUN_RUNNING, RUN_PAUSED, RUN_SHUTDOWN, RUN_GUEST_PANICKED, RUN_DEBUG };
+enum run_state { RUN_PRELAUNCH, RUN_RUNNING, RUN_PAUSED, RUN_SHUTDOWN, RUN_GUEST_PANICKED, RUN_DEBUG,
+	RUN_INMIGRATE, RUN_FINISH_MIGRATE, RUN_POSTMIGRATE, RUN_SAVE_VM, RUN_RESTORE_VM };
 
 enum machine_request {
 	REQ_RESET	= 1,	/* guest or host asks for a reset */
@@ -50,6 +51,14 @@ struct machine_ops {
 	void (*smi)(void *ctx);
 };
 
+/* State that is saved besides that of devices (vCPUs, the clock); memory belongs to the caller. */
+struct machine_state {
+	const char *name;		/* "cpu.0"; unique */
+	const struct state_table *table;
+	void *opaque;			/* what the table's offsets count from */
+	struct machine_state *next;
+};
+
 struct machine {
 	struct mem_space mem, io;
 	struct clock *clock;
@@ -75,14 +84,8 @@ struct machine {
 	struct machine_hook *reset_hooks, *done_hooks;
 	struct machine_state *states;	/* in order of registration */
 	struct machine_ram *rams;
-};
-
-/* State that is saved besides that of devices (vCPUs, the clock); memory belongs to the caller. */
-struct machine_state {
-	const char *name;		/* "cpu.0"; unique */
-	const struct state_table *table;
-	void *opaque;			/* what the table's offsets count from */
-	struct machine_state *next;
+	struct machine_state saved_clock;
+	u64 clock_ns;			/* of the clock, while it is saved */
 };
 
 /* RAM or ROM whose contents are saved: main memory, video memory, flash. */

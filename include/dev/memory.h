@@ -106,6 +106,8 @@ void mem_map_add(struct mem_space *s, struct mem_map *m, struct mem_region *r, u
 void mem_map_add_part(struct mem_space *s, struct mem_map *m, struct mem_region *r,
 		      u64 base, u64 off, u64 len, int prio);
 void mem_map_del(struct mem_map *m);
+/* RAM was replaced as a whole: drop what was derived from it. The machine stands. */
+void mem_contents_changed(struct mem_space *s);
 /* Waits until no thread uses a view that is no longer current. Not from a callback. */
 void mem_sync(struct mem_space *s);
 

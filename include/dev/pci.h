@@ -120,6 +120,7 @@ struct pci_dev {
 	bool multifunction;		/* property */
 	s32 bootindex;			/* property; -1: none */
 	u32 config_size;
+	u32 ident;			/* vendor and device as the device itself set them; kept by pci_reset() */
 	u8  *config, *wmask, *w1cmask;	/* PCIE_CONFIG_SIZE each */
 	struct pci_bar bars[PCI_NUM_BARS];
 	u8  cap_end;			/* next free byte for capabilities */

@@ -265,6 +265,8 @@ static void info_state(struct hmp_call *c)
 	device_unlock(dev);
 }
 
+static void info_migrate(struct hmp_call *c) { vm_migrate_info(c->vm, c->out); }
+
 static const struct {
 	const char *name, *help;
 	void (*fn)(struct hmp_call *c);
@@ -283,6 +285,7 @@ static const struct {
 	{ "irq", "interrupt controllers", info_pic },
 	{ "network", "network backends and their cards", hmp_info_network },
 	{ "usernet", "connections of the user-mode network", hmp_info_usernet },
+	{ "migrate", "saving of the machine", info_migrate },
 	{ "chardev", "character backends", info_chardev },
 	{ "state", "saved state of a device", info_state },
 };

@@ -31,7 +31,37 @@ static void cmd_quit(struct hmp_call *c)
 }
 
 static void cmd_stop(struct hmp_call *c) { vm_stop(c->vm); }
-static void cmd_cont(struct hmp_call *c) { vm_cont(c->vm); }
+static void cmd_cont(struct hmp_call *c)
+{
+	struct err err = ERR_INIT;
+
+	if (vm_may_cont(c->vm, &err) < 0)
+		strbuf_printf(c->out, "Error: %s\n", err.msg);
+	else
+		vm_cont(c->vm);
+}
+
+/* migrate [-d] URI */
+static void cmd_migrate(struct hmp_call *c)
+{
+	bool detach = c->argc > 1 && str_eq(c->argv[1], "-d");
+	struct err err = ERR_INIT;
+
+	if (c->argc != 2u + detach)
+		strbuf_puts(c->out, "usage: migrate [-d] URI\n");
+	else if (vm_migrate(c->vm, c->argv[1 + detach], &err) < 0 || (!detach && vm_migrate_wait(c->vm, &err) < 0))
+		strbuf_printf(c->out, "Error: %s\n", err.msg);
+}
+
+static void cmd_migrate_incoming(struct hmp_call *c)
+{
+	struct err err = ERR_INIT;
+
+	if (c->argc != 2)
+		strbuf_puts(c->out, "usage: migrate_incoming URI\n");
+	else if (vm_incoming(c->vm, c->argv[1], &err) < 0)
+		strbuf_printf(c->out, "Error: %s\n", err.msg);
+}
 static void cmd_reset(struct hmp_call *c) { vm_system_reset(c->vm); }
 static void cmd_powerdown(struct hmp_call *c) { pc_power_button(c->vm->pc); }
 
@@ -106,6 +136,8 @@ static const struct hmp_cmd commands[] = {
 	{ "c", "", NULL, cmd_cont },
 	{ "system_reset", "", "reset the machine", cmd_reset },
 	{ "system_powerdown", "", "press the power button", cmd_powerdown },
+	{ "migrate", "[-d] URI", "save the machine: file:PATH, exec:COMMAND, fd:N, unix:PATH, tcp:HOST:PORT", cmd_migrate },
+	{ "migrate_incoming", "URI", "go on from a saved machine (with -incoming defer)", cmd_migrate_incoming },
 	{ "nmi", "", "non-maskable interrupt to all processors", cmd_nmi },
 	{ "cpu", "N", "processor for the commands below", cmd_cpu },
 	{ "screendump", "FILE [-f ppm|png]", "picture of the screen", hmp_screendump },

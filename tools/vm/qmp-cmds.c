@@ -57,7 +57,6 @@ static int query_status(struct qmp_call *c)
 	if (new_object(c) < 0)
 		return -c->err.code;
 	json_set(c->ret, "running", json_new_bool(c->m->state == RUN_RUNNING));
-	json_set(c->ret, "singlestep", json_new_bool(false));
 	set_str(c->ret, "status", vm_state_name(c->vm));
 	return 0;
 }
@@ -186,7 +185,13 @@ QMP("query-chardev", query_chardev);
 static int qmp_stop(struct qmp_call *c) { vm_stop(c->vm); return 0; }
 QMP("stop", qmp_stop);
 
-static int qmp_cont(struct qmp_call *c) { vm_cont(c->vm); return 0; }
+static int qmp_cont(struct qmp_call *c)
+{
+	if (vm_may_cont(c->vm, &c->err) < 0)
+		return -c->err.code;
+	vm_cont(c->vm);
+	return 0;
+}
 QMP("cont", qmp_cont);
 
 static int system_reset(struct qmp_call *c) { vm_system_reset(c->vm); return 0; }

@@ -67,6 +67,7 @@ static const struct opt vm_opts[] = {
 	OPT_FLAG(0, "no-reboot", A, no_reboot, "a reset of the guest ends the program"),
 	OPT_FLAG(0, "no-shutdown", A, no_shutdown, "a power-off of the guest stops the machine only"),
 	OPT_FLAG(0, "daemonize", A, daemonize, "go into the background when the machine is built"),
+	OPT_STR(0, "incoming", "URI", A, incoming, "go on from a saved machine: file:PATH, exec:COMMAND, fd:N, unix:PATH, tcp:HOST:PORT; defer: wait for migrate-incoming"),
 	OPT_STR(0, "pidfile", "FILE", A, pidfile, "write the process id there"),
 	OPT_GROUP("Debugging"),
 	OPT_STR('d', NULL, "ITEM,...", A, debug_items, "log items: int, mmu, pio, mmio, pci, ..."),
@@ -295,6 +296,7 @@ static int build(struct vm *vm, struct err *err)
 
 static void destroy(struct vm *vm)
 {
+	vm_migrate_stop(vm);
 	gdb_stop(vm);
 	vm_curses_stop(vm);
 	qtest_stop(vm);
@@ -334,8 +336,13 @@ static int vm_run(void *args, const struct opt_call *call)
 		goto out_destroy;
 	if (ready >= 0)
 		tell_parent(ready);
-	if (!vm.args->stopped)
+	vm.autostart = !vm.args->stopped;
+	if (vm.args->incoming) {
+		if (vm_incoming(&vm, vm.args->incoming, &err) < 0)
+			goto out_destroy;
+	} else if (vm.autostart) {
 		vm_cont(&vm);
+	}
 	code = loop_run(vm.loop);
 out_destroy:
 	destroy(&vm);

@@ -6,6 +6,8 @@
 #ifndef VMBOX_TOOLS_VM_H
 #define VMBOX_TOOLS_VM_H
 
+#include <errno.h>
+#include "config.h"
 #include "dev/char.h"
 #include "dev/drive.h"
 #include "dev/net.h"
@@ -22,7 +24,7 @@ enum vm_display { VM_DISPLAY_NONE, VM_DISPLAY_CURSES };
 enum vm_accel { VM_ACCEL_INTERP, VM_ACCEL_JIT, VM_ACCEL_QTEST };
 
 struct vm_args {
-	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb, *boot;
+	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb, *boot, *incoming;
 	const char *display, *vga, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
 	const char *hd[4], *cdrom;
 	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev, netdev, nic, net;
@@ -52,6 +54,8 @@ struct vm {
 	struct hmp *hmps;
 	struct qtest *qtest;
 	struct gdb *gdb;
+	struct vm_migration *migration;	/* migrate.c */
+	bool autostart;			/* go on once the incoming state is there */
 };
 
 /* cmdline.c: everything that needs no machine. */
@@ -75,12 +79,38 @@ bool vm_netdev_help(const struct opt_list *list);
 void vm_quit(struct vm *vm, int code);
 void vm_system_reset(struct vm *vm);
 void vm_cont(struct vm *vm);
+/* 0, or why the machine cannot go on now; err says what is to be done first. */
+int  vm_may_cont(struct vm *vm, struct err *err);
 void vm_stop(struct vm *vm);
 /* The machine stands now: tells QMP clients and gdb. cpu: at whose breakpoint, or NULL. */
 void vm_stopped(struct vm *vm, struct x86_cpu *cpu);
 /* Event to all QMP clients. Any thread. */
 void vm_event(struct vm *vm, const char *name, const char *data_json);
 const char *vm_state_name(const struct vm *vm);
+
+#if IS_ENABLED(CONFIG_MIGRATION)
+/*
+ * migrate.c. Starts saving to uri beside the main thread, with the machine
+ * stopped; vm_migrate_wait() runs the loop until it is over.
+ */
+int  vm_migrate(struct vm *vm, const char *uri, struct err *err);
+int  vm_migrate_wait(struct vm *vm, struct err *err);
+/* -incoming URI (or "defer"), migrate-incoming. Files and commands are read at once, sockets when somebody connects. */
+int  vm_incoming(struct vm *vm, const char *uri, struct err *err);
+/* `info migrate` */
+void vm_migrate_info(struct vm *vm, struct strbuf *out);
+void vm_migrate_stop(struct vm *vm);
+#else
+static inline int vm_migrate(struct vm *vm, const char *uri, struct err *err)
+{
+	(void)vm, (void)uri;
+	return err_set(err, ENOTSUP, "saving and loading of machines is not built in");
+}
+static inline int vm_incoming(struct vm *vm, const char *uri, struct err *err) { return vm_migrate(vm, uri, err); }
+static inline int vm_migrate_wait(struct vm *vm, struct err *err) { return vm_migrate(vm, "", err); }
+static inline void vm_migrate_info(struct vm *vm, struct strbuf *out) { (void)vm, (void)out; }
+static inline void vm_migrate_stop(struct vm *vm) { (void)vm; }
+#endif
 
 /* qmp.c, hmp.c, qtest.c, gdb.c: each serves one character backend. */
 int  qmp_start(struct vm *vm, struct chardev *chr, struct err *err);
