@@ -48,6 +48,7 @@ enum jit_exit {
 
 /* Where an instruction is and what it accesses, as slow paths get it. */
 #define JIT_INFO(off, len, ss, size) ((u32)(off) | (u32)(len) << 12 | (u32)(ss) << 16 | (u32)(size) << 17)
+#define JIT_INFO_SLOT_SHIFT	24	/* number of the slot to be filled, in both sets */
 #define JIT_INFO_OFF(i)		((i) & 0xfff)
 #define JIT_INFO_LEN(i)		((i) >> 12 & 15)
 #define JIT_INFO_SS(i)		((i) >> 16 & 1)

@@ -266,7 +266,7 @@ void jit_run(struct x86_cpu *cpu)
 		u32 mode = jit_mode(cpu);
 		const u8 *entry;
 
-		if (!mode_fits(cpu)) {
+		if (!jit_takes(cpu)) {
 			interp_run(cpu);
 			return;
 		}

@@ -153,6 +153,18 @@ struct x86_tlb_set {
 	struct x86_tlb_entry w[X86_TLB_SIZE];
 };
 
+/*
+ * The page that a base register pointed to last, for generated code: an access of
+ * 1 << n bytes at lin hits if lin - page < limit[n]. Emptied by the MMU.
+ */
+struct x86_jit_slot {
+	u64 limit[6];
+	u64 page;		/* linear address */
+	u64 host;
+} __aligned(64);
+
+#define X86_JIT_SLOTS	18	/* of reads, and as many of writes: base register, RIP, other */
+
 /* What generated code keeps besides the guest's state; arch/jit. */
 struct x86_jit_cpu {
 	u64 page;		/* linear address of the page that the running block is in */
@@ -163,8 +175,11 @@ struct x86_jit_cpu {
 	u8  in_code;		/* fl and page are valid, fl_res, fl_aux and rip are not */
 	u8  dropped;		/* code was written to since the last look */
 	u32 host_mxcsr;
+	u8  no_fill;		/* the current class does not fill slots */
 	u64 spill[2];
 	u64 bounce[8] __aligned(64);	/* operand of a load that no single host address answers */
+	u64 slot_tag[2];	/* TLB tags that the slots belong to */
+	struct x86_jit_slot slot[2][2 * X86_JIT_SLOTS];	/* CPL 0-2, CPL 3 */
 };
 
 struct x86_cpu {

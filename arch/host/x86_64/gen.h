@@ -34,6 +34,7 @@ struct cold {
 	u8 *site[2];		/* displacements that lead here */
 	const u8 *back;		/* executable address */
 	const u8 *thunk;
+	s32 page;		/* COLD_MEM: offset of the slot's page, to be added first */
 	u64 code;		/* exit code, JIT_INFO, JIT_FAR, or target offset */
 	struct jit_link *link;
 };
@@ -88,8 +89,11 @@ void gen_flags_fetch(struct gen *g);
 
 /* Linear address of i's memory operand, into rax. */
 void gen_ea(struct gen *g);
-/* Host address for an access of size bytes at the linear address in rax, into rax. Destroys r14, r15, flags. */
-void gen_access(struct gen *g, unsigned size, bool write, bool ss);
+/*
+ * Host address for an access of size bytes at the linear address in rax, into rax.
+ * Destroys r14, r15, flags. base: enum x86_reg that names the slot.
+ */
+void gen_access(struct gen *g, unsigned size, bool write, bool ss, unsigned base);
 /* Both for i's memory operand. */
 void gen_mem(struct gen *g, unsigned size, bool write);
 unsigned gen_use(struct gen *g, unsigned guest, unsigned scratch);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Guest memory: addresses, and the look-up in the first TLB level, which is
- * x86_tlb_hit() as code. Memory order: one host access for each guest access,
+ * Guest memory: addresses, and the check of the slot that remembers
+ * where the base register pointed last. Memory order: one host access for each guest access,
  * loads and stores plain, as TSO asks; LOCK stays LOCK.
  */
 #include "gen.h"
@@ -50,29 +50,43 @@ void gen_ea(struct gen *g)
 		e_op(b, 0x03, E_W, T0, m_(H_RSP, (s32)(offsetof(struct x86_cpu, seg_base) + 8u * in->seg)));
 }
 
-void gen_access(struct gen *g, unsigned size, bool write, bool ss)
+/* Offset of the slot that remembers what base pointed to. */
+static unsigned slot_number(const struct gen *g, unsigned base, bool write)
+{
+	unsigned n = base < X86_JIT_SLOTS - 1 ? base : X86_JIT_SLOTS - 1;
+
+	return (g->t->mode & X86_MODEF_CPL3 ? 2 * X86_JIT_SLOTS : 0) + (write ? X86_JIT_SLOTS : 0) + n;
+}
+
+/*
+ * lin - page < limit, all from the slot: neither index nor tag is computed, and
+ * the address depends on nothing that is loaded from the TLB. The rest is the
+ * common piece's (thunks.c), which looks into the first level and fills the slot.
+ */
+void gen_access(struct gen *g, unsigned size, bool write, bool ss, unsigned base)
 {
 	struct ebuf *b = &g->b;
-	s32 set = write ? (s32)offsetof(struct x86_tlb_set, w) : 0;
+	unsigned slot = slot_number(g, base, write), log = 0;
+	s32 at = (s32)(offsetof(struct x86_cpu, jit.slot) + slot * sizeof(struct x86_jit_slot));
 	struct cold *c;
 
-	e_mov32(b, T1, T0);
-	e_op(b, 0xc1, 0, 5, r_(T1));
-	e8(b, 12 - 4);
-	e_alui(b, 4, 0, r_(T1), (X86_TLB_SIZE - 1) << 4);
-	e_op(b, 0x03, E_W, T1, CPU(tlb));
-	if (size > 1)
-		e_lea(b, T2, m_(T0, (s32)size - 1));
-	else
-		e_mov(b, T2, T0);
-	e_alui(b, 4, E_W, r_(T2), -4096);
-	e_op(b, 0x0b, E_W, T2, CPU(tlb_tag));
-	e_op(b, 0x3b, E_W, T2, m_(T1, set));
-	c = gen_cold(g, COLD_MEM, e_jcc(b, CC_NE));
-	e_op(b, 0x03, E_W, T0, m_(T1, set + 8));
+	while (1u << log < size)
+		log++;
+	e_op(b, 0x2b, E_W, T0, m_(H_RSP, at + (s32)offsetof(struct x86_jit_slot, page)));
+	e_op(b, 0x3b, E_W, T0, m_(H_RSP, at + (s32)(offsetof(struct x86_jit_slot, limit) + log * 8)));
+	c = gen_cold(g, COLD_MEM, e_jcc(b, CC_AE));
+	e_op(b, 0x03, E_W, T0, m_(H_RSP, at + (s32)offsetof(struct x86_jit_slot, host)));
 	c->back = e_here(b);
+	c->page = at + (s32)offsetof(struct x86_jit_slot, page);
 	c->thunk = write ? g->j->thunks.mem_w : g->j->thunks.mem_r;
-	c->code = JIT_INFO(g->i->off, g->i->in.len, ss, size);
+	c->code = JIT_INFO(g->i->off, g->i->in.len, ss, size) | slot << JIT_INFO_SLOT_SHIFT;
+}
+
+static unsigned slot_base(const struct x86_insn *in)
+{
+	if (in->seg == X86_FS || in->seg == X86_GS)
+		return X86_REG_NONE;
+	return in->base == X86_REG_NONE ? in->index : in->base;
 }
 
 void gen_mem(struct gen *g, unsigned size, bool write)
@@ -84,5 +98,5 @@ void gen_mem(struct gen *g, unsigned size, bool write)
 		e8(&g->b, size - 1);
 		gen_cold(g, COLD_EXIT, e_jcc(&g->b, CC_NE))->code = (u64)g->i->off << 32 | JIT_EXIT_INTERP;
 	}
-	gen_access(g, size, write, g->i->in.seg == X86_SS);
+	gen_access(g, size, write, g->i->in.seg == X86_SS, slot_base(&g->i->in));
 }

@@ -130,11 +130,75 @@ static const u8 *make_far(struct ebuf *b, const u8 *leave)
 	return at;
 }
 
-/* f(cpu, rax, r14d) with everything saved; its result comes in rax. */
-static const u8 *make_call(struct ebuf *b, bool avx, uintptr_t f)
+/* [r15]: the slot that r14d (JIT_INFO) names gets page and host address of the page at rax, addend in r14. */
+static void fill_slot(struct ebuf *b, struct hrm addend)
+{
+	const struct hrm page = m_(T2, offsetof(struct x86_jit_slot, page));
+	const struct hrm host = m_(T2, offsetof(struct x86_jit_slot, host));
+
+	e_op(b, 0x8b, 0, T2, AT(RETURN, jit.spill[1]));
+	e_op(b, 0xc1, 0, 5, r_(T2));
+	e8(b, JIT_INFO_SLOT_SHIFT);
+	e_op(b, 0xc1, 0, 4, r_(T2));
+	e8(b, 6);
+	e_lea(b, T2, mi_(H_RSP, T2, 0, (s32)(RETURN + offsetof(struct x86_cpu, jit.slot))));
+	e_ld(b, T1, addend);
+	e_st(b, page, H_RAX);
+	e_alui(b, 4, E_W, page, -4096);
+	e_op(b, 0x03, E_W, T1, page);
+	e_st(b, host, T1);
+	e_op(b, 0x2b, E_W, H_RAX, page);
+	e_op(b, 0x03, E_W, H_RAX, r_(T1));
+	for (unsigned n = 0; n < 6; n++) {
+		e_op(b, 0xc7, E_W, 0, m_(T2, (s32)(offsetof(struct x86_jit_slot, limit) + n * 8)));
+		e32(b, 4096 - (1 << n) + 1);
+	}
+	e8(b, 0xc3);
+}
+
+/* x86_tlb_hit() for the linear address in rax and JIT_INFO in r14d; returns from the piece when it hits. */
+static void look_up(struct ebuf *b, s32 set)
+{
+	u8 *miss, *fill;
+
+	e_st(b, AT(RETURN, jit.spill[1]), T1);
+	e_mov32(b, T2, T1);
+	e_op(b, 0xc1, 0, 5, r_(T2));
+	e8(b, 17);
+	e_alui(b, 4, 0, r_(T2), 0x7f);
+	e_lea(b, T2, mi_(T2, H_RAX, 0, -1));
+	e_alui(b, 4, E_W, r_(T2), -4096);
+	e_op(b, 0x0b, E_W, T2, AT(RETURN, tlb_tag));
+	e_mov32(b, T1, H_RAX);
+	e_op(b, 0xc1, 0, 5, r_(T1));
+	e8(b, 12 - 4);
+	e_alui(b, 4, 0, r_(T1), (X86_TLB_SIZE - 1) << 4);
+	e_op(b, 0x03, E_W, T1, AT(RETURN, tlb));
+	e_op(b, 0x3b, E_W, T2, m_(T1, set));
+	miss = e_jcc(b, CC_NE);
+	e_op(b, 0x80, 0, 7, AT(RETURN, jit.no_fill));
+	e8(b, 0);
+	fill = e_jcc8(b, CC_E);
+	e_op(b, 0x03, E_W, H_RAX, m_(T1, set + 8));
+	e8(b, 0xc3);
+	e_patch8(b, fill);
+	fill_slot(b, m_(T1, set + 8));
+	e_patch_here(b, miss);
+	e_ld(b, T1, AT(RETURN, jit.spill[1]));
+}
+
+#define NO_LOOK_UP (-1)
+
+/*
+ * f(cpu, rax, r14d) with everything saved; its result comes in rax. set: offset of
+ * the first-level entries that are looked at before.
+ */
+static const u8 *make_call(struct ebuf *b, bool avx, uintptr_t f, s32 set)
 {
 	e_align(b, 16, 0);
 	const u8 *at = e_here(b);
+	if (set != NO_LOOK_UP)
+		look_up(b, set);
 	save_gprs(b, RETURN);
 	save_vec(b, avx, RETURN);
 	e_lea(b, H_RDI, m_(H_RSP, RETURN));
@@ -232,9 +296,9 @@ int jit_host_init(struct jit *j, struct err *e)
 	__builtin_memcpy(&t->raw_leave, &p, sizeof(p));
 	t->leave = make_leave(b, avx);
 	t->far = make_far(b, t->leave);
-	t->mem_r = make_call(b, avx, (uintptr_t)jit_c_mem_r);
-	t->mem_w = make_call(b, avx, (uintptr_t)jit_c_mem_w);
-	t->helper = make_call(b, avx, (uintptr_t)jit_c_helper);
+	t->mem_r = make_call(b, avx, (uintptr_t)jit_c_mem_r, 0);
+	t->mem_w = make_call(b, avx, (uintptr_t)jit_c_mem_w, (s32)offsetof(struct x86_tlb_set, w));
+	t->helper = make_call(b, avx, (uintptr_t)jit_c_helper, NO_LOOK_UP);
 	t->vec_load = make_vec_load(b, avx);
 	e_align(b, 64, 0);
 	j->region[0].used = b->p;

@@ -106,16 +106,43 @@ static void l1_clear(struct x86_mmu *m)
 			m->set[c].r[i].tag = m->set[c].w[i].tag = TAG_NONE;
 }
 
+/* ---- what generated code remembers of the first level ---- */
+
+static void slots_clear(struct x86_cpu *cpu, unsigned set, unsigned first)
+{
+	for (unsigned i = first; i < 2 * X86_JIT_SLOTS; i++)
+		__builtin_memset(cpu->jit.slot[set][i].limit, 0, sizeof(cpu->jit.slot[set][i].limit));
+}
+
+static void slots_clear_all(struct x86_cpu *cpu)
+{
+	if (!cpu->translator)
+		return;
+	slots_clear(cpu, 0, 0);
+	slots_clear(cpu, 1, 0);
+}
+
+static void slots_context(struct x86_cpu *cpu, unsigned set, u64 tag)
+{
+	if (cpu->jit.slot_tag[set] == tag || !cpu->translator)
+		return;
+	cpu->jit.slot_tag[set] = tag;
+	slots_clear(cpu, set, 0);
+}
+
 static void contexts_forget(struct x86_mmu *m)
 {
 	for (unsigned i = 0; i < MMU_CONTEXTS; i++)
 		m->user[i].used = false;
 }
 
-static u64 tag_new(struct x86_mmu *m)
+static u64 tag_new(struct x86_cpu *cpu)
 {
+	struct x86_mmu *m = cpu->mmu;
+
 	if (m->tag_next > TAG_LAST) {
 		l1_clear(m);
+		slots_clear_all(cpu);
 		contexts_forget(m);
 		m->tag_next = 1;
 		m->kernel.tag[X86_TLB_KERNEL] = m->tag_next++;
@@ -123,9 +150,11 @@ static u64 tag_new(struct x86_mmu *m)
 	return m->tag_next++;
 }
 
-static void kernel_renew(struct x86_mmu *m)
+static void kernel_renew(struct x86_cpu *cpu)
 {
-	m->kernel.tag[X86_TLB_KERNEL] = tag_new(m);
+	struct x86_mmu *m = cpu->mmu;
+
+	m->kernel.tag[X86_TLB_KERNEL] = tag_new(cpu);
 	m->kernel.xtag = ++m->xtag_next;
 	m->kernel_nonglobal = false;
 }
@@ -139,10 +168,10 @@ static struct x86_context *context_find(struct x86_cpu *cpu)
 	for (unsigned i = 0; i < MMU_CONTEXTS; i++)
 		if (m->user[i].used && m->user[i].pcid == pcid && m->user[i].pkru == pkru)
 			return &m->user[i];
-	u64 tag_user = tag_new(m), tag_over;
+	u64 tag_user = tag_new(cpu), tag_over;
 	do {
-		tag_over = tag_new(m);
-	} while (tag_over < tag_user && (tag_user = tag_new(m)));
+		tag_over = tag_new(cpu);
+	} while (tag_over < tag_user && (tag_user = tag_new(cpu)));
 	c = &m->user[m->user_next++ % MMU_CONTEXTS];
 	*c = (struct x86_context){ .used = true, .pcid = pcid, .pkru = pkru, .xtag = ++m->xtag_next };
 	c->tag[X86_TLB_USER] = tag_user;
@@ -161,28 +190,31 @@ void x86_mmu_context(struct x86_cpu *cpu)
 		cls = X86_TLB_OVERRIDE;
 	m->cls = cls;
 	cpu->tlb = &m->set[cls];
+	cpu->jit.no_fill = cls == X86_TLB_OVERRIDE;	/* what SMAP forbids again soon */
 	if (cls == X86_TLB_KERNEL) {
 		cpu->tlb_tag = m->kernel.tag[cls];
 		cpu->xtag = m->kernel.xtag;
+		slots_context(cpu, 0, cpu->tlb_tag);
 		return;
 	}
 	struct x86_context *c = context_find(cpu);
 	cpu->tlb_tag = c->tag[cls];
 	cpu->xtag = cls == X86_TLB_USER ? c->xtag : m->kernel.xtag;
+	slots_context(cpu, cls == X86_TLB_USER, cls == X86_TLB_USER ? cpu->tlb_tag : m->kernel.tag[X86_TLB_KERNEL]);
 }
 
 /* A different set of non-global pages is in force (CR3, PKRU). */
 void mmu_space_changed(struct x86_cpu *cpu)
 {
 	if (cpu->mmu->kernel_nonglobal)
-		kernel_renew(cpu->mmu);
+		kernel_renew(cpu);
 	x86_mmu_context(cpu);
 }
 
 void mmu_retag(struct x86_cpu *cpu)
 {
 	contexts_forget(cpu->mmu);
-	kernel_renew(cpu->mmu);
+	kernel_renew(cpu);
 	__builtin_memset(cpu->mmu->exec_filter, 0, sizeof(cpu->mmu->exec_filter));
 	cpu->mmu->large_orphans = false;
 	x86_mmu_context(cpu);
@@ -292,6 +324,7 @@ static void flush_page(struct x86_cpu *cpu, u64 lin, u32 pcid, bool global)
 		return;
 	}
 	l1_drop_page(m, lin);
+	slots_clear_all(cpu);
 	if (m->exec_filter[word] & bit)
 		exec_forget(cpu);
 }
@@ -309,6 +342,10 @@ void x86_tlb_flush_page_pcid(struct x86_cpu *cpu, u64 lin, u32 pcid)
 /* A page that went into a slot of host_page's leaves the write side of the first level. */
 void mmu_drop_writes(struct x86_cpu *cpu, const u8 *host_page)
 {
+	if (cpu->translator) {
+		slots_clear(cpu, 0, X86_JIT_SLOTS);
+		slots_clear(cpu, 1, X86_JIT_SLOTS);
+	}
 	for (unsigned c = 0; c < X86_TLB_CLASSES; c++)
 		for (unsigned i = 0; i < X86_TLB_SIZE; i++) {
 			struct x86_tlb_entry *e = &cpu->mmu->set[c].w[i];
