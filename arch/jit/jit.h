@@ -104,7 +104,7 @@ struct jit_trace {
 	unsigned start;		/* offset of the first instruction */
 	unsigned next;		/* where it goes on behind the last one */
 	bool falls;		/* it does go on there */
-	bool vec;		/* uses vector registers natively */
+	bool vec, x87;		/* uses vector registers, the x87 stack natively */
 	unsigned nranges;
 	struct { u16 off, len; } range[JIT_RANGES];
 	u8 page[4096 + 16];	/* copy of the code */
@@ -114,11 +114,13 @@ struct jit_trace {
 /* Mode of generated code: X86_MODEF_* and what else it depends on. */
 #define JIT_MODE_DENY_SHIFT 16		/* exec_deny */
 #define JIT_MODE_FPTRAP	0x01000000u	/* an SSE exception is unmasked */
+#define JIT_MODE_X87TRAP 0x02000000u	/* an x87 exception is unmasked */
 
 static inline u32 jit_mode(const struct x86_cpu *cpu)
 {
 	return cpu->mode | (u32)cpu->exec_deny << JIT_MODE_DENY_SHIFT |
-	       ((cpu->mxcsr & 0x1f80) != 0x1f80 ? JIT_MODE_FPTRAP : 0);
+	       ((cpu->mxcsr & 0x1f80) != 0x1f80 ? JIT_MODE_FPTRAP : 0) |
+	       ((cpu->fpu.cw & 0x3f) != 0x3f ? JIT_MODE_X87TRAP : 0);
 }
 
 /* ---- the cache ---- */
@@ -130,7 +132,7 @@ struct jit_thunks {
 	const u8 *far;		/* rax: rip, r14d: JIT_FAR */
 	const u8 *mem_r, *mem_w;/* rax: linear address -> host address, r14d: JIT_INFO */
 	const u8 *helper;	/* rax: struct jit_op * */
-	const u8 *vec_load;
+	const u8 *vec_load, *x87_load;
 	void (*raw_leave)(struct x86_cpu *cpu, u64 code) __noreturn;	/* from C called by generated code */
 };
 
@@ -194,6 +196,7 @@ void jit_trace_decode(struct jit_trace *t);
 u64  jit_c_mem_r(struct x86_cpu *cpu, u64 lin, u32 info);
 u64  jit_c_mem_w(struct x86_cpu *cpu, u64 lin, u32 info);
 void jit_c_helper(struct x86_cpu *cpu, struct jit_op *op);
+void jit_c_x87_load(struct x86_cpu *cpu);	/* fills x87_image */
 
 /* arch/host/... : makes the common pieces; -ENOTSUP with *e. */
 int  jit_host_init(struct jit *j, struct err *e);

@@ -41,6 +41,58 @@ void jit_unwound(struct x86_cpu *cpu)
 	flags_from_code(cpu);
 }
 
+/* ---- x87: struct x86_fpu and the image of FNSAVE and FRSTOR ---- */
+
+void jit_c_x87_load(struct x86_cpu *cpu)
+{
+	struct x86_fpu *f = &cpu->fpu;
+	u8 *img = cpu->jit.x87_image;
+	unsigned top = f->sw >> 11 & 7;
+	u16 tags = 0;
+
+	for (unsigned n = 0; n < 8; n++)
+		tags |= (u16)(f->valid >> n & 1 ? 0 : 3u << 2 * n);
+	__builtin_memset(img, 0, sizeof(cpu->jit.x87_image));
+	__builtin_memcpy(img, &f->cw, 2);
+	__builtin_memcpy(img + 4, &f->sw, 2);
+	__builtin_memcpy(img + 8, &tags, 2);
+	for (unsigned n = 0; n < 8; n++) {
+		const struct x86_f80 *st = &f->st[(top + n) & 7];
+
+		__builtin_memcpy(img + 28 + 10 * n, &st->man, 8);
+		__builtin_memcpy(img + 36 + 10 * n, &st->se, 2);
+	}
+}
+
+static void x87_save(struct x86_cpu *cpu)
+{
+	struct x86_fpu *f = &cpu->fpu;
+	const u8 *img = cpu->jit.x87_image;
+	unsigned top;
+	u16 tags;
+
+	cpu->jit.x87_live = 0;
+	__builtin_memcpy(&f->cw, img, 2);
+	__builtin_memcpy(&f->sw, img + 4, 2);
+	__builtin_memcpy(&tags, img + 8, 2);
+	top = f->sw >> 11 & 7;
+	f->valid = 0;
+	for (unsigned n = 0; n < 8; n++) {
+		struct x86_f80 *st = &f->st[(top + n) & 7];
+
+		f->valid |= (u8)((tags >> 2 * n & 3) != 3 ? 1u << n : 0);
+		__builtin_memcpy(&st->man, img + 28 + 10 * n, 8);
+		__builtin_memcpy(&st->se, img + 36 + 10 * n, 2);
+	}
+}
+
+/* Generated code called or was left: the x87 stack goes where everybody looks for it. */
+static inline void from_code(struct x86_cpu *cpu)
+{
+	if (unlikely(cpu->jit.x87_live == 2))
+		x87_save(cpu);
+}
+
 /* ---- address spaces of the jump table ---- */
 
 static void tags_clear(struct x86_cpu *cpu)
@@ -237,6 +289,7 @@ static u64 enter(struct x86_cpu *cpu, const u8 *entry)
 	cpu->jit.in_code = 1;
 	interp_foreign(cpu);
 	code = cpu->sys->jit->thunks.enter(cpu, entry);
+	from_code(cpu);
 	jit_unwound(cpu);
 	return code;
 }
@@ -301,6 +354,7 @@ u64 jit_c_mem_r(struct x86_cpu *cpu, u64 lin, u32 info)
 {
 	unsigned size = JIT_INFO_SIZE(info);
 
+	from_code(cpu);
 	at(cpu, info);
 	if (size <= 8)
 		cpu->jit.bounce[0] = x86_load_slow(cpu, lin, size);
@@ -321,6 +375,7 @@ u64 jit_c_mem_w(struct x86_cpu *cpu, u64 lin, u32 info)
 	unsigned size = JIT_INFO_SIZE(info);
 	const struct x86_tlb_entry *e = x86_tlb_w(cpu, lin);
 
+	from_code(cpu);
 	at(cpu, info);
 	x86_probe(cpu, lin, size, X86_WRITE);
 	cpu->cur = NULL;
@@ -334,6 +389,7 @@ void jit_c_helper(struct x86_cpu *cpu, struct jit_op *op)
 	const struct x86_uop *next;
 	u64 behind = cpu->jit.page + op->off + op->in.len;
 
+	from_code(cpu);
 	cpu->rip = cpu->jit.page + op->off;
 	cpu->cur = &op->uop[0];
 	if (op->flags & JIT_OP_FLAGS)

@@ -77,6 +77,8 @@ static bool ends(const struct x86_insn *in)
 	case X86_OP_OUT:
 	case X86_OP_LDMXCSR:	/* may unmask exceptions: another mode */
 	case X86_OP_FXRSTOR:
+	case X86_OP_FLDENV:
+	case X86_OP_FRSTOR:
 	case X86_OP_XRSTOR:
 		return true;
 	default:
@@ -205,7 +207,7 @@ void jit_trace_decode(struct jit_trace *t)
 
 	t->count = t->nranges = 0;
 	t->falls = true;
-	t->vec = false;
+	t->vec = t->x87 = false;
 	while (t->count < (t->cpu->sys->jit->single ? 1 : JIT_INSNS) && off < 4096 && !(t->count && in_trace(t, off)) && add_insn(t, &off))
 		;
 	t->next = off;

@@ -175,9 +175,11 @@ struct x86_jit_cpu {
 	u8  in_code;		/* fl and page are valid, fl_res, fl_aux and rip are not */
 	u8  dropped;		/* code was written to since the last look */
 	u32 host_mxcsr;
+	u8  x87_live;		/* 1: the x87 stack is in the host's; 2: in x87_image, not in struct x86_fpu */
 	u8  no_fill;		/* the current class does not fill slots */
-	u64 spill[2];
+	u64 spill[3];
 	u64 bounce[8] __aligned(64);	/* operand of a load that no single host address answers */
+	u8  x87_image[112];	/* as FNSAVE leaves it */
 	u64 slot_tag[2];	/* TLB tags that the slots belong to */
 	struct x86_jit_slot slot[2][2 * X86_JIT_SLOTS];	/* CPL 0-2, CPL 3 */
 };

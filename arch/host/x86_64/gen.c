@@ -86,15 +86,23 @@ static void emit_exit(struct gen *g, u64 code)
 	e_jmp_to(&g->b, g->j->thunks.leave);
 }
 
-static void vec_check_cold(struct gen *g)
+static void unit_check_cold(struct gen *g, struct hrm live, const u8 *load)
 {
 	struct ebuf *b = &g->b;
 
-	e_op(b, 0x80, 0, 7, CPU(jit.vec_live));
-	e8(b, 0);
-	u8 *skip = e_jcc8(b, CC_NE);
-	e_call_to(b, g->j->thunks.vec_load);
+	e_op(b, 0x80, 0, 7, live);
+	e8(b, 1);
+	u8 *skip = e_jcc8(b, CC_E);
+	e_call_to(b, load);
 	e_patch8(b, skip);
+}
+
+static void units_check_cold(struct gen *g)
+{
+	if (g->t->x87)
+		unit_check_cold(g, CPU(jit.x87_live), g->j->thunks.x87_load);
+	if (g->t->vec)
+		unit_check_cold(g, CPU(jit.vec_live), g->j->thunks.vec_load);
 }
 
 static void far_target(struct gen *g, s64 off)
@@ -116,8 +124,7 @@ static void emit_cold(struct gen *g, struct cold *c)
 		e_op(b, 0x03, E_W, T0, m_(H_RSP, c->page));
 		e_movi32(b, T1, (u32)c->code);
 		e_call_to(b, c->thunk);
-		if (g->t->vec)
-			vec_check_cold(g);
+		units_check_cold(g);
 		e_jmp_to(b, c->back);
 		break;
 	case COLD_EXIT:
@@ -138,8 +145,8 @@ static void emit_cold(struct gen *g, struct cold *c)
 		e_movi32(b, T1, (u32)c->code);
 		e_jmp_to(b, g->j->thunks.far);
 		break;
-	case COLD_VEC:
-		e_call_to(b, g->j->thunks.vec_load);
+	case COLD_LOAD:
+		e_call_to(b, c->thunk);
 		e_jmp_to(b, c->back);
 		break;
 	}
@@ -279,18 +286,28 @@ void gen_helper(struct gen *g)
 	e_call_to(&g->b, g->j->thunks.helper);
 	g->fl_slot = true;
 	g->j->stats.helpers++;
-	if (g->t->vec)
-		gen_vec_check(g);
+	gen_units_check(g);
 }
 
-void gen_vec_check(struct gen *g)
+static void unit_check(struct gen *g, struct hrm live, const u8 *load)
 {
 	struct ebuf *b = &g->b;
+	struct cold *c;
 
-	e_op(b, 0x80, 0, 7, CPU(jit.vec_live));
-	e8(b, 0);
-	struct cold *c = gen_cold(g, COLD_VEC, e_jcc(b, CC_E));
+	e_op(b, 0x80, 0, 7, live);
+	e8(b, 1);
+	c = gen_cold(g, COLD_LOAD, e_jcc(b, CC_NE));
+	c->thunk = load;
 	c->back = e_here(b);
+}
+
+void gen_units_check(struct gen *g)
+{
+	/* x87 first: its loading calls C, which puts the vector registers away */
+	if (g->t->x87)
+		unit_check(g, CPU(jit.x87_live), g->j->thunks.x87_load);
+	if (g->t->vec)
+		unit_check(g, CPU(jit.vec_live), g->j->thunks.vec_load);
 }
 
 /* ---- the block ---- */
@@ -301,8 +318,8 @@ static void make_plan(struct gen *g)
 		struct jit_insn *i = &g->t->insn[n];
 
 		g->plan[n] = i->err ? PLAN_HELPER : (u8)gen_plan(g, i);
-		if (g->plan[n] == PLAN_VEC)
-			g->t->vec = true;
+		g->t->vec |= g->plan[n] == PLAN_VEC || g->plan[n] == PLAN_VEC_X87;
+		g->t->x87 |= g->plan[n] == PLAN_X87 || g->plan[n] == PLAN_VEC_X87;
 	}
 }
 
@@ -341,8 +358,7 @@ bool jit_host_block(struct jit *j, struct jit_trace *t, struct jit_block *blk)
 	u8 *start = g->b.p;
 	blk->entry = e_here(&g->b);
 	e_align(&g->b, 8, 3);		/* the no-op of 5 bytes */
-	if (t->vec)
-		gen_vec_check(g);
+	gen_units_check(g);
 	for (unsigned n = 0; n < t->count && !g->failed; n++)
 		gen_insn(g, n);
 	if (!t->count) {

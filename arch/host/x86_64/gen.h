@@ -26,7 +26,7 @@ enum cold_kind {
 	COLD_LINK,	/* leaves to be linked */
 	COLD_FAR,	/* far branch to a constant offset */
 	COLD_MISS,	/* far branch whose target is not in the jump table */
-	COLD_VEC,	/* loads the vector registers; goes back */
+	COLD_LOAD,	/* loads vector registers or x87 stack; goes back */
 };
 
 struct cold {
@@ -59,6 +59,8 @@ enum plan {
 	PLAN_HELPER,
 	PLAN_NATIVE,
 	PLAN_VEC,	/* native, and uses vector registers */
+	PLAN_X87,	/* native, and uses the x87 stack (MMX does) */
+	PLAN_VEC_X87,
 };
 
 extern const u8 gen_pin[16];	/* host register of a guest register, or H_NONE */
@@ -74,7 +76,8 @@ void gen_goto(struct gen *g, s64 off, bool look);
 void gen_goto_cc(struct gen *g, unsigned cc, s64 off);
 /* Branch to the address in rax; stack: what the branch has added to rSP. */
 void gen_far(struct gen *g, int stack);
-void gen_vec_check(struct gen *g);
+/* Whatever the block uses of vector registers and x87 stack is in the host's. */
+void gen_units_check(struct gen *g);
 
 /* ---- flags ---- */
 

@@ -155,14 +155,61 @@ static bool vec_op(const struct x86_insn *in)
 	}
 }
 
+static bool x87_op(const struct x86_insn *in)
+{
+	switch (in->op) {
+	case X86_OP_FLDENV: case X86_OP_FNSTENV: case X86_OP_FRSTOR: case X86_OP_FNSAVE:
+	case X86_OP_FNENI: case X86_OP_FNDISI: case X86_OP_FNSETPM:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* With all exceptions masked the host's x87 does what the guest's would; none is ever pending. */
+static enum plan plan_x87(struct gen *g, struct jit_insn *i)
+{
+	unsigned deny = g->t->mode >> JIT_MODE_DENY_SHIFT & 0xff;
+
+	if (deny & (i->in.op == X86_OP_WAIT ? X86_DENY_WAIT_NM : X86_DENY_X87_NM))
+		return PLAN_HELPER;
+	return x87_op(&i->in) ? PLAN_X87 : PLAN_HELPER;
+}
+
+static enum plan plan_mmx(struct gen *g, struct jit_insn *i)
+{
+	const struct x86_insn *in = &i->in;
+	unsigned deny = g->t->mode >> JIT_MODE_DENY_SHIFT & 0xff;
+	/* these report in MXCSR even when they take their operand from memory */
+	bool xmm = in->op == X86_OP_CVTPS2PI || in->op == X86_OP_CVTTPS2PI || in->op == X86_OP_CVTPD2PI ||
+		   in->op == X86_OP_CVTTPD2PI;
+
+	if (deny & (X86_DENY_MMX_UD | X86_DENY_SSE_NM))
+		return PLAN_HELPER;
+	for (unsigned n = 0; n < ARRAY_SIZE(in->opnd); n++) {
+		const struct x86_operand *o = &in->opnd[n];
+
+		xmm |= o->kind == X86_OPND_XMM;
+		if (o->kind == X86_OPND_MEM &&
+		    (!o->size || x86_spec_infos[x86_insn_form(in)->spec[n]].method == METHOD_BASE))
+			return PLAN_HELPER;
+	}
+	if (xmm && ((deny & X86_DENY_SSE_UD) || (g->t->mode & JIT_MODE_FPTRAP)))
+		return PLAN_HELPER;
+	return xmm ? PLAN_VEC_X87 : PLAN_X87;
+}
+
 static enum plan plan_vector(struct gen *g, struct jit_insn *i)
 {
 	const struct x86_insn *in = &i->in;
 	const struct x86_form *form = x86_insn_form(in);
 	unsigned deny = g->t->mode >> JIT_MODE_DENY_SHIFT & 0xff;
 
-	if (form->exc == X86_EXC_X87 || form->exc == X86_EXC_MMX || (form->flags & X86_FF_MMX))
-		return PLAN_HELPER;
+	if (form->exc == X86_EXC_X87 || form->exc == X86_EXC_MMX || (form->flags & X86_FF_MMX)) {
+		if (g->t->mode & JIT_MODE_X87TRAP)
+			return PLAN_HELPER;
+		return form->exc == X86_EXC_X87 ? plan_x87(g, i) : plan_mmx(g, i);
+	}
 	if (deny & (in->flags & X86_INSN_VEX ? X86_DENY_AVX_UD | X86_DENY_SSE_NM : X86_DENY_SSE_UD | X86_DENY_SSE_NM))
 		return PLAN_HELPER;
 	if ((in->flags & X86_INSN_VEX) && !host_has(g, X86_FEAT_AVX))

@@ -60,13 +60,13 @@ static void place(struct gen *g, struct fields *f, unsigned n)
 	if (o->kind == X86_OPND_MEM)
 		return;
 	switch ((enum x86_method)x86_spec_infos[spec].method) {
-	case METHOD_E: case METHOD_R: case METHOD_W: case METHOD_U: case METHOD_M:
+	case METHOD_E: case METHOD_R: case METHOD_W: case METHOD_U: case METHOD_M: case METHOD_Q: case METHOD_N:
 		f->rm = r_(gpr ? gpr_field(g, f, o, T2) : o->reg);
 		break;
 	case METHOD_Z:
 		f->rm = r_(gpr_field(g, f, o, T2));
 		break;
-	case METHOD_G: case METHOD_V:
+	case METHOD_G: case METHOD_V: case METHOD_P:
 		f->reg = gpr ? gpr_field(g, f, o, T1) : o->reg;
 		break;
 	case METHOD_B: case METHOD_H:
@@ -97,7 +97,9 @@ static void opcode_field(const struct jit_insn *i, struct fields *f)
 	const struct x86_insn *in = &i->in;
 	const struct x86_form *form = x86_insn_form(in);
 
-	f->op = maps[x86_form_map(form)] | x86_form_opcode(form);
+	unsigned map = x86_form_map(form);
+
+	f->op = map >= X86_MAP_X87M ? 0xd8 + (x86_form_opcode(form) >> 3) : maps[map] | x86_form_opcode(form);
 	f->reg = in->modrm >> 3 & 7;
 	f->fl = in->flags & X86_INSN_W ? E_W : 0;
 	if (in->flags & X86_INSN_VEX) {
@@ -215,6 +217,8 @@ void gen_recode(struct gen *g)
 		gen_flags_fetch(g);
 	opcode_field(i, &f);
 	lengthen(g, &f);
+	if (!m && f.op >= 0xd8 && f.op <= 0xdf)
+		f.rm = r_(i->in.modrm & 7);
 	for (unsigned n = 0; n < ARRAY_SIZE(i->in.opnd) && i->in.opnd[n].kind != X86_OPND_NONE; n++)
 		place(g, &f, n);
 	write_insn(g, &f);

@@ -198,12 +198,39 @@ static void gen_cmpxchg(struct gen *g)
 	g->fl_slot = false;
 }
 
+static void gen_fnstsw_ax(struct gen *g)
+{
+	e8(&g->b, 0xdf);
+	e8(&g->b, 0xe0);
+	e_op(&g->b, 0x8b, E_66, RAX12, r_(T0));
+}
+
+/* A control word that unmasks exceptions is the interpreter's, and another mode behind it. */
+static void gen_fldcw(struct gen *g)
+{
+	struct ebuf *b = &g->b;
+
+	gen_mem(g, 2, false);
+	e_op(b, 0x1b7, 0, T1, m_(T0, 0));
+	e_alui(b, 4, 0, r_(T1), 0x3f);
+	e_alui(b, 7, 0, r_(T1), 0x3f);
+	to_interp(g, CC_NE);
+	e_op(b, 0xd9, 0, 5, m_(T0, 0));
+}
+
 bool gen_special(struct gen *g)
 {
 	const struct x86_insn *in = &g->i->in;
 
 	switch (in->op) {
 	case X86_OP_LEA: gen_lea(g); return true;
+	case X86_OP_FLDCW: gen_fldcw(g); return true;
+	case X86_OP_FNSTSW:
+		if (in->flags & X86_INSN_MEM)
+			return false;
+		gen_fnstsw_ax(g);
+		return true;
+	case X86_OP_WAIT: case X86_OP_FNOP: return true;
 	case X86_OP_MOV: return gen_mov(g);
 	case X86_OP_CBW: case X86_OP_CWD: gen_extend(g); return true;
 	case X86_OP_LAHF: case X86_OP_SAHF: gen_ahf(g); return true;

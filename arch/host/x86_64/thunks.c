@@ -65,6 +65,18 @@ static void save_vec(struct ebuf *b, bool avx, unsigned depth)
 	e_patch_here(b, skip);
 }
 
+/* The x87 stack into its image; FNSAVE leaves the unit as C wants it. */
+static void save_x87(struct ebuf *b, unsigned depth)
+{
+	e_op(b, 0x80, 0, 7, AT(depth, jit.x87_live));
+	e8(b, 1);
+	u8 *skip = e_jcc8(b, CC_NE);
+	e_op(b, 0xdd, 0, 6, AT(depth, jit.x87_image));
+	e_op(b, 0xc6, 0, 0, AT(depth, jit.x87_live));
+	e8(b, 2);
+	e_patch8(b, skip);
+}
+
 static void pop_and_return(struct ebuf *b)
 {
 	static const u8 saved[] = { H_R15, H_R14, H_R13, H_R12, H_RBP, H_RBX };
@@ -103,6 +115,7 @@ static const u8 *make_leave(struct ebuf *b, bool avx)
 	const u8 *at = e_here(b);
 	save_gprs(b, 0);
 	save_vec(b, avx, 0);
+	save_x87(b, 0);
 	e_ld(b, H_RSP, AT(0, jit.host_sp));
 	pop_and_return(b);
 	return at;
@@ -191,24 +204,25 @@ static void look_up(struct ebuf *b, s32 set)
 
 /*
  * f(cpu, rax, r14d) with everything saved; its result comes in rax. set: offset of
- * the first-level entries that are looked at before.
+ * the first-level entries that are looked at before. depth: bytes of return addresses.
  */
-static const u8 *make_call(struct ebuf *b, bool avx, uintptr_t f, s32 set)
+static const u8 *make_call(struct ebuf *b, bool avx, uintptr_t f, s32 set, unsigned depth)
 {
 	e_align(b, 16, 0);
 	const u8 *at = e_here(b);
 	if (set != NO_LOOK_UP)
 		look_up(b, set);
-	save_gprs(b, RETURN);
-	save_vec(b, avx, RETURN);
-	e_lea(b, H_RDI, m_(H_RSP, RETURN));
+	save_gprs(b, depth);
+	save_vec(b, avx, depth);
+	save_x87(b, depth);
+	e_lea(b, H_RDI, m_(H_RSP, depth));
 	e_mov(b, H_RSI, H_RAX);
 	e_mov32(b, H_RDX, T1);
-	e_alui(b, 5, E_W, r_(H_RSP), 8);
+	e_alui(b, 5, E_W, r_(H_RSP), 16 - (depth & 15));
 	e_movi(b, H_RAX, f);
 	e_op(b, 0xff, 0, 2, r_(H_RAX));
-	e_alui(b, 0, E_W, r_(H_RSP), 8);
-	load_gprs(b, RETURN);
+	e_alui(b, 0, E_W, r_(H_RSP), 16 - (depth & 15));
+	load_gprs(b, depth);
 	e8(b, 0xc3);
 	return at;
 }
@@ -220,6 +234,20 @@ static const u8 *make_vec_load(struct ebuf *b, bool avx)
 	move_vec(b, avx, true, RETURN);
 	ldmxcsr(b, AT(RETURN, mxcsr));
 	e_op(b, 0xc6, 0, 0, AT(RETURN, jit.vec_live));
+	e8(b, 1);
+	e8(b, 0xc3);
+	return at;
+}
+
+static const u8 *make_x87_load(struct ebuf *b, const u8 *fill)
+{
+	e_align(b, 16, 0);
+	const u8 *at = e_here(b);
+	e_st(b, AT(RETURN, jit.spill[2]), H_RAX);
+	e_call_to(b, fill);
+	e_ld(b, H_RAX, AT(RETURN, jit.spill[2]));
+	e_op(b, 0xdd, 0, 4, AT(RETURN, jit.x87_image));
+	e_op(b, 0xc6, 0, 0, AT(RETURN, jit.x87_live));
 	e8(b, 1);
 	e8(b, 0xc3);
 	return at;
@@ -250,7 +278,8 @@ static const struct { u8 feat, word, bit, avx; } host_bits[] = {
 
 static bool find_features(struct jit *j)
 {
-	static const u8 always[] = { X86_FEAT_NONE, X86_FEAT_CMOV, X86_FEAT_CX8, X86_FEAT_SSE, X86_FEAT_SSE2 };
+	static const u8 always[] = { X86_FEAT_NONE, X86_FEAT_CMOV, X86_FEAT_CX8, X86_FEAT_SSE, X86_FEAT_SSE2,
+		X86_FEAT_FPU, X86_FEAT_MMX };
 	u32 word[4] = { 0 }, a, b, c, d;
 	bool avx;
 
@@ -296,10 +325,12 @@ int jit_host_init(struct jit *j, struct err *e)
 	__builtin_memcpy(&t->raw_leave, &p, sizeof(p));
 	t->leave = make_leave(b, avx);
 	t->far = make_far(b, t->leave);
-	t->mem_r = make_call(b, avx, (uintptr_t)jit_c_mem_r, 0);
-	t->mem_w = make_call(b, avx, (uintptr_t)jit_c_mem_w, (s32)offsetof(struct x86_tlb_set, w));
-	t->helper = make_call(b, avx, (uintptr_t)jit_c_helper, NO_LOOK_UP);
+	t->mem_r = make_call(b, avx, (uintptr_t)jit_c_mem_r, 0, RETURN);
+	t->mem_w = make_call(b, avx, (uintptr_t)jit_c_mem_w, (s32)offsetof(struct x86_tlb_set, w), RETURN);
+	t->helper = make_call(b, avx, (uintptr_t)jit_c_helper, NO_LOOK_UP, RETURN);
 	t->vec_load = make_vec_load(b, avx);
+	p = make_call(b, avx, (uintptr_t)jit_c_x87_load, NO_LOOK_UP, 2 * RETURN);
+	t->x87_load = make_x87_load(b, p);
 	e_align(b, 64, 0);
 	j->region[0].used = b->p;
 	return 0;

@@ -27,8 +27,8 @@ LOOP(indirect, "	lea 5f(%rip), %r8\n	lea 6f(%rip), %r9\n", "	xchg %r8, %r9\n	cal
 LOOP(sse_scalar, "	mov $3, %eax\n	cvtsi2sd %eax, %xmm1\n	movapd %xmm1, %xmm0\n", "	mulsd %xmm1, %xmm0\n	addsd %xmm1, %xmm0\n	divsd %xmm1, %xmm0\n	sqrtsd %xmm0, %xmm2", "");
 LOOP(sse_mem, "", "	movups (%rdi), %xmm0\n	addps 16(%rdi), %xmm0\n	movaps %xmm0, 32(%rdi)\n	paddd %xmm0, %xmm1", "");
 LOOP(avx_fma, "	vxorps %ymm0, %ymm0, %ymm0\n", "	vmovups (%rdi), %ymm1\n	vfmadd231ps 32(%rdi), %ymm1, %ymm0\n	vfmadd231ps 64(%rdi), %ymm1, %ymm2", "");
-LOOP(x87, "	fld1\n	fld1\n", "	fadd %st(1), %st\n	fmul %st(1), %st\n	fsqrt", "");
-LOOP(x87_mem, "	fld1\n	fstpl (%rdi)\n", "	fldl (%rdi)\n	faddl (%rdi)\n	fstpl 8(%rdi)", "");
+LOOP(x87, "	fninit\n	fld1\n	fld1\n", "	fadd %st(1), %st\n	fmul %st(1), %st\n	fsqrt", "");
+LOOP(x87_mem, "	fninit\n	fld1\n	fstpl (%rdi)\n", "	fldl (%rdi)\n	faddl (%rdi)\n	fstpl 8(%rdi)", "");
 LOOP(rep_movs, "	mov %rdi, %r8\n", "	mov %r8, %rdi\n	push %rsi\n	lea 4096(%r8), %rsi\n	mov $256, %ecx\n	rep movsb\n	pop %rsi", "");
 LOOP(lock, "", "	lock incl (%rdi)\n	lock xadd %eax, 8(%rdi)\n	xchg %rcx, 16(%rdi)", "");
 
