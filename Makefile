@@ -10,11 +10,14 @@ ifneq ($(origin srctree),command line)
 here := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 goals := $(or $(MAKECMDGOALS),all)
 .PHONY: $(goals) sub-make
-$(goals): sub-make ;
+$(goals): sub-make ; @:
+# With a new configuration among them, one goal at a time, as they stand.
+mixed := $(and $(filter %config,$(goals)),$(filter-out %config,$(goals)))
 sub-make:
 	@$(if $(O),mkdir -p '$(O)')
 	$(if $(filter check run bench,$(goals)),@$(here)/scripts/setup build run check $(filter bench,$(goals)))
-	@$(MAKE) $(if $(O),-C '$(O)') -f $(here)/Makefile srctree=$(here) $(goals)
+	@$(if $(mixed),set -e; for goal in $(goals); do )$(MAKE) $(if $(O),-C '$(O)') -f $(here)/Makefile srctree=$(here) \
+		$(if $(mixed),"$$goal"; done,$(goals))
 else
 
 objtree := $(CURDIR)

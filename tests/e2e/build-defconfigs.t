@@ -23,6 +23,12 @@ for target in oldconfig olddefconfig listnewconfig allnoconfig allyesconfig rand
 	[ "$target" != olddefconfig ] || ok "$target keeps what was set" cmp kept o/.config
 done
 
+# A configuration and what is made of it, in one call.
+ok "two goals" vmake "$PWD/o" img_defconfig include/config/auto.conf
+ok "the first is done before the second" grep -q '^CONFIG_TOOL_IMG=y' o/include/config/auto.conf
+ok "two goals again" vmake "$PWD/o" tiny_defconfig include/config/auto.conf
+not_ok "and with what was there before" grep -q '^CONFIG_TOOL_IMG=y' o/include/config/auto.conf
+
 # Every symbol with a prompt explains itself.
 find "$srctree" -name Kconfig -not -path '*/build*/*' -exec awk '
 	/^(menu)?config / { if (sym && prompt && !help) print file ": " sym; sym = $2; prompt = help = 0; file = FILENAME }
