@@ -180,7 +180,7 @@ static int make_link(struct maker *k, struct link *l)
 		return err_set(k->err, EBUSY, "--ivshmem: id 0 of a new link is the root cell's");
 	ret = find_place(k, l);
 	if (!ret)
-		ret = cell_take(k, all, all >= 2 * MiB ? 2 * MiB : 64 * KiB, true, &l->at);
+		ret = cell_take(k, all, JH_PAGE, true, &l->at);
 	/* the root cell has it as RAM so far */
 	if (!ret && create_cut(&k->sys, l->at, all))
 		ret = no_memory(k);

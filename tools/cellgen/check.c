@@ -5,6 +5,7 @@
 #include <string.h>
 #include "cellgen.h"
 #include "json.h"
+#include "machine.h"
 #include "mem.h"
 #include "validate.h"
 
@@ -23,6 +24,7 @@ struct set {
 	const struct jh_config **p;
 	unsigned n;
 	struct vctx ctx;
+	struct machine *m;
 	struct strbuf out;
 	struct json_writer w;
 	unsigned count[JH_ERROR + 1];
@@ -174,6 +176,9 @@ static int run_set(struct set *s, A *a)
 
 	if (ret)
 		return ret;
+	if (a->root && !(s->m = machine_open(a->root, &err)))
+		return cg_fail(&err);
+	s->ctx.machine = s->m;
 	s->ctx.cells = s->p;
 	s->ctx.n_cells = s->n;
 	if (s->n && jh_validate(&s->ctx)) {
@@ -225,6 +230,7 @@ static int check(void *args, const struct opt_call *call)
 	mem_free(s.v);
 	mem_free(s.p);
 	mem_free(s.ctx.found);
+	machine_close(s.m);
 	strbuf_free(&s.out);
 	return ret;
 }

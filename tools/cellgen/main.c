@@ -47,7 +47,8 @@ int cg_print(struct strbuf *b)
 }
 
 static const struct opt_cmd *const subs[] = {
-	&cellgen_cmd_cell, &cellgen_cmd_check, &cellgen_cmd_collect, &cellgen_cmd_convert, &cellgen_cmd_create, &cellgen_cmd_kernel_args,
+	&cellgen_cmd_cell, &cellgen_cmd_check, &cellgen_cmd_collect, &cellgen_cmd_convert, &cellgen_cmd_create,
+	&cellgen_cmd_diff, &cellgen_cmd_kernel_args, &cellgen_cmd_matrix,
 	&cellgen_cmd_show, &cellgen_cmd_validate, NULL
 };
 

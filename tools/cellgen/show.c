@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include "cellgen.h"
+#include "machine.h"
+#include "mem.h"
 
 struct show_args {
 	const char *file;
@@ -200,14 +202,26 @@ static void convert_defaults(void *args)
 static int convert(void *args, const struct opt_call *call)
 {
 	struct err err = ERR_INIT;
+	struct machine *m = NULL;
 	struct jh_config c;
+	u64 *ids = NULL;
 	A *a = args;
-	int ret;
+	int ret = 0;
 
 	(void)call;
-	if (cg_load(&c, a->file, a->arch))
+	if (a->root) {
+		m = machine_open(a->root, &err);
+		ret = m ? machine_cpu_ids(m, &ids) : 0;
+		machine_close(m);
+		if (!m || ret < 0)
+			return cg_fail(&err);
+	}
+	if (cg_load(&c, a->file, a->arch)) {
+		mem_free(ids);
 		return CG_USAGE;
-	ret = a->revision ? jh_convert(&c, a->revision, NULL, 0, &err) : 0;
+	}
+	ret = a->revision ? jh_convert(&c, a->revision, ids, ret, &err) : 0;
+	mem_free(ids);
 	if (ret)
 		err_prefix(&err, "%s", a->file);
 	else
@@ -219,6 +233,8 @@ static int convert(void *args, const struct opt_call *call)
 static const struct opt convert_opts[] = {
 	OPT_UINT('R', "revision", "N", A, revision, "the revision to write: 10, 12, 13, 14 or 15 (default: as it is)",
 		 .u = { 10, 15 }),
+	OPT_STR('r', "root", "ROOT", A, root, "the machine, for the hardware's numbers of CPUs, which revision 15 has in place of Linux's: a folder or "
+		"archive made by collect, or / (default: they are taken to be the same)", .complete = OPT_COMP_FILE),
 	OPT_ARCH(A, arch),
 	OPERAND("FILE", A, file, "configuration of a system or cell, binary or JSON"),
 	OPERAND("OUT", A, out, "written as C source (.c), JSON (.json) or binary, by its name; '-': C on standard output"),
