@@ -24,6 +24,7 @@ struct pc_config {
 	const char *kernel, *initrd, *append;
 	const char *bios;		/* NULL: none asked for */
 	const char *pflash[2];		/* drives: code, variables; NULL: none */
+	bool unpack_kernel;		/* on the host */
 	bool no_hpet;
 	bool jit, jit_verify;		/* -accel jit: translate; and compare with the interpreter */
 	bool no_cpus;			/* -accel qtest: clock by hand, nothing runs */

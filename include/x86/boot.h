@@ -39,6 +39,7 @@ struct boot_image {
 	unsigned maps;
 	enum boot_entry entry;
 	u64 rip, rsi, rbx, rax, cr3;
+	void *unpacked;			/* a kernel that was unpacked here; pieces point into it */
 	u64 gdt;
 	u16 gdt_limit;
 };
@@ -47,6 +48,7 @@ struct boot_params_in {
 	const char *kernel, *initrd, *append;
 	u64 below_4g, above_4g;
 	u64 rsdp;			/* 0: none */
+	bool unpack;			/* the kernel's own loader need not run */
 	struct boot_e820 e820[BOOT_E820];
 	unsigned e820_n;
 };
@@ -60,6 +62,8 @@ int  boot_image_add(struct boot_image *b, u64 addr, const void *data, u64 len, b
 const u8 *boot_image_map(struct boot_image *b, const char *path, u64 min, u64 *len, struct err *err);
 
 /* bzimage.c, elf.c */
+/* The segments of an ELF file at their physical addresses; *end: the first address behind them. */
+int  boot_elf_segments(struct boot_image *b, const struct boot_params_in *in, const u8 *file, u64 len, u64 *end, struct err *err);
 int  boot_bzimage(struct boot_image *b, const struct boot_params_in *in, const u8 *file, u64 len, struct err *err);
 int  boot_pvh(struct boot_image *b, const struct boot_params_in *in, const u8 *file, u64 len, struct err *err);
 int  boot_multiboot(struct boot_image *b, const struct boot_params_in *in, const u8 *file, u64 len, struct err *err);

@@ -50,12 +50,21 @@ def requires_config(symbol):
             skip_all(f"CONFIG_{symbol} is off")
 
 
+def fetch(package):
+    """The folder with a Debian kernel and its modules."""
+    return subprocess.run([f"{srctree}/scripts/fetch-kernel", package],
+                          capture_output=True, text=True, check=True).stdout.strip()
+
+
+def kernel_file(folder):
+    boot = os.path.join(folder, "boot")
+    return [os.path.join(boot, n) for n in os.listdir(boot) if n.startswith("vmlinuz-")][0]
+
+
 def kernel():
     """Debian's cloud kernel: (vmlinuz, folder with its modules)."""
-    folder = subprocess.run([f"{srctree}/scripts/fetch-kernel", "linux-image-cloud-amd64"],
-                            capture_output=True, text=True, check=True).stdout.strip()
-    boot = os.path.join(folder, "boot")
-    return [os.path.join(boot, n) for n in os.listdir(boot) if n.startswith("vmlinuz-")][0], folder
+    folder = fetch("linux-image-cloud-amd64")
+    return kernel_file(folder), folder
 
 
 def appliance(kind, output, *options):

@@ -197,6 +197,7 @@ static int parse_machine(struct vm *vm, struct err *err)
 	qopts_bool(q, "usb", &usb, err);
 	qopts_bool(q, "graphics", &graphics, err);
 	qopts_bool(q, "i8042", &i8042, err);
+	qopts_bool(q, "unpack-kernel", &vm->cfg.unpack_kernel, err);
 	qopts_bool(q, "dump-guest-core", &dump, err);
 	qopts_str(q, "smm", &smm, err);
 	qopts_str(q, "vmport", &vmport, err);

@@ -21,7 +21,7 @@
 #define A struct vm_args
 static const struct opt vm_opts[] = {
 	OPT_GROUP("Machine"),
-	OPT_STR(0, "machine", "TYPE[,PROP=VALUE...]", A, machine, "machine type (help lists them); accel=, hpet=on|off, pflash0=NODE"),
+	OPT_STR(0, "machine", "TYPE[,PROP=VALUE...]", A, machine, "machine type (help lists them); accel=, hpet=on|off, pflash0=NODE, unpack-kernel=on|off"),
 	OPT_STR('M', NULL, "TYPE", A, machine, "same as -machine"),
 	OPT_STR(0, "cpu", "MODEL[,+F,-F]", A, cpu, "processor model (help lists them)"),
 	OPT_LIST(0, "accel", "NAME", A, accel, "jit: translator; interp (or tcg): interpreter; qtest: no processor, clock by hand"),

@@ -80,7 +80,7 @@ static u64 pvh_entry(const u8 *f, u64 len)
 	return 0;
 }
 
-static int load_segments(struct boot_image *b, const struct boot_params_in *in, const u8 *f, u64 len, u64 *end, struct err *err)
+int boot_elf_segments(struct boot_image *b, const struct boot_params_in *in, const u8 *f, u64 len, u64 *end, struct err *err)
 {
 	struct segment s;
 	unsigned i;
@@ -160,7 +160,7 @@ int boot_pvh(struct boot_image *b, const struct boot_params_in *in, const u8 *f,
 	if (!entry)
 		return boot_is_multiboot(f, len) ? boot_multiboot(b, in, f, len, err)
 		       : err_set(err, ENOTSUP, "'%s': the ELF file has neither a PVH note nor a multiboot header", in->kernel);
-	ret = load_segments(b, in, f, len, &end, err);
+	ret = boot_elf_segments(b, in, f, len, &end, err);
 	if (ret == 0)
 		ret = add_module(b, in, end, &initrd, &initrd_len, err);
 	if (ret == 0)
@@ -215,7 +215,7 @@ int boot_multiboot(struct boot_image *b, const struct boot_params_in *in, const 
 	u64 end, mod, mod_len;
 	unsigned i;
 	u8 *s;
-	int ret = load_segments(b, in, f, len, &end, err);
+	int ret = boot_elf_segments(b, in, f, len, &end, err);
 
 	if (ret == 0)
 		ret = add_module(b, in, end, &mod, &mod_len, err);

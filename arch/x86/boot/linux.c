@@ -87,6 +87,8 @@ void boot_image_free(struct boot_image *b)
 	for (i = 0; i < b->pieces; i++)
 		if (b->piece[i].owned)
 			mem_free((void *)b->piece[i].data);
+	mem_free(b->unpacked);
+	b->unpacked = NULL;
 	for (i = 0; i < b->maps; i++)
 		munmap(b->map[i].p, b->map[i].len);
 	b->pieces = b->maps = 0;

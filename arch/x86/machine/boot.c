@@ -63,6 +63,7 @@ int pc_boot_load(struct pc *pc, struct err *err)
 	struct boot_params_in in = {
 		.kernel = pc->cfg.kernel, .initrd = pc->cfg.initrd, .append = pc->cfg.append,
 		.below_4g = pc->m.below_4g, .above_4g = pc->m.above_4g,
+		.unpack = pc->cfg.unpack_kernel,
 		.rsdp = pc->cfg.no_acpi ? 0 : RSDP_ADDR,
 	};
 

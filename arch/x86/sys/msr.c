@@ -107,6 +107,7 @@ int msr_read(struct x86_cpu *cpu, u32 n, u64 *val)
 	case 0x179: *val = 0; return 0;		/* no machine check banks */
 	case 0x277: *val = cpu->msr.pat; return 0;
 	case 0xc0000080: *val = cpu->efer; return 0;
+	case 0xc001001f: *val = 0; return 0;	/* NB_CFG: no northbridge; Linux looks at CF8's extension */
 	case 0xc0010114: *val = cpu->msr.vm_cr; return 0;
 	case 0xc0011029: *val = 2; return 0;	/* LFENCE serialises */
 	}
@@ -160,6 +161,7 @@ int msr_write(struct x86_cpu *cpu, u32 n, u64 val)
 	case 0x79:
 	case 0x8b:
 	case 0xc0010020: return 0;		/* microcode */
+	case 0xc001001f: return 0;
 	case 0x174: cpu->msr.sysenter_cs = val; return 0;
 	case 0x277: return write_pat(cpu, val);
 	case 0xc0000080: return sys_write_efer(cpu, val);
