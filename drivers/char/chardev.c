@@ -580,6 +580,11 @@ const char *chardev_id(const struct chardev *c)
 	return c->id;
 }
 
+bool chardev_is_open(const struct chardev *c)
+{
+	return c->kind != &chardev_socket || c->wfd >= 0;
+}
+
 bool chardev_is_mux(const struct chardev *c)
 {
 	return c->kind == &chardev_mux;

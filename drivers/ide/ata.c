@@ -323,6 +323,7 @@ static void packet(struct ata_cmd *c)
 	s->iov = c->sg.iov;
 	s->niov = c->sg.n;
 	s->room = c->sg.len;
+	s->to_dev = !c->sg.to_guest;
 	s->complete = on_packet;
 	scsi_start(&c->d->lun, s);
 }

@@ -68,7 +68,8 @@ static void finish(struct scsi_cmd *c, u8 status, u32 sense)
 	c->param = NULL;
 	c->status = status;
 	c->sense = sense;
-	c->lun->sense = sense;
+	if (c->lun)
+		c->lun->sense = sense;
 	c->complete(c);
 }
 
@@ -95,10 +96,10 @@ void scsi_sense_fill(u32 sense, u8 buf[SCSI_SENSE_LEN])
 
 void scsi_reply(struct scsi_cmd *c, const void *buf, u64 len, u64 alloc)
 {
-	u64 n = MIN(len, alloc);
+	u64 n = MIN(len, alloc), room = c->to_dev ? 0 : c->room;
 
-	c->overrun = n > c->room;
-	c->xfer = iov_write(c->iov, c->niov, 0, buf, (size_t)MIN(n, c->room));
+	c->overrun = n > room;
+	c->xfer = iov_write(c->iov, c->niov, 0, buf, (size_t)MIN(n, room));
 	scsi_good(c);
 }
 
@@ -156,7 +157,7 @@ void scsi_read_write(struct scsi_cmd *c, bool write, u64 lba, u64 n, bool fua)
 		scsi_fail(c, SENSE_WRITE_PROTECTED);
 	} else if (!n) {
 		scsi_good(c);
-	} else if (bytes > c->room) {
+	} else if (bytes > c->room || write != c->to_dev) {
 		c->overrun = true;
 		scsi_good(c);
 	} else if (!(c->slice = mem_array(c->niov, sizeof(*c->slice)))) {

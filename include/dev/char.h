@@ -58,6 +58,8 @@ int  chardev_add_legacy(struct chardevs *cs, const char *id, const char *spec, s
 struct chardev *chardev_find(struct chardevs *cs, const char *id);
 int  chardev_del(struct chardevs *cs, const char *id, struct err *err);
 const char *chardev_id(const struct chardev *c);
+/* Somebody could read what is written: a socket has a peer. */
+bool chardev_is_open(const struct chardev *c);
 bool chardev_is_mux(const struct chardev *c);
 /* Its input is a pipe or file: everything comes at once, nobody waits for a prompt. */
 bool chardev_is_batch(const struct chardev *c);

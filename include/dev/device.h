@@ -28,6 +28,7 @@
 #include "dev/irq.h"
 #include "dev/state.h"
 
+struct json;
 struct machine;
 struct device;
 struct device_bus;
@@ -91,6 +92,8 @@ struct device_class {
 	 */
 	void (*set_running)(struct device *dev, bool running);
 	const struct state_table *state;
+	/* What QMP's qom-get gives besides properties: a new tree, NULL: no such thing. Main thread; may be NULL. */
+	struct json *(*get)(struct device *dev, const char *name);
 };
 
 #define DEVICE_MAX_IRQS 8		/* named groups a device */

@@ -61,6 +61,7 @@ struct scsi_cmd {
 	const struct iovec *iov;	/* the initiator's buffer, either direction; lives until complete() */
 	unsigned niov;
 	u64 room;			/* bytes in it */
+	bool to_dev;			/* it holds data for the device */
 	/* Results: */
 	u64 xfer;			/* bytes moved */
 	bool overrun;			/* the command wanted more than room; what fits was moved */
@@ -98,5 +99,33 @@ bool scsi_cd_start(struct scsi_lun *l, struct scsi_cmd *c);
 size_t scsi_cd_mode_page(const struct scsi_lun *l, u8 page, u8 *p);
 
 extern const struct state_field scsi_lun_fields[];
+
+/* ---- devices on a SCSI bus: scsi-hd, scsi-cd ---- */
+
+struct scsi_disk {
+	struct device dev;
+	/* Properties. */
+	char *drive_id, *serial, *vendor, *product, *version, *device_id;
+	u64 wwn;
+	s32 target, lun_nr;
+	u32 channel, logical, physical;
+	bool removable;
+	struct scsi_lun lun;
+};
+
+struct scsi_bus {
+	struct device_bus bus;		/* type "SCSI" */
+	struct device *hba;
+	/* A disk came (on) or goes; main thread, no lock held. */
+	void (*changed)(struct scsi_bus *bus, struct scsi_disk *d, bool on);
+};
+
+void scsi_bus_init(struct scsi_bus *bus, struct device *hba, const char *name);
+/* NULL: nobody there. Under the controller's lock. */
+struct scsi_disk *scsi_bus_find(struct scsi_bus *bus, int target, int lun);
+/* True when the target has any unit. */
+bool scsi_bus_has_target(struct scsi_bus *bus, int target);
+/* REPORT LUNS and what a missing unit answers; c->lun is not used. */
+void scsi_start_target(struct scsi_bus *bus, int target, struct scsi_cmd *c);
 
 #endif

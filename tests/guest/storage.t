@@ -35,19 +35,19 @@ for dev in $(ls /sys/class/block); do
 done
 dmesg | grep -v "Unknown symbol" | grep -E "exception|hard resetting|failed command|timeout|I/O error|aborting" | sed "s/^/init: complaint /"
 poweroff -f'
-head -c 5000192 /dev/urandom >cd.iso
+head -c 5001216 /dev/urandom >cd.iso
 cd_sum=$(sha256sum <cd.iso | cut -c1-16)
 
 # disk NAME: an image with an ext4 that knows its name.
 disk() {
-	mkdir -p root && echo "$1" >root/name && truncate -s 24M "$1.img" && mkfs.ext4 -q -F -E nodiscard -d root "$1.img"
+	mkdir -p root && echo "$1" >root/name && truncate -s 24M "$1.img" && mkfs.ext4 -q -F -b 4096 -E nodiscard -d root "$1.img"
 }
 
 # has NAME [BLOCK-SIZE]: the guest's word and the image.
 has() {
 	like "$log" "init: $1 [a-z0-9]+ $sum queue ${2:-512}" "$1: the guest read back what it wrote"
-	debugfs -R "dump /data out" "$1.img" >/dev/null 2>&1
-	is "$(sha256sum <out | cut -c1-16)" "$sum" "$1: and the image has it"
+	rm -f out; debugfs -R "dump /data out" "$1.img" >/dev/null 2>&1
+	is "$(sha256sum out | cut -c1-16)" "$sum" "$1: and the image has it"
 	ok "$1: the file system is sound" e2fsck -fn "$1.img"
 }
 
