@@ -146,13 +146,29 @@ static int crypt_part(struct blk_node *n, bool enc, u64 guest, u64 host, void *b
 	return n->drv->crypt(n, enc, guest, host, buf, len);
 }
 
+/* Whole sectors into one piece of memory: decrypted where they arrive. */
+static int read_encrypted_direct(struct blk_node *n, const struct blk_extent *x, u64 off,
+				 struct iov_cur *c, u64 len)
+{
+	u64 host = x->host + (off - x->off), got;
+	struct iovec v;
+	int ret;
+
+	iov_cur_take(c, len, &v, 1, &got);
+	ret = blk_node_pread(x->node, host, v.iov_base, len);
+	return ret ? ret : crypt_part(n, false, off, host, v.iov_base, len);
+}
+
 /* Encrypted data: whole 512-byte sectors through a buffer. */
 static int read_encrypted(struct blk_node *n, const struct blk_extent *x, u64 off,
 			  struct iov_cur *c, u64 len)
 {
-	u8 *buf = blk_buf_alloc(BOUNCE_MAX);
+	u8 *buf;
 	int ret = 0;
 
+	if (!((off | len) & 511) && c->n && c->v->iov_len - c->skip >= len)
+		return read_encrypted_direct(n, x, off, c, len);
+	buf = blk_buf_alloc(MIN(ALIGN_UP(len + 512, 512), (u64)BOUNCE_MAX));
 	if (!buf)
 		return -ENOMEM;
 	while (!ret && len) {

@@ -9,6 +9,11 @@ const struct blk_optdesc qcow2_amend_opts[] = {
 	{ "compat", BLK_OPT_STRING, "Compatibility level (v2 [0.10] or v3 [1.1])", NULL },
 	{ "data_file", BLK_OPT_STRING, "File name of an external data file", NULL },
 	{ "data_file_raw", BLK_OPT_BOOL, "The external data file must stay valid as a raw image", NULL },
+	{ "encrypt.state", BLK_OPT_STRING, "Select new state of affected keyslots (active/inactive)", NULL },
+	{ "encrypt.keyslot", BLK_OPT_NUMBER, "Select a single keyslot to modify explicitly", NULL },
+	{ "encrypt.old-secret", BLK_OPT_STRING, "Select all keyslots that match this password", NULL },
+	{ "encrypt.new-secret", BLK_OPT_STRING, "New secret to set in the matching keyslots. Empty string to erase", NULL },
+	{ "encrypt.iter-time", BLK_OPT_NUMBER, "Time to spend in PBKDF in milliseconds", NULL },
 	{ "lazy_refcounts", BLK_OPT_BOOL, "Postpone refcount updates", NULL },
 	{ "refcount_bits", BLK_OPT_NUMBER, "Width of a reference count entry in bits", NULL },
 	{ "size", BLK_OPT_SIZE, "Virtual disk size", NULL },
@@ -190,6 +195,7 @@ int qcow2_amend(struct blk_node *n, struct blk_opts *o, bool force,
 	ret = ret ?: blk_opts_take_bool(o, "data_file_raw", &raw, e);
 	ret = ret ?: blk_opts_take_u64(o, "refcount_bits", &bits, e);
 	ret = ret ?: blk_opts_take_size(o, "size", &size, e);
+	ret = ret ?: qcow2_crypto_amend(q, o, force, e);
 	pthread_mutex_lock(&q->lock);
 	if (!ret && raw && !q->data_raw)
 		ret = err_set(e, EINVAL, "data-file-raw cannot be set on existing images");

@@ -280,14 +280,9 @@ int qcow2_measure(struct blk_opts *o, struct blk_node *src, struct blk_measure *
 {
 	struct create c = { 0 };
 	u64 clusters = 0, all, bytes, luks = 0;
-	char *fmt = blk_opts_take(o, "encrypt.format");
 	int ret = take_all(o, &c, e);
 
-	if (fmt && !strcmp(fmt, "luks"))
-		luks = 2068480;
-	for (int i = o->n - 1; i >= 0; i--)
-		if (!strncmp(o->v[i].key, "encrypt.", 8))
-			blk_opts_del(o, o->v[i].key);
+	ret = ret ?: qcow2_crypto_measure(o, &luks, e);
 	ret = ret ?: blk_opts_take_size(o, "size", &c.size, e);
 	if (!ret && src)
 		c.size = blk_length(src);
@@ -307,7 +302,6 @@ int qcow2_measure(struct blk_opts *o, struct blk_node *src, struct blk_measure *
 		clusters = all;
 	m->required = m->fully_allocated - (all - clusters) * c.cluster_size;
 out:
-	free(fmt);
 	free(c.data_file);
 	free(c.backing);
 	free(c.backing_fmt);

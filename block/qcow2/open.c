@@ -261,13 +261,15 @@ int qcow2_info(struct blk_node *n, struct json *j)
 	if (q->version >= 3) {
 		ret = ret ?: json_set(j, "lazy-refcounts", json_new_bool(q->compat & COMPAT_LAZY));
 		ret = ret ?: json_set(j, "refcount-bits", json_new_uint(q->refcount_bits));
+		if (!ret && q->crypt_method)
+			ret = qcow2_crypto_info(q, j);
 		ret = ret ?: json_set(j, "corrupt", json_new_bool(q->incompat & INCOMPAT_CORRUPT));
 		ret = ret ?: json_set(j, "extended-l2", json_new_bool(q_extl2(q)));
 	} else {
 		ret = ret ?: json_set(j, "refcount-bits", json_new_uint(q->refcount_bits));
+		if (!ret && q->crypt_method)
+			ret = qcow2_crypto_info(q, j);
 	}
-	if (!ret && q->crypt_method)
-		ret = qcow2_crypto_info(q, j);
 	if (!ret && q->nb_bitmaps)
 		ret = qcow2_bitmaps_info(q, j);
 	return ret;

@@ -198,5 +198,8 @@ int qcow2_crypto_info(struct qcow2 *q, struct json *j);
 int qcow2_crypt(struct blk_node *n, bool encrypt, u64 guest, u64 host, void *buf, size_t len);
 /* Options encrypt.*; allocates and writes the LUKS header of a new image. */
 int qcow2_crypto_create(struct qcow2 *q, struct blk_opts *o, struct err *e);
+/* Bytes of the header that these options would make. */
+int qcow2_crypto_measure(struct blk_opts *o, u64 *header, struct err *e);
+int qcow2_crypto_amend(struct qcow2 *q, struct blk_opts *o, bool force, struct err *e);
 
 #endif

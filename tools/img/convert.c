@@ -25,7 +25,8 @@ struct convert {
 	const char *out;
 	u64 total;
 	struct blk_node *dst;
-	bool no_create;
+	bool no_create, prealloc;
+	struct blk_opts open;		/* secrets that the target was made with open it too */
 };
 
 static int open_sources(struct convert *c)
@@ -130,6 +131,17 @@ static int refuse_options(const struct blk_driver *d, const struct convert_args 
 	return 0;
 }
 
+static int keep_secrets(struct convert *c, const struct blk_opts *o)
+{
+	static const char *const keys[] = { "key-secret", "encrypt.key-secret" };
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(keys); i++)
+		if (blk_opts_get(o, keys[i]))
+			ret = blk_opts_set(&c->open, keys[i], blk_opts_get(o, keys[i]));
+	return ret;
+}
+
 static int create_target(struct convert *c, const char *fmt)
 {
 	const struct blk_driver *d = blk_driver_find(fmt);
@@ -145,6 +157,8 @@ static int create_target(struct convert *c, const char *fmt)
 	if (!ret && !d->create)
 		ret = err_set(&e, ENOTSUP, "Format driver '%s' does not support image creation", fmt);
 	ret = ret ?: refuse_options(d, c->a, &o, &e);
+	ret = ret ?: keep_secrets(c, &o);
+	c->prealloc = blk_opts_get(&o, "preallocation") && strcmp(blk_opts_get(&o, "preallocation"), "off");
 	if (ret) {
 		img_error_err(&e);
 		blk_opts_free(&o);
@@ -169,7 +183,8 @@ static int open_target(struct convert *c, const char *fmt)
 	/* Written as a whole, the target's backing file is not read, unless clusters are partly copied. */
 	if (!c->a->backing && !c->no_create)
 		flags |= BLK_O_NO_BACKING;
-	c->dst = img_open(c->g, &ta, c->out, c->a->target_opts ? NULL : fmt, flags);
+	c->dst = c->a->target_opts ? img_open(c->g, &ta, c->out, NULL, flags) :
+				     img_open_file(c->g, c->out, fmt, &c->open, flags, c->a->a.quiet);
 	if (!c->dst)
 		return -EIO;
 	if (blk_length(c->dst) < c->total) {
@@ -210,6 +225,9 @@ static int copy(struct convert *c)
 		k.src_base = blk_backing(c->src[0].node);
 	}
 	k.target_is_zero = !c->no_create || a->target_is_zero;
+	/* Host space that nobody wrote is not zero once it is decrypted. */
+	if (c->dst->encrypted && (!c->dst->drv->zero || c->prealloc) && !a->target_is_zero)
+		k.target_is_zero = false;
 	if (c->dst->drv->flags & BLK_DRV_FILTER && c->dst->file && !strcmp(c->dst->file->drv->name, "host_device"))
 		k.target_is_zero = a->target_is_zero;
 	img_progress_start(&a->a, &k.progress);
@@ -338,6 +356,7 @@ static int run(void *args, const struct opt_call *call)
 	for (int i = 0; i < c.n_src && c.src; i++)
 		blk_unref(c.src[i].node);
 	free(c.src);
+	blk_opts_free(&c.open);
 	blk_graph_free(c.g);
 	return ret ? 1 : 0;
 }
