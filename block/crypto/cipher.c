@@ -121,6 +121,18 @@ int crypt_new(struct crypt **out, const struct crypt_spec *s, const u8 *key, str
 	return ret;
 }
 
+int crypt_new_old_aes(struct crypt **out, const u8 *pw, size_t len, struct err *e)
+{
+	struct crypt_spec s = { .alg = crypt_alg_find("aes-128"), .mode = CRYPT_CBC, .iv = CRYPT_IV_PLAIN64 };
+	u8 key[16] = { 0 };
+	int ret;
+
+	memcpy(key, pw, MIN(len, sizeof(key)));
+	ret = crypt_new(out, &s, key, e);
+	explicit_bzero(key, sizeof(key));
+	return ret;
+}
+
 static void wipe(void *ctx, const struct nettle_cipher *c)
 {
 	if (ctx)

@@ -44,6 +44,8 @@ u32 crypt_key_len(const struct crypt_spec *s);	/* bytes, both halves for XTS */
 /* ---- sectors; a set-up cipher serves any number of threads ---- */
 struct crypt;
 int crypt_new(struct crypt **out, const struct crypt_spec *s, const u8 *key, struct err *e);
+/* That of qcow and old qcow2: AES-128-CBC, 16 bytes of password are the key, zeros behind a shorter one. */
+int crypt_new_old_aes(struct crypt **out, const u8 *pw, size_t len, struct err *e);
 void crypt_free(struct crypt *c);
 /* @len is a multiple of CRYPT_SECTOR; the first sector's vector is that of number @sector. */
 void crypt_sectors(const struct crypt *c, bool encrypt, u64 sector, u8 *buf, size_t len);

@@ -24,19 +24,6 @@ static struct crypt *cipher_of(const struct qcow2_crypto *c)
 
 /* ---- open ---- */
 
-/* The old kind: 16 bytes of password are the key, zeros behind a shorter one. */
-static int open_aes(struct qcow2_crypto *c, const u8 *pw, size_t len, struct err *e)
-{
-	struct crypt_spec s = { .alg = crypt_alg_find("aes-128"), .mode = CRYPT_CBC, .iv = CRYPT_IV_PLAIN64 };
-	u8 key[16] = { 0 };
-	int ret;
-
-	memcpy(key, pw, MIN(len, sizeof(key)));
-	ret = crypt_new(&c->aes, &s, key, e);
-	explicit_bzero(key, sizeof(key));
-	return ret;
-}
-
 static int check_format(struct qcow2 *q, const char *fmt, bool options, struct err *e)
 {
 	static const char *const names[] = { NULL, "aes", "luks" };
@@ -68,7 +55,7 @@ static int open_cipher(struct qcow2 *q, struct qcow2_crypto *c, const char *secr
 		return ret;
 	if (q->crypt_method == METHOD_LUKS)
 		return luks_open(&c->luks, q->n->file, q->crypto_off, pw, len, e);
-	return pw ? open_aes(c, pw, len, e) : 0;
+	return pw ? crypt_new_old_aes(&c->aes, pw, len, e) : 0;
 }
 
 int qcow2_crypto_open(struct qcow2 *q, struct blk_opts *o, struct err *e)

@@ -4,7 +4,7 @@
 # slots; wrong passwords.
 . "$(dirname "$0")/../lib.sh"
 requires qemu-img python3
-requires_config CONFIG_TOOL_IMG CONFIG_BLOCK_CRYPTO CONFIG_BLOCK_QCOW2
+requires_config CONFIG_TOOL_IMG CONFIG_BLOCK_CRYPTO CONFIG_BLOCK_QCOW2 CONFIG_BLOCK_QCOW
 img() { "$VMBOX" img "$@"; }
 s="--object secret,id=s0,data=hunter2"
 
@@ -35,11 +35,12 @@ for o in "" ,cipher-alg=aes-128,cipher-mode=cbc,ivgen-alg=essiv,hash-alg=sha1 \
 	both luks "" "iter-time=10$o"
 done
 both qcow2 encrypt. encrypt.format=aes
+both qcow encrypt. encrypt.format=aes
 both qcow2 encrypt. encrypt.format=luks,encrypt.iter-time=10,cluster_size=4k
 both qcow2 encrypt. encrypt.format=luks,encrypt.iter-time=10,extended_l2=on
 
 opts=driver=qcow2,encrypt.key-secret=s0,file.driver=file,file.filename=e.img
-ok "clean" qemu-img check -q e.img
+ok "clean" qemu-img check -q $s --image-opts $opts
 like "$(img info e.img)" 'cipher alg: aes-256' "info needs no password"
 not_ok "reading does" img convert -f qcow2 -O raw e.img x.raw
 not_ok "the right one" img compare --object secret,id=s0,data=wrong --image-opts $opts $opts
