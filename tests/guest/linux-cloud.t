@@ -22,10 +22,11 @@ for cpus in 1 2; do
 		boot "smp$cpus" -kernel "$kernel" -initrd ird.gz -append "console=ttyS0 panic=-1" -m 256 -smp "$cpus"
 	log=$(cat "smp$cpus.log")
 	like "$log" "init: cpus=$cpus " "the kernel sees $cpus processor(s)"
-	like "$log" "init: pci=3 acpi=" "and the PCI devices"
+	like "$log" "init: pci=[3-9] acpi=" "and the PCI devices"
 	like "$log" "init: sum=30e14955ebf13522" "computes SHA-256 right"
 	like "$log" "reboot: Power down" "and powers off by ACPI"
 	like "$log" "ACPI: Interpreter enabled" "ACPI tables are good"
+	like "$log" "DMI: QEMU Standard PC" "SMBIOS tables too"
 	! grep -E "ACPI (BIOS )?(Error|Warning)|Kernel panic|rcu.*stall|Oops|BUG:" "smp$cpus.log" >bad.txt
 	is "$(cat bad.txt)" "" "no complaint in the log"
 done

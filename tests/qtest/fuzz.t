@@ -8,20 +8,21 @@ import sys
 sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
 import qt
 
-qt.requires_config("CONFIG_VM", "CONFIG_EDU", "CONFIG_VIRTIO_BLK", "CONFIG_VIRTIO_RNG", "CONFIG_VGA")
+qt.requires_config("CONFIG_VM", "CONFIG_EDU", "CONFIG_VIRTIO_BLK", "CONFIG_VIRTIO_RNG", "CONFIG_VGA", "CONFIG_PFLASH", "CONFIG_TESTDEVS")
 asan = os.environ.get("FUZZ_VMBOX") or os.path.join(os.environ.get("objtree", "."), "check/asan/vmbox")
 if os.access(asan, os.X_OK):
     qt.VMBOX = asan
 
 PORTS = [(0x20, 2), (0x60, 5), (0x92, 1), (0xa0, 2), (0x40, 4), (0x61, 1), (0x70, 4), (0x3f8, 8), (0xb2, 2), (0xcf8, 8), (0x4d0, 2), (0x510, 12),
-         (0x505, 1), (0x3b0, 48), (0x3c0, 16), (0x1ce, 4), (0x600, 128), (0xc000, 64), (0xc040, 64)]
+         (0x505, 1), (0x3b0, 48), (0x3c0, 16), (0x1ce, 4), (0xe0, 12), (0x2000, 24), (0xc100, 256), (0x600, 128), (0xc000, 64), (0xc040, 64)]
 MMIO = [(0xfec00000, 0x50), (0xfed00000, 0x400), (0xe0000000, 0x200), (0xe0100000, 0x1000), (0xe0200000, 0x4000),
-        (0xe0210000, 0x4000), (0xb0000000, 0x10000), (0xb00f8000, 0x1000), (0xe2000000, 0x1000000), (0xe3000000, 0x700), (0x1000, 0x3000), (0xa0000, 0x60000)]
+        (0xe0210000, 0x4000), (0xb0000000, 0x10000), (0xb00f8000, 0x1000), (0xe2000000, 0x1000000), (0xe3000000, 0x700), (0xe3100000, 4096), (0xff000000, 0x10000), (0xfffc0000, 0x40000), (0x1000, 0x3000), (0xa0000, 0x60000)]
 VALUES = [0, 1, 2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0xffff, 0x1000, 0x10000, 0x7fffffff, 0xffffffff, 0x80000000]
 
 
 def setup(m):
     for slot, regs in ((3, ((0x10, 0xe0000000),)), (4, ((0x10, 0xc001), (0x14, 0xe0100000), (0x20, 0xe0200000))),
+                       (7, ((0x10, 0xe3100000), (0x14, 0xc101))),
                        (6, ((0x10, 0xe2000000), (0x18, 0xe3000000))),
                        (5, ((0x10, 0xc041), (0x14, 0xe0110000), (0x20, 0xe0210000)))):
         for reg, val in regs:
@@ -49,9 +50,13 @@ def test_all(t):
     for seed in range(12):
         r = random.Random(seed)
         mon = qt.Monitor()
+        with open("flash.fd", "wb") as f:
+            f.write(b"\xff" * 0x40000)
         m = qt.Machine("-no-shutdown", *mon.arguments(), "-serial", "null", "-device", "edu,addr=3",
                        "-drive", "driver=null-co,size=1M,if=none,id=d", "-device", "virtio-blk-pci,drive=d,addr=4",
-                       "-device", "virtio-rng-pci,addr=5,packed=on", "-device", "VGA,addr=6", "-device", "pvpanic")
+                       "-device", "virtio-rng-pci,addr=5,packed=on", "-device", "VGA,addr=6",
+                       "-device", "pci-testdev,addr=7", "-device", "pc-testdev", "-device", "pvpanic",
+                       "-drive", "if=pflash,format=raw,file=flash.fd")
         lines = [line(r) for _ in range(4000)]
         try:
             for i in range(0, len(lines), 200):

@@ -11,11 +11,14 @@
 #include "dev/q35.h"
 #include "mem.h"
 #include "pc.h"
+#include "smbios.h"
 
 #define EBDA		0x9fc00ULL
 #define TABLES_ADDR	0xe0000ULL
 #define TABLES_MAX	0xf000ULL
 #define RSDP_ADDR	0xf0000ULL
+#define SMBIOS_ADDR	0xf0100ULL
+#define SMBIOS_TABLES	0xf1000ULL
 #define FOUR_GIB	0x100000000ULL
 
 static void add_e820(struct boot_params_in *in, u64 addr, u64 end, u32 type)
@@ -58,6 +61,23 @@ static int add_tables(struct pc *pc, struct err *err)
 	return ret;
 }
 
+/* Linux looks for the anchor at each 16th byte above 0xf0000. */
+static int add_smbios(struct pc *pc, struct err *err)
+{
+	struct smbios s;
+	u8 *anchor;
+
+	if (smbios_build(&s, pc, err) < 0)
+		return -err->code;
+	smbios_place(&s, SMBIOS_TABLES);
+	anchor = mem_dup(s.anchor, SMBIOS_ANCHOR);
+	if (boot_image_add(pc->boot, SMBIOS_TABLES, s.data, s.len, true, err) < 0 || !anchor) {
+		mem_free(anchor);
+		return err_is_set(err) ? -err->code : err_set(err, ENOMEM, "out of memory");
+	}
+	return boot_image_add(pc->boot, SMBIOS_ADDR, anchor, SMBIOS_ANCHOR, true, err);
+}
+
 int pc_boot_load(struct pc *pc, struct err *err)
 {
 	struct boot_params_in in = {
@@ -74,6 +94,8 @@ int pc_boot_load(struct pc *pc, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	fill_e820(pc, &in);
 	if (boot_image_load(pc->boot, &in, err) < 0)
+		return -err->code;
+	if (add_smbios(pc, err) < 0)
 		return -err->code;
 	return pc->cfg.no_acpi ? 0 : add_tables(pc, err);
 }

@@ -16,6 +16,7 @@
 #include "dev/q35.h"
 #include "mem.h"
 #include "pc.h"
+#include "smbios.h"
 
 #define FOUR_GIB	0x100000000ULL
 #define BIOS_MAX	(16 * MiB)
@@ -211,6 +212,18 @@ static int serial_console(struct pc *pc)
 	return fw_cfg_add_file(pc->fw_cfg, "etc/sercon-port", port, sizeof(port));
 }
 
+static int add_smbios(struct pc *pc, struct err *err)
+{
+	struct smbios s;
+	int ret = smbios_build(&s, pc, err);
+
+	if (ret == 0 && (fw_cfg_add_file(pc->fw_cfg, "etc/smbios/smbios-tables", s.data, (u32)s.len) < 0 ||
+			 fw_cfg_add_file(pc->fw_cfg, "etc/smbios/smbios-anchor", s.anchor, SMBIOS_ANCHOR) < 0))
+		ret = err_set(err, ENOMEM, "out of memory");
+	mem_free(s.data);
+	return ret;
+}
+
 int pc_firmware_tables(struct pc *pc, struct err *err)
 {
 	struct device *fw = pc->fw_cfg;
@@ -227,6 +240,8 @@ int pc_firmware_tables(struct pc *pc, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	if (add_e820(pc) < 0 || pc_boot_order(pc) < 0)
 		return err_set(err, ENOMEM, "out of memory");
+	if (add_smbios(pc, err) < 0)
+		return -err->code;
 	if (pc->cfg.no_acpi)
 		return 0;
 	return add_acpi(pc, err);
