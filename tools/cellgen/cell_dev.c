@@ -281,8 +281,25 @@ static int bar_of_records(struct maker *k, const struct jh_pci *d, int bar, u64 
 		       "configuration; give --root, or ,nobar and --mmio", d->bdf >> 8, d->bdf >> 3 & 31, d->bdf & 7, bar, size);
 }
 
+/* A BAR of ports: the one range of the root cell that is as long and aligned. */
+static bool ports_of_records(const struct maker *k, u64 size, u16 *base)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < k->sys.cell.n[JH_PIO]; i++) {
+		const struct jh_pio *p = &jh_pios(&k->sys.cell)[i];
+
+		if (p->length == size && !(p->base & (size - 1)) && p->base >= 0xd00) {
+			*base = p->base;
+			n++;
+		}
+	}
+	return n == 1;
+}
+
 static int bars_of_records(struct maker *k, const struct jh_pci *d)
 {
+	u16 base = 0;
 	int ret = 0;
 
 	for (int i = 0; i < 6 && !ret; i++) {
@@ -294,12 +311,11 @@ static int bars_of_records(struct maker *k, const struct jh_pci *d)
 			continue;
 		if (wide)
 			mask = (u64)d->bar_mask[i + 1] << 32 | d->bar_mask[i];
-		/* BARs of ports are of 256 at most, BARs of memory of 16 at least: below 256 it cannot be told, and a page is given */
-		if (~mask + 1 >= 256 || d->msix_address)
-			ret = bar_of_records(k, d, i, ~mask + 1);
+		/* BARs of ports have 256 of them at most */
+		if (~mask + 1 <= 256 && ports_of_records(k, ~mask + 1, &base) && !size_is_common(k, d, ~mask + 1))
+			ret = cell_ports(k, base, ~mask + 1);
 		else
-			strbuf_printf(k->notes, "%02x:%02x.%x: BAR %d of 0x%llx bytes is taken for ports, which only --root can tell\n",
-				      d->bdf >> 8, d->bdf >> 3 & 31, d->bdf & 7, i, ~mask + 1);
+			ret = bar_of_records(k, d, i, ~mask + 1);
 		i += wide;
 	}
 	return ret;

@@ -108,12 +108,7 @@ static int add_ports(struct jh_config *c, const struct machine *m)
 
 		if (!is_port_allowed(r) || start > r->end || r->end > 0xffff)
 			continue;
-		p = c->cell.n[JH_PIO] ? &jh_pios(&c->cell)[c->cell.n[JH_PIO] - 1] : NULL;
 		done = r->end + 1;
-		if (p && (u64)p->base + p->length == start) {
-			p->length += done - start;
-			continue;
-		}
 		p = jh_add(&c->cell, JH_PIO);
 		if (!p)
 			return -ENOMEM;
