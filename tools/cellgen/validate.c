@@ -20,7 +20,7 @@ static void vreport(struct vctx *v, const struct jh_config *c, const char *secti
 {
 	struct jh_finding *f;
 
-	if (v->n >= JH_FINDINGS_MAX) {
+	if (v->n >= JH_FINDINGS_MAX || ++v->of_rule > JH_FINDINGS_OF_RULE) {
 		v->lost++;
 		return;
 	}
@@ -69,6 +69,7 @@ static void run_cell(struct vctx *v, unsigned who)
 static void run_rule(struct vctx *v, const struct jh_rule *r)
 {
 	v->rule = r;
+	v->of_rule = 0;
 	v->i = 0;
 	v->who = 0;
 	v->c = v->cells[0];

@@ -43,7 +43,8 @@ struct jh_finding {
 	char text[232];
 };
 
-#define JH_FINDINGS_MAX 1000
+#define JH_FINDINGS_MAX 4000
+#define JH_FINDINGS_OF_RULE 100
 #define JH_CELLS_MAX 64			/* in one set, the root cell with them */
 
 /*
@@ -71,7 +72,8 @@ struct vctx {
 	u32 i;					/* the record */
 	struct jh_finding *found;
 	size_t n, cap;
-	size_t lost;				/* findings beyond JH_FINDINGS_MAX */
+	size_t of_rule;				/* findings of v->rule */
+	size_t lost;				/* findings beyond JH_FINDINGS_MAX and JH_FINDINGS_OF_RULE */
 	struct jh_spans owned;			/* memory of the root cell, merged; inside jh_validate() */
 	int error;				/* -ENOMEM */
 };
