@@ -164,6 +164,23 @@ out:
 	return d;
 }
 
+int drive_del(struct drives *ds, const char *id, struct err *err)
+{
+	struct drive *d = find(ds, id), **p;
+
+	if (!d)
+		return err_set(err, ENOENT, "Failed to find node with node-name='%s'", id);
+	if (d->in_use)
+		return err_set(err, EBUSY, "Block device %s is in use", id);
+	for (p = &ds->first; *p != d; p = &(*p)->next)
+		;
+	*p = d->next;
+	blk_unref(d->node);
+	mem_free(d->id);
+	mem_free(d);
+	return 0;
+}
+
 struct drive *drive_take(struct machine *m, const char *id, struct err *err)
 {
 	struct drives *ds = machine_service(m, "drives");

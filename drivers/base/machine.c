@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "dev/machine.h"
+#include "dev/object.h"
 #include "str.h"
 #include "thread.h"
 
@@ -62,6 +63,7 @@ void machine_free(struct machine *m)
 			d = d->next;
 		device_free(d);
 	}
+	objects_free(m);
 	clock_free(m->clock);
 	mem_space_free(&m->mem);
 	mem_space_free(&m->io);
@@ -78,6 +80,12 @@ void machine_exit(struct machine *m, int code)
 {
 	atomic_set(&m->exit_code, code);
 	machine_request(m, REQ_SHUTDOWN);
+}
+
+void machine_unplug(struct machine *m, struct device *dev)
+{
+	atomic_set(&dev->leaving, true);
+	machine_request(m, REQ_UNPLUG);
 }
 
 static void hook_add(struct machine_hook **list, struct machine_hook *h, void (*fn)(void *), void *opaque)

@@ -10,7 +10,9 @@
 #include "bytes.h"
 #include "dev/sglist.h"
 #include "dev/drive.h"
+#include "dev/object.h"
 #include "dev/virtio.h"
+#include "loop.h"
 #include "mem.h"
 #include "thread.h"
 
@@ -42,11 +44,13 @@
 
 struct virtio_blk {
 	struct virtio_dev v;
-	char *drive_id, *serial;	/* properties */
+	char *drive_id, *serial, *iothread_id;	/* properties */
 	u32 num_queues, logical;
 	struct drive *drive;
 	struct blk_node *node;
 	bool read_only;
+	struct object *iothread;	/* does the work; NULL: a thread of our own */
+	struct loop_bh bh;
 	struct thread thread;
 	struct thread_event wake;
 	pthread_cond_t idle;
@@ -182,28 +186,83 @@ static bool work(struct virtio_blk *s, unsigned q)
 	return true;
 }
 
+static void serve(struct virtio_blk *s)
+{
+	unsigned q;
+
+	device_lock(&s->v.pci.dev);
+	for (q = 0; q < s->v.queues && !s->quit; q++)
+		while (!s->quit && !s->paused && work(s, q))
+			;
+	device_unlock(&s->v.pci.dev);
+}
+
 static void *worker(void *arg)
 {
 	struct virtio_blk *s = arg;
-	unsigned q;
 
 	for (;;) {
 		thread_event_wait(&s->wake);
 		thread_event_reset(&s->wake);
-		device_lock(&s->v.pci.dev);
-		for (q = 0; q < s->v.queues && !s->quit; q++)
-			while (!s->quit && !s->paused && work(s, q))
-				;
-		device_unlock(&s->v.pci.dev);
+		serve(s);
 		if (s->quit)
 			return NULL;
 	}
 }
 
+static void on_bh(struct loop_bh *bh)
+{
+	serve(bh->opaque);
+}
+
+static void wake(struct virtio_blk *s)
+{
+	if (s->iothread)
+		loop_bh_schedule(&s->bh);
+	else
+		thread_event_set(&s->wake);
+}
+
 static void blk_notify(struct virtio_dev *v, unsigned q)
 {
 	(void)q;
-	thread_event_set(&((struct virtio_blk *)v)->wake);
+	wake((struct virtio_blk *)v);
+}
+
+/* On the iothread: its loop's handlers are its own. */
+static void bh_begin(void *arg)
+{
+	struct virtio_blk *s = arg;
+
+	loop_bh_init(iothread_loop(s->iothread), &s->bh, on_bh, s, "requests", s->v.pci.dev.path);
+}
+
+static void bh_end(void *arg)
+{
+	loop_bh_del(&((struct virtio_blk *)arg)->bh);
+}
+
+static int start_worker(struct virtio_blk *s, struct err *err)
+{
+	if (!s->iothread)
+		return thread_create(&s->thread, "virtio-blk", THREAD_STACK_BIG, worker, s, err);
+	s->iothread->users++;
+	iothread_call(s->iothread, bh_begin, s);
+	return 0;
+}
+
+static void stop_worker(struct virtio_blk *s)
+{
+	device_lock(&s->v.pci.dev);
+	s->quit = true;
+	device_unlock(&s->v.pci.dev);
+	if (s->iothread) {
+		iothread_call(s->iothread, bh_end, s);
+		s->iothread->users--;
+	} else {
+		thread_event_set(&s->wake);
+		thread_join(&s->thread);
+	}
 }
 
 /* The guest's memory is its own again only when the request under way is done. */
@@ -226,7 +285,7 @@ static void blk_set_running(struct device *dev, bool running)
 		pthread_cond_wait(&s->idle, &dev->lock);
 	device_unlock(dev);
 	if (running)
-		thread_event_set(&s->wake);
+		wake(s);
 }
 
 /* ---- configuration ---- */
@@ -271,6 +330,8 @@ static int blk_realize(struct device *dev, struct err *err)
 		return err_set(err, EINVAL, "num-queues must lie between 1 and %u", QUEUES_MAX);
 	if (s->logical < 512 || s->logical > 32768 || (s->logical & (s->logical - 1)))
 		return err_set(err, EINVAL, "logical_block_size must be a power of two from 512 to 32768");
+	if (s->iothread_id && !(s->iothread = object_find(dev->machine, s->iothread_id, "iothread", err)))
+		return -err->code;
 	s->drive = drive_take(dev->machine, s->drive_id, err);
 	if (!s->drive)
 		return -err->code;
@@ -285,7 +346,7 @@ static int blk_realize(struct device *dev, struct err *err)
 	s->paused = !dev->machine->running;
 	if (virtio_init(&s->v, &blk_ops, s->num_queues, features, err) < 0)
 		goto give_back;
-	if (thread_create(&s->thread, "virtio-blk", THREAD_STACK_BIG, worker, s, err) < 0)
+	if (start_worker(s, err) < 0)
 		goto exit;
 	return 0;
 
@@ -301,11 +362,7 @@ static void blk_unrealize(struct device *dev)
 {
 	struct virtio_blk *s = (struct virtio_blk *)dev;
 
-	device_lock(dev);
-	s->quit = true;
-	device_unlock(dev);
-	thread_event_set(&s->wake);
-	thread_join(&s->thread);
+	stop_worker(s);
 	virtio_exit(&s->v);
 	blk_flush(s->node);
 	pthread_cond_destroy(&s->idle);
@@ -330,6 +387,7 @@ static const struct pci_ops blk_pci_ops = VIRTIO_PCI_OPS;
 
 static const struct prop blk_props[] = {
 	PROP(struct virtio_blk, drive_id, "drive", DRIVE, 0, "drive or block node"),
+	PROP(struct virtio_blk, iothread_id, "iothread", LINK, 0, "object iothread whose thread does the I/O"),
 	PROP(struct virtio_blk, serial, "serial", STR, 0, "serial number, 20 bytes at most"),
 	PROP(struct virtio_blk, num_queues, "num-queues", U32, 1, "request queues"),
 	PROP(struct virtio_blk, logical, "logical_block_size", U32, 512, "logical block size in bytes"),

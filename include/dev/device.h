@@ -116,6 +116,7 @@ struct device {
 	struct device_bus *child_bus;	/* first of its own busses */
 	struct device_irqs irqs[DEVICE_MAX_IRQS];
 	bool realized, by_user;
+	bool leaving;			/* atomic: machine_unplug() was called */
 };
 
 /* A bus: what a device offers for others to plug into. Lives inside its parent. */
@@ -129,6 +130,13 @@ struct device_bus {
 	/* Checks the address and finds a free one before realize; may be NULL. */
 	int  (*plug)(struct device_bus *bus, struct device *dev, struct err *err);
 	void (*unplug)(struct device_bus *bus, struct device *dev);
+	/*
+	 * Hot plug; NULL: the bus has none. A realized and reset device is shown
+	 * to the guest; the guest is asked to let go of one (-EBUSY: asked
+	 * already), which ends in machine_unplug(). Main thread, vCPUs parked.
+	 */
+	void (*hotplug)(struct device_bus *bus, struct device *dev);
+	int  (*unplug_request)(struct device_bus *bus, struct device *dev, struct err *err);
 	/* Where on the bus dev sits ("03.0"), whatever came before it; may be NULL. Names saved state. */
 	void (*address)(const struct device *dev, char *buf, size_t len);
 };

@@ -37,6 +37,8 @@ struct drives {
 struct drive *drive_add(struct drives *ds, const char *text, struct err *err);
 /* -blockdev driver=qcow2,node-name=N,file.filename=... or JSON. */
 struct drive *drive_add_blockdev(struct drives *ds, const char *text, struct err *err);
+/* Forgets a drive that no device has. -ENOENT, -EBUSY with err. */
+int  drive_del(struct drives *ds, const char *id, struct err *err);
 /* Takes the drive for a device: -ENOENT, -EBUSY. */
 struct drive *drive_take(struct machine *m, const char *id, struct err *err);
 int  drives_init(struct drives *ds);	/* 0 or -ENOMEM */
@@ -52,6 +54,11 @@ static inline struct drive *drive_add(struct drives *ds, const char *text, struc
 static inline struct drive *drive_add_blockdev(struct drives *ds, const char *text, struct err *err)
 {
 	return drive_add(ds, text, err);
+}
+static inline int drive_del(struct drives *ds, const char *id, struct err *err)
+{
+	(void)ds;
+	return err_set(err, ENOENT, "Failed to find node with node-name='%s'", id);
 }
 static inline int drives_init(struct drives *ds) { (void)ds; return 0; }
 static inline void drives_free(struct drives *ds) { (void)ds; }

@@ -29,6 +29,7 @@ enum machine_request {
 	REQ_STOP	= 4,	/* vm_stop */
 	REQ_PANIC	= 8,	/* pvpanic */
 	REQ_POWERDOWN	= 16,	/* press the power button */
+	REQ_UNPLUG	= 32,	/* devices are leaving */
 };
 
 struct msi_msg {
@@ -84,6 +85,7 @@ struct machine {
 	struct machine_hook *reset_hooks, *done_hooks;
 	struct machine_state *states;	/* in order of registration */
 	struct machine_ram *rams;
+	struct object *objects;		/* dev/object.h */
 	struct machine_state saved_clock;
 	u64 clock_ns;			/* of the clock, while it is saved */
 };
@@ -106,6 +108,8 @@ int  machine_init(struct machine *m, struct loop *loop, bool manual_clock, struc
 void machine_free(struct machine *m);
 
 void machine_request(struct machine *m, enum machine_request what);
+/* The guest has let go of dev (or never knew it): it is unplugged and freed soon, by the main thread. Any thread. */
+void machine_unplug(struct machine *m, struct device *dev);
 /* Shutdown with an exit status of our own. */
 void machine_exit(struct machine *m, int code);
 /* After all devices were reset. / When the board is complete, before the first reset. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include "dev/object.h"
 #include "qopts.h"
 #include "str.h"
 #include "vm.h"
@@ -74,6 +75,29 @@ static int set_props(struct device *dev, struct qopts *q, struct err *err)
 	return 0;
 }
 
+/* The running machine gets a device: the bus must know how to show it to the guest. */
+static int hot_plug(struct vm *vm, struct device *dev, struct device_bus *bus, struct err *err)
+{
+	int ret;
+
+	if (!bus && dev->cls->bus)
+		bus = device_bus_find(vm->m, NULL, dev->cls->bus);
+	if (!bus || !bus->hotplug) {
+		err_set(err, EINVAL, bus ? "Bus '%s' does not support hotplugging" : "Device '%s' can not be hotplugged on this machine",
+			bus ? bus->name : dev->cls->name);
+		device_discard(dev);
+		return -err->code;
+	}
+	pc_pause(vm->pc);
+	ret = device_realize(dev, bus, err);
+	if (ret == 0) {
+		device_reset_tree(dev);
+		bus->hotplug(bus, dev);
+	}
+	pc_resume(vm->pc);
+	return ret;
+}
+
 int vm_device_add(struct vm *vm, struct qopts *q, struct err *err)
 {
 	const char *driver = NULL, *id = NULL, *bus_name = NULL;
@@ -105,7 +129,7 @@ int vm_device_add(struct vm *vm, struct qopts *q, struct err *err)
 		device_discard(dev);
 		return -err->code;
 	}
-	return device_realize(dev, bus, err);
+	return vm->started ? hot_plug(vm, dev, bus, err) : device_realize(dev, bus, err);
 }
 
 static int add_device(struct vm *vm, const char *text, struct err *err)
@@ -281,6 +305,23 @@ static int add_drive(struct vm *vm, const char *text, struct err *err)
 	return device_create(vm->m, NULL, "virtio-blk-pci", err, "drive", d->id, NULL) ? 0 : -err->code;
 }
 
+static int add_objects(struct vm *vm, struct err *err)
+{
+	const struct opt_list *list = &vm->args->object;
+	size_t i;
+
+	for (i = 0; i < list->n; i++) {
+		struct qopts *q = qopts_parse("-object", list->v[i].val, "qom-type", err);
+
+		if (q && object_add(vm->m, q, err) < 0)
+			err_prefix(err, "-object %s", list->v[i].val);
+		qopts_free(q);
+		if (err_is_set(err))
+			return -err->code;
+	}
+	return 0;
+}
+
 static int add_drives(struct vm *vm, struct err *err)
 {
 	const struct vm_args *a = vm->args;
@@ -306,7 +347,7 @@ int vm_create_devices(struct vm *vm, struct err *err)
 
 	if (vm->vga && !device_create(vm->m, NULL, "VGA", err, NULL))
 		return -err->code;
-	if (add_drives(vm, err) < 0)
+	if (add_objects(vm, err) < 0 || add_drives(vm, err) < 0)
 		return -err->code;
 	if (add_serials(vm, err) < 0 || add_default_console(vm, err) < 0)
 		return -err->code;

@@ -24,6 +24,16 @@ struct hmp_cmd {
 	void (*fn)(struct hmp_call *c);
 };
 
+/* qmp-hotplug.c */
+void hmp_device_add(struct hmp_call *c);
+void hmp_device_del(struct hmp_call *c);
+void hmp_object_add(struct hmp_call *c);
+void hmp_object_del(struct hmp_call *c);
+void hmp_chardev_add(struct hmp_call *c);
+void hmp_chardev_remove(struct hmp_call *c);
+void hmp_drive_add(struct hmp_call *c);
+void hmp_drive_del(struct hmp_call *c);
+
 void hmp_info(struct hmp_call *c);
 /* hmp-input.c */
 /* screen.c */

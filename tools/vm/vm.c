@@ -45,6 +45,7 @@ static const struct opt vm_opts[] = {
 	OPT_STR(0, "hdc", "FILE", A, hd[2], "in the third"),
 	OPT_STR(0, "hdd", "FILE", A, hd[3], "in the fourth"),
 	OPT_STR(0, "cdrom", "FILE", A, cdrom, "CD image in the third SATA port"),
+	OPT_LIST(0, "object", "TYPE,id=ID[,PROP=VALUE...]", A, object, "object for devices: iothread, rng-random, rng-builtin, secret"),
 	OPT_LIST(0, "drive", "file=F[,if=virtio|ide|pflash|none][,format=FMT]...", A, drive, "disk image; if=virtio and ide make the device too, if=pflash a flash chip"),
 	OPT_LIST(0, "blockdev", "DRIVER,node-name=N,...", A, blockdev, "block node for -device ...,drive=N"),
 	OPT_LIST(0, "netdev", "TYPE,id=ID[,...]", A, netdev, "network backend for -device ...,netdev=ID (help lists them)"),
@@ -287,6 +288,7 @@ static int build(struct vm *vm, struct err *err)
 		return -err->code;
 	if (pc_start(vm->pc, err) < 0)
 		return -err->code;
+	vm->started = true;
 	if (vm->args->gdb_default && gdb_start(vm, "tcp::1234", err) < 0)
 		return -err->code;
 	if (vm->args->gdb && gdb_start(vm, vm->args->gdb, err) < 0)

@@ -27,7 +27,7 @@ struct vm_args {
 	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb, *boot, *incoming;
 	const char *display, *vga, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
 	const char *hd[4], *cdrom;
-	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev, netdev, nic, net;
+	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev, object, netdev, nic, net;
 	bool nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config, gdb_default;
 };
 
@@ -55,6 +55,7 @@ struct vm {
 	struct qtest *qtest;
 	struct gdb *gdb;
 	struct vm_migration *migration;	/* migrate.c */
+	bool started;			/* pc_start() was called: what comes now is hot plug */
 	bool autostart;			/* go on once the incoming state is there */
 };
 
@@ -69,6 +70,8 @@ int  vm_create_chardevs(struct vm *vm, struct err *err);
 int  vm_create_devices(struct vm *vm, struct err *err);
 /* "-device" text; used by device_add too. */
 int  vm_device_add(struct vm *vm, struct qopts *q, struct err *err);
+/* qmp-hotplug.c: asks the guest to let go of the device; DEVICE_DELETED tells when it is gone. */
+int  vm_device_del(struct vm *vm, const char *id, struct err *err);
 
 /* net.c: -netdev; then, when devices are made, -nic and -net with their cards. */
 int  vm_create_netdevs(struct vm *vm, struct err *err);

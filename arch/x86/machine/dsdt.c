@@ -69,7 +69,7 @@ static void windows(struct aml *a, const struct acpi_config *cfg)
 	aml_resources_end(a);
 }
 
-/* Native control is granted for what we have: PME, AER and capability structure; not hot plug. */
+/* Native control is granted for what we have: hot plug, PME, AER and capability structure; not SHPC. */
 static void osc_method(struct aml *a)
 {
 	static const u8 uuid[16] = {	/* 33DB4D5B-1FF7-401C-9657-7441C03DD766 */
@@ -100,9 +100,9 @@ static void osc_method(struct aml *a)
 	aml_store(a);
 	aml_namestring(a, "CDW3");
 	aml_local(a, 0);
-	aml_and(a);			/* And (Local0, 0x1c, Local0) */
+	aml_and(a);			/* And (Local0, 0x1d, Local0) */
 	aml_local(a, 0);
-	aml_int(a, 0x1c);
+	aml_int(a, 0x1d);
 	aml_local(a, 0);
 	aml_if_begin(a);		/* unknown revision */
 	aml_byte(a, 0x92);		/* LNot (LEqual (Arg1, 1)) */

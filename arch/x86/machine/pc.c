@@ -5,6 +5,7 @@
  * guests and scripts find what they know.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include "acpi.h"
 #include "dev/fw_cfg.h"
@@ -104,12 +105,41 @@ static const struct machine_ops machine_ops = {
 	.msi = pc_msi, .request = pc_request, .event = pc_event, .a20 = pc_a20,
 };
 
+static int find_leaving(struct device *dev, int depth, void *opaque)
+{
+	(void)depth;
+	if (!atomic_get(&dev->leaving))
+		return 0;
+	*(struct device **)opaque = dev;
+	return 1;
+}
+
+/* What the guest has let go of goes, one by one. */
+static void unplug_leaving(struct pc *pc)
+{
+	struct device *dev;
+	char data[256];
+
+	pc_pause(pc);
+	while (dev = NULL, device_walk(&pc->m, find_leaving, &dev)) {
+		if (dev->id)
+			snprintf(data, sizeof(data), "{\"device\": \"%.80s\", \"path\": \"/machine/peripheral/%.80s\"}", dev->id, dev->id);
+		else
+			snprintf(data, sizeof(data), "{\"path\": \"/machine/peripheral-anon/%s\"}", dev->path);
+		device_free(dev);
+		pc_event(pc, "DEVICE_DELETED", data);
+	}
+	pc_resume(pc);
+}
+
 /* Main thread: carries out what was asked for. */
 static void on_request(struct loop_bh *bh)
 {
 	struct pc *pc = bh->opaque;
 	u32 req = atomic_xchg(&pc->m.requests, 0);
 
+	if (req & REQ_UNPLUG)
+		unplug_leaving(pc);
 	if (req & REQ_PANIC) {
 		pc_stop(pc, RUN_GUEST_PANICKED);
 		pc->ev->panicked(pc->ctx);
