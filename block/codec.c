@@ -6,6 +6,7 @@
  * worked at once.
  */
 #include <string.h>
+#include "block/bzip2.h"
 #include "block/int.h"
 #include "block/isal.h"
 #include "block/zlib.h"
@@ -82,6 +83,8 @@ bool blk_codec_present(enum blk_codec codec)
 {
 	if (codec == BLK_CODEC_ZSTD)
 		return blk_have_zstd();
+	if (codec == BLK_CODEC_BZIP2)
+		return blk_have_bzip2();
 	return blk_have_zlib() && (codec == BLK_CODEC_DEFLATE || codec == BLK_CODEC_ZLIB);
 }
 
@@ -118,6 +121,8 @@ int blk_unpack_in(struct blk_graph *g, enum blk_codec codec, const void *in, u32
 		ret = blk_zstd_unpack(&w->zstd, in, in_len, out, out_len);
 	else if (codec == BLK_CODEC_DEFLATE || codec == BLK_CODEC_ZLIB)
 		ret = inflate_any(w, codec == BLK_CODEC_DEFLATE, in, in_len, out, out_len);
+	else if (codec == BLK_CODEC_BZIP2)
+		ret = blk_bzip2_unpack(in, in_len, out, out_len);
 	work_put(g ? g->codecs : NULL, w);
 	return ret;
 }

@@ -94,6 +94,10 @@ int blk_pack(enum blk_codec codec, int level, int wbits, const void *in, u32 in_
 	     u32 *out_len);
 bool blk_codec_present(enum blk_codec codec);
 
+/* ---- node.c ---- */
+/* In place; blanks are passed over. 0 or -EINVAL. */
+int blk_base64_decode(u8 *p, size_t *len);
+
 /* ---- path.c ---- */
 /* Length of a protocol prefix "nbd:" (4), 0 when @name is a plain path. */
 size_t blk_protocol_prefix(const char *name);

@@ -74,7 +74,7 @@ static int b64_value(char c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-static int decode_base64(u8 *p, size_t *len)
+int blk_base64_decode(u8 *p, size_t *len)
 {
 	size_t out = 0;
 	u32 acc = 0;
@@ -84,7 +84,7 @@ static int decode_base64(u8 *p, size_t *len)
 		int v = b64_value((char)p[i]);
 
 		if (v < 0) {
-			if (p[i] == '\n' || p[i] == '\r' || p[i] == ' ')
+			if (p[i] == '\n' || p[i] == '\r' || p[i] == '\t' || p[i] == ' ')
 				continue;
 			return -EINVAL;
 		}
@@ -124,7 +124,7 @@ int blk_graph_add_secret(struct blk_graph *g, struct blk_opts *o, struct err *e)
 	} else {
 		ret = read_secret_file(file, &s->data, &s->len, e);
 	}
-	if (!ret && format == 1 && decode_base64(s->data, &s->len))
+	if (!ret && format == 1 && blk_base64_decode(s->data, &s->len))
 		ret = err_set(e, EINVAL, "Base64 data '%s' is not valid", data ? data : file);
 	if (ret)
 		goto out;

@@ -189,7 +189,7 @@ static void qcow_abort(struct blk_node *n, struct blk_alloc *a)
 
 static int qcow_compress(struct blk_node *n, const void *in, u32 len, void *out, u32 *clen)
 {
-	int ret = blk_pack_in(n->graph, BLK_CODEC_DEFLATE, 6, 12, in, len, out, clen);
+	int ret = blk_pack_in(n->graph, BLK_CODEC_DEFLATE, -1, 12, in, len, out, clen);
 
 	return ret ?: *clen >= len ? -E2BIG : 0;
 }

@@ -259,11 +259,11 @@ static int check_header(struct blk_node *n, struct qed *q, struct err *e)
 		max = ~0ULL;
 	if (n->size % 512 || n->size > max || n->size > (u64)INT64_MAX)
 		return err_set(e, EINVAL, "QED image size is invalid");
-	if (le32_to_cpu(q->h.header_size) > 0xffffffffU / cl || !q->h.header_size)
-		return err_set(e, EINVAL, "QED header size is too large");
 	q->l1_off = le64_to_cpu(q->h.l1_off);
-	if (!qed_table_ok(n, q, q->l1_off))
+	if (!q->h.header_size || !qed_table_ok(n, q, q->l1_off))
 		return err_set(e, EINVAL, "QED table offset is invalid");
+	if (le32_to_cpu(q->h.header_size) > 0xffffffffU / cl)
+		return err_set(e, EINVAL, "QED header size is too large");
 	return 0;
 }
 

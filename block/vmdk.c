@@ -280,7 +280,7 @@ static void vmdk_abort(struct blk_node *n, struct blk_alloc *a)
 
 static int vmdk_compress(struct blk_node *n, const void *in, u32 len, void *out, u32 *clen)
 {
-	return blk_pack_in(n->graph, BLK_CODEC_ZLIB, 6, 15, in, len, out, clen);
+	return blk_pack_in(n->graph, BLK_CODEC_ZLIB, -1, 15, in, len, out, clen);
 }
 
 /* Each grain once: there is no way to take back what a stream holds. */

@@ -60,4 +60,57 @@ fi
 has PARALLELS && both parallels "" cluster_size=64k
 has VDI && both vdi "" static=on
 has VPC && both vpc "" force_size=on subformat=fixed subformat=fixed,force_size=on
+
+# What nobody here writes: a disk image of Apple's, a compressed loop image, one of Bochs.
+python3 - <<'PY'
+import base64, bz2, random, struct, zlib
+r = random.Random(9)
+parts = [(0x80000005, b'zlib ' * 20480), (0, b'\0' * 51200), (0x80000006, b'bzip2' * 20480),
+         (1, r.randbytes(102400)), (2, b'\0' * 512)]
+data, mish, sector = b'', b'', 0
+for t, plain in parts:
+    packed = {0x80000005: zlib.compress, 0x80000006: bz2.compress, 1: bytes}.get(t, lambda x: b'')(plain)
+    mish += struct.pack('>IIQQQQ', t, 0, sector, len(plain) // 512, len(data), len(packed))
+    data += packed
+    sector += len(plain) // 512
+mish += struct.pack('>IIQQQQ', 0xffffffff, 0, sector, 0, len(data), 0)
+head = struct.pack('>IIQQQ', 0x6d697368, 1, 0, sector, 0).ljust(204, b'\0')
+plist = b'<plist><data>\n\t' + base64.b64encode(head + mish) + b'\n</data></plist>'
+koly = bytearray(512)
+koly[0:4] = b'koly'
+struct.pack_into('>QQ', koly, 0xd8, len(data), len(plist))
+struct.pack_into('>Q', koly, 0x1ec, sector)
+open('x.dmg', 'wb').write(data + plist + koly)
+open('dmg.raw', 'wb').write(b''.join(p for _, p in parts))
+
+blocks = [bytes([i]) * 65536 for i in range(9)]
+packed = [zlib.compress(b) for b in blocks]
+at = 128 + 8 + 8 * 10
+offs = [at]
+for p in packed:
+    offs.append(offs[-1] + len(p))
+script = b'#!/bin/sh\n#V2.0 Format\nmodprobe cloop file=$0 && mount -r -t iso9660 /dev/cloop $1\n'
+open('x.cloop', 'wb').write(script.ljust(128, b'\0') + struct.pack('>II', 65536, 9) +
+                            b''.join(struct.pack('>Q', o) for o in offs) + b''.join(packed))
+open('cloop.raw', 'wb').write(b''.join(blocks))
+
+size = 4 * 65536
+h = b'Bochs Virtual HD Image'.ljust(32, b'\0') + b'Redolog'.ljust(16, b'\0') + b'Growing'.ljust(16, b'\0')
+h += struct.pack('<IIIIIIQ', 0x20000, 512, 4, 512, 65536, 0, size)
+bits = bytes([0x0f, 0, 0x80] + [0] * 509)
+open('x.bochs', 'wb').write(h.ljust(512, b'\0') + struct.pack('<4I', 0xffffffff, 0, 0xffffffff, 0xffffffff) + bits +
+                            b'B' * 65536)
+raw = bytearray(size)
+raw[65536:65536 + 2048] = b'B' * 2048
+raw[65536 + 23 * 512:65536 + 24 * 512] = b'B' * 512
+open('bochs.raw', 'wb').write(raw)
+PY
+for f in dmg cloop bochs; do
+	has $(echo $f | tr a-z A-Z) || continue
+	ok "$f is read" img compare -q -f $f -F raw x.$f $f.raw
+	ok "in pieces too" img dd -f $f -O raw bs=1000 if=x.$f of=y.raw
+	ok "the same" cmp y.raw $f.raw
+	not_ok "but not written" img dd -f raw -O $f conv=notrunc if=y.raw of=x.$f
+	[ $f = dmg ] || ok "qemu-img agrees" qemu-img compare -q -f $f -F raw x.$f $f.raw
+done
 done_testing

@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 static const char *const drivers[] = {
 	NULL, "qcow2", "vdi", "vpc", "parallels", "vmdk", "vhdx", "qed", "qcow", "luks", "raw",
+	"bochs", "cloop", "dmg",
 };
 
 static void load(struct blk_mem_store *s, const u8 *p, size_t n)
