@@ -263,7 +263,8 @@ static int create_isa(struct pc *pc, struct err *err)
 		return -err->code;
 	if (device_class_find("i8042") && !device_create(m, isa, "i8042", err, NULL))
 		return -err->code;
-	if (!device_create(m, isa, "port92", err, NULL))
+	pc->fpu_irq = device_create(m, isa, "port92", err, NULL) ? device_create(m, isa, "fpu-irq", err, NULL) : NULL;
+	if (!pc->fpu_irq)
 		return -err->code;
 	return 0;
 }

@@ -43,7 +43,7 @@ struct pc {
 	const struct irq *gsi[PC_GSIS];
 	const struct irq *pic_in[16], *ioapic_in[PC_GSIS];
 	struct irq intr;			/* 8259 -> LINT0 */
-	struct device *host, *mch, *lpc, *pic, *ioapic, *rtc, *fw_cfg;
+	struct device *host, *mch, *lpc, *pic, *ioapic, *rtc, *fw_cfg, *fpu_irq;
 	struct mem_region bios;
 	struct mem_map bios_high;
 	bool has_firmware;

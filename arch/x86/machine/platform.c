@@ -3,6 +3,7 @@
  * The machine as a vCPU sees it: x86_platform_ops over address spaces,
  * interrupt controllers and clock. Any vCPU thread.
  */
+#include "dev/fpu_irq.h"
 #include "dev/pic.h"
 #include "log.h"
 #include "pc.h"
@@ -79,6 +80,12 @@ static void platform_ioapic_eoi(void *ctx, u8 vector)
 	ioapic_eoi(((struct pc *)ctx)->ioapic, vector);
 }
 
+static void ferr(void *ctx, struct x86_cpu *cpu)
+{
+	(void)cpu;
+	fpu_irq_raise(((struct pc *)ctx)->fpu_irq);
+}
+
 static u64 platform_clock_ns(void *ctx)
 {
 	return clock_ns(((struct pc *)ctx)->m.clock);
@@ -108,6 +115,7 @@ const struct x86_platform_ops pc_platform_ops = {
 	.pio_write = pio_write,
 	.pic_ack = pic_ack,
 	.ioapic_eoi = platform_ioapic_eoi,
+	.ferr = ferr,
 	.clock_ns = platform_clock_ns,
 	.lapic_timer_arm = lapic_timer_arm,
 	.triple_fault = triple_fault,
