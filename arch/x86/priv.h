@@ -154,6 +154,7 @@ struct x86_mmu {
 	struct x86_context user[MMU_CONTEXTS];
 	unsigned user_next;
 	enum x86_tlb_class cls;
+	bool align;			/* CPL 3 with CR0.AM and EFLAGS.AC: misaligned accesses fault */
 	enum x86_tlb_class walk_cls;	/* class of the supervisor walk under way */
 	u64 exec_filter[64];		/* pages that cached code targets rely on */
 	struct x86_run_cache run[4];

@@ -197,7 +197,7 @@ static bool repeat_ends(const struct string *s, bool compares)
 static bool must_leave(const struct x86_cpu *cpu)
 {
 	return atomic_load_explicit(&cpu->attn, memory_order_relaxed) || (cpu->eflags & X86_FL_TF) ||
-	       drx_data_armed(cpu) || cpu->dbg.step;
+	       drx_data_armed(cpu) || cpu->mmu->align || cpu->dbg.step;
 }
 
 static void run(struct x86_cpu *cpu, const struct x86_insn *in, one_fn one, piece_fn piece, bool compares)

@@ -21,6 +21,13 @@ static void translate(struct x86_cpu *cpu, u64 lin, int access, enum x86_tlb_cla
 		x86_raise_pf(cpu, lin, x->err);
 }
 
+/* SDM vol. 3, 6.15: natural units of words to quadwords; behind page faults. */
+static void check_alignment(struct x86_cpu *cpu, u64 lin, unsigned size, enum x86_tlb_class cls)
+{
+	if (unlikely(cpu->mmu->align) && cls == X86_TLB_USER && size <= 8 && (lin & (size - 1)))
+		x86_raise_err(cpu, X86_EXC_AC, 0);
+}
+
 /* Devices see accesses inside 8 aligned bytes, of 1, 2, 4 or 8 bytes. */
 static unsigned mmio_piece(u64 gpa, unsigned len)
 {
@@ -132,10 +139,14 @@ static u64 load(struct x86_cpu *cpu, u64 lin, unsigned size, enum x86_tlb_class 
 	u64 v = 0;
 
 	if ((lin & X86_PAGE_MASK) + size > 4096) {
+		if (unlikely(cpu->mmu->align) && cls == X86_TLB_USER)
+			x86_probe(cpu, lin, size, X86_READ);
+		check_alignment(cpu, lin, size, cls);
 		block_load(cpu, lin, (u8 *)&v, size, cls);
 		return v;
 	}
 	translate(cpu, lin, X86_READ, cls, &x);
+	check_alignment(cpu, lin, size, cls);
 	if (likely(x.host))
 		v = host_load(x.host, size);
 	else
@@ -150,10 +161,14 @@ static void store(struct x86_cpu *cpu, u64 lin, u64 val, unsigned size, enum x86
 	struct x86_xlate x;
 
 	if ((lin & X86_PAGE_MASK) + size > 4096) {
+		if (unlikely(cpu->mmu->align) && cls == X86_TLB_USER)
+			x86_probe(cpu, lin, size, X86_WRITE);
+		check_alignment(cpu, lin, size, cls);
 		block_store(cpu, lin, (const u8 *)&val, size, cls);
 		return;
 	}
 	translate(cpu, lin, X86_WRITE, cls, &x);
+	check_alignment(cpu, lin, size, cls);
 	if (likely(x.host)) {
 		host_store(x.host, val, size);
 		mmu_mark_dirty(x.dirty, x.run_first, x.gpa);
@@ -213,6 +228,7 @@ void *x86_rmw_begin(struct x86_cpu *cpu, u64 lin, unsigned size, bool *code)
 	if (x86_tlb_hit(cpu, e, lin, size))
 		return (void *)(uintptr_t)(lin + e->addend);
 	x86_probe(cpu, lin, size, X86_WRITE);
+	check_alignment(cpu, lin, size, cpu->mmu->cls);
 	if ((lin & X86_PAGE_MASK) + size > 4096)
 		return NULL;
 	translate(cpu, lin, X86_WRITE, cpu->mmu->cls, &x);

@@ -189,8 +189,9 @@ void x86_mmu_context(struct x86_cpu *cpu)
 	else if ((cpu->eflags & X86_FL_AC) && (cpu->cr4 & CR4_SMAP))
 		cls = X86_TLB_OVERRIDE;
 	m->cls = cls;
+	m->align = cls == X86_TLB_USER && (cpu->cr0 & CR0_AM) && (cpu->eflags & X86_FL_AC);
 	cpu->tlb = &m->set[cls];
-	cpu->jit.no_fill = cls == X86_TLB_OVERRIDE;	/* what SMAP forbids again soon */
+	cpu->jit.no_fill = cls == X86_TLB_OVERRIDE || m->align;	/* what SMAP forbids again soon */
 	if (cls == X86_TLB_KERNEL) {
 		cpu->tlb_tag = m->kernel.tag[cls];
 		cpu->xtag = m->kernel.xtag;
@@ -198,7 +199,8 @@ void x86_mmu_context(struct x86_cpu *cpu)
 		return;
 	}
 	struct x86_context *c = context_find(cpu);
-	cpu->tlb_tag = c->tag[cls];
+	/* No entry has tag 0, so that every access comes to access.c, which looks at alignment. */
+	cpu->tlb_tag = m->align ? 0 : c->tag[cls];
 	cpu->xtag = cls == X86_TLB_USER ? c->xtag : m->kernel.xtag;
 	slots_context(cpu, cls == X86_TLB_USER, cls == X86_TLB_USER ? cpu->tlb_tag : m->kernel.tag[X86_TLB_KERNEL]);
 }
