@@ -21,6 +21,7 @@
 #define JIT_REGIONS	4
 #define JIT_BLOCK_ROOM	(48 * KiB)	/* code of the largest block, with room */
 #define JIT_JUMP_BITS	14
+#define JIT_JUMP_FOLD	13		/* the slot is address ^ address >> fold */
 #define JIT_STACK	(256 * KiB)	/* C stack below struct x86_cpu */
 
 /* The jump table lies behind struct x86_cpu: generated code reaches it with a displacement. */
@@ -118,7 +119,7 @@ struct jit_trace {
 
 static inline u32 jit_mode(const struct x86_cpu *cpu)
 {
-	return cpu->mode | (u32)cpu->exec_deny << JIT_MODE_DENY_SHIFT |
+	return cpu->mode | (cpu->cpl == 3 ? X86_MODEF_CPL3 : 0) | (u32)cpu->exec_deny << JIT_MODE_DENY_SHIFT |
 	       ((cpu->mxcsr & 0x1f80) != 0x1f80 ? JIT_MODE_FPTRAP : 0) |
 	       ((cpu->fpu.cw & 0x3f) != 0x3f ? JIT_MODE_X87TRAP : 0);
 }
@@ -179,7 +180,7 @@ static inline struct jit_jump *jit_jumps(struct x86_cpu *cpu)
 
 static inline struct jit_jump *jit_jump_slot(struct x86_cpu *cpu, u64 lin)
 {
-	return &jit_jumps(cpu)[lin & ((1u << JIT_JUMP_BITS) - 1)];
+	return &jit_jumps(cpu)[((u32)lin ^ (u32)lin >> JIT_JUMP_FOLD) & ((1u << JIT_JUMP_BITS) - 1)];
 }
 
 /* cache.c; region and drop functions under the lock. */

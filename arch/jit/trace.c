@@ -195,6 +195,13 @@ static bool add_insn(struct jit_trace *t, unsigned *off)
 			return true;
 		}
 	}
+	/* one instruction behind STI, and then requests are looked at */
+	if (i->in.op == X86_OP_STI)
+		return true;
+	if (t->count > 1 && t->insn[t->count - 2].in.op == X86_OP_STI && x86_op_info(i->in.op)->ctl == X86_CTL_NONE) {
+		t->falls = false;
+		return false;
+	}
 	if (!ends(&i->in))
 		return true;
 	t->falls = false;

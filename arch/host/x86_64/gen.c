@@ -145,6 +145,12 @@ static void emit_cold(struct gen *g, struct cold *c)
 		e_movi32(b, T1, (u32)c->code);
 		e_jmp_to(b, g->j->thunks.far);
 		break;
+	case COLD_HELPER:
+		e_movi(b, H_RAX, c->code);
+		e_call_to(b, g->j->thunks.helper);
+		units_check_cold(g);
+		e_jmp_to(b, c->back);
+		break;
 	case COLD_LOAD:
 		e_call_to(b, c->thunk);
 		e_jmp_to(b, c->back);
@@ -164,6 +170,9 @@ static void far_code(struct gen *g, u8 **miss)
 	e_ld(b, T1, CPU(jit.tag));
 	e_lea(b, T1, mi_(T1, H_RAX, 0, 0));
 	e_mov32(b, T2, H_RAX);
+	e_op(b, 0xc1, 0, 5, r_(T2));
+	e8(b, JIT_JUMP_FOLD);
+	e_op(b, 0x33, 0, T2, r_(H_RAX));
 	e_alui(b, 4, 0, r_(T2), (1 << JIT_JUMP_BITS) - 1);
 	e_op(b, 0xc1, 0, 4, r_(T2));
 	e8(b, 4);
@@ -265,6 +274,10 @@ static struct jit_op *make_op(struct gen *g)
 	}
 	ends = predecode_insn(g->t->cpu, &op->uop[0], &op->in, &op->in, g->t->mode & 0xffff, 0);
 	predecode_end(&op->uop[1], op->in.len, true);
+	if (i->in.op == X86_OP_STI && i != &g->t->insn[g->t->count - 1]) {
+		predecode_sti_inside(&op->uop[0]);
+		ends = false;
+	}
 	info = x86_op_info(i->in.op);
 	if (((info->fl_read | info->fl_written | info->fl_undef) & X86_FL_ARITH) || ends || info->ctl != X86_CTL_NONE)
 		op->flags |= JIT_OP_FLAGS;
@@ -273,6 +286,12 @@ static struct jit_op *make_op(struct gen *g)
 	if (info->flags & X86_OPF_STRING)
 		op->flags |= JIT_OP_RESUMES;
 	return op;
+}
+
+u64 gen_helper_op(struct gen *g)
+{
+	g->j->stats.helpers++;
+	return (u64)(uintptr_t)make_op(g);
 }
 
 void gen_helper(struct gen *g)
@@ -328,7 +347,7 @@ static void gen_insn(struct gen *g, unsigned n)
 	g->i = &g->t->insn[n];
 	if (g->plan[n] == PLAN_HELPER)
 		gen_helper(g);
-	else if (!gen_flow(g) && !gen_special(g))
+	else if (!gen_flow(g) && !gen_special(g) && !gen_string(g))
 		gen_recode(g);
 }
 

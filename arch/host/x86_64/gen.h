@@ -26,6 +26,7 @@ enum cold_kind {
 	COLD_LINK,	/* leaves to be linked */
 	COLD_FAR,	/* far branch to a constant offset */
 	COLD_MISS,	/* far branch whose target is not in the jump table */
+	COLD_HELPER,	/* the interpreter executes op (code); goes back */
 	COLD_LOAD,	/* loads vector registers or x87 stack; goes back */
 };
 
@@ -70,6 +71,8 @@ extern const u8 gen_pin[16];	/* host register of a guest register, or H_NONE */
 struct cold *gen_cold(struct gen *g, enum cold_kind kind, u8 *site);
 /* Executes i by the interpreter. */
 void gen_helper(struct gen *g);
+/* The same in cold code: what COLD_HELPER takes. Flags are spilled before. */
+u64 gen_helper_op(struct gen *g);
 /* Leaves the block for the instruction at off; through a link when it is in this page. */
 void gen_goto(struct gen *g, s64 off, bool look);
 /* The same if cc holds. */
@@ -110,6 +113,7 @@ enum plan gen_plan(struct gen *g, struct jit_insn *i);
 
 bool gen_flow(struct gen *g);
 bool gen_special(struct gen *g);
+bool gen_string(struct gen *g);
 void gen_recode(struct gen *g);
 
 #endif

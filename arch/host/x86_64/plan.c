@@ -42,31 +42,24 @@ static bool good_memory(const struct jit_insn *i)
 	return disp == (s32)disp || (in->base == X86_REG_NONE && in->index == X86_REG_NONE);
 }
 
-/* AH..BH want an encoding without REX; AH itself lives in r12. */
-static bool good_high(const struct x86_insn *in)
+/* AH..BH: rotated into a scratch register, and back when written. */
+static bool good_high(const struct gen *g, const struct x86_insn *in)
 {
-	bool high = false, rex = false;
+	bool high = false;
 
-	for (unsigned n = 0; n < ARRAY_SIZE(in->opnd); n++) {
-		const struct x86_operand *o = &in->opnd[n];
-
-		if (o->kind == X86_OPND_GPRH) {
-			high = true;
-			rex |= o->reg == 0 || in->op == X86_OP_CMPXCHG ||
-			       ((in->flags & X86_INSN_MEM) && (in->op == X86_OP_ADC || in->op == X86_OP_SBB));
-		} else if (o->kind == X86_OPND_GPR && !(o->access & X86_ACC_IMPL)) {
-			rex |= gen_pin[o->reg] >= 8 || gen_pin[o->reg] == H_NONE || (o->size == 1 && gen_pin[o->reg] >= 4);
-		}
-	}
-	return !high || !rex;
+	for (unsigned n = 0; n < ARRAY_SIZE(in->opnd); n++)
+		high |= in->opnd[n].kind == X86_OPND_GPRH;
+	if (!high)
+		return true;
+	return host_has(g, X86_FEAT_BMI2) && in->op != X86_OP_XCHG && in->op != X86_OP_XADD && in->op != X86_OP_CMPXCHG;
 }
 
-static enum plan plan_integer(struct jit_insn *i)
+static enum plan plan_integer(struct gen *g, struct jit_insn *i)
 {
 	const struct x86_insn *in = &i->in;
 	const struct x86_operand *m = mem_operand(in);
 
-	if (!good_high(in))
+	if (!good_high(g, in))
 		return PLAN_HELPER;
 	switch (in->op) {
 	case X86_OP_ADD: case X86_OP_OR: case X86_OP_ADC: case X86_OP_SBB: case X86_OP_AND: case X86_OP_SUB:
@@ -82,7 +75,7 @@ static enum plan plan_integer(struct jit_insn *i)
 	case X86_OP_LEA: case X86_OP_CBW: case X86_OP_CWD: case X86_OP_NOP: case X86_OP_PAUSE:
 	case X86_OP_CLC: case X86_OP_STC: case X86_OP_CMC: case X86_OP_LAHF: case X86_OP_SAHF:
 	case X86_OP_MFENCE: case X86_OP_LFENCE: case X86_OP_SFENCE:
-	case X86_OP_PREFETCHT0: case X86_OP_PREFETCHT1: case X86_OP_PREFETCHT2: case X86_OP_PREFETCHNTA:
+	case X86_OP_PREFETCHT0: case X86_OP_PREFETCHT1: case X86_OP_PREFETCHT2: case X86_OP_PREFETCHNTA: case X86_OP_PREFETCHW: case X86_OP_PREFETCH:
 		return PLAN_NATIVE;
 	case X86_OP_MOV:
 		for (unsigned n = 0; n < 2; n++)
@@ -111,6 +104,9 @@ static enum plan plan_integer(struct jit_insn *i)
 		return PLAN_NATIVE;
 	case X86_OP_JCXZ: case X86_OP_LOOP:
 		return PLAN_NATIVE;
+	case X86_OP_MOVS: case X86_OP_STOS:
+		return (in->prefixes & X86_PFX_REP) && in->asize == 8 && in->seg != X86_FS && in->seg != X86_GS ?
+		       PLAN_NATIVE : PLAN_HELPER;
 	default:
 		if ((in->op >= X86_OP_JO && in->op <= X86_OP_JNLE) || (in->op >= X86_OP_SETO && in->op <= X86_OP_SETNLE) ||
 		    (in->op >= X86_OP_CMOVO && in->op <= X86_OP_CMOVNLE))
@@ -201,6 +197,7 @@ static enum plan plan_mmx(struct gen *g, struct jit_insn *i)
 
 static enum plan plan_vector(struct gen *g, struct jit_insn *i)
 {
+
 	const struct x86_insn *in = &i->in;
 	const struct x86_form *form = x86_insn_form(in);
 	unsigned deny = g->t->mode >> JIT_MODE_DENY_SHIFT & 0xff;
@@ -224,7 +221,6 @@ enum plan gen_plan(struct gen *g, struct jit_insn *i)
 {
 	const struct x86_insn *in = &i->in;
 	const struct x86_form *form = x86_insn_form(in);
-
 	if ((form->flags & (X86_FF_UD | X86_FF_CPL0 | X86_FF_CPL0_UD | X86_FF_IOPL | X86_FF_UMIP)) || !has_both(g, in) ||
 	    !good_memory(i))
 		return PLAN_HELPER;
@@ -235,6 +231,6 @@ enum plan gen_plan(struct gen *g, struct jit_insn *i)
 			return PLAN_HELPER;
 	}
 	if (form->exc == X86_EXC_NONE || form->exc == X86_EXC_13)
-		return plan_integer(i);
+		return plan_integer(g, i);
 	return plan_vector(g, i);
 }

@@ -16,6 +16,7 @@ struct fields {
 	u8 def[3];		/* guest registers to be stored afterwards... */
 	u8 from[3];		/* ...from these scratch registers */
 	unsigned ndef;
+	u8 high, high_from;	/* the same for AH..BH; 0: none */
 	unsigned imm;		/* bytes at the end */
 };
 
@@ -35,8 +36,15 @@ static unsigned gpr_field(struct gen *g, struct fields *f, const struct x86_oper
 {
 	unsigned h = gen_pin[o->reg];
 
-	if (o->kind == X86_OPND_GPRH)
-		return o->reg + 4u;
+	if (o->kind == X86_OPND_GPRH) {
+		e_vex(&g->b, 0x3f0, E_W | E_F2, scratch, 0, r_(h));	/* rorx */
+		e8(&g->b, 8);
+		if (o->access & X86_ACC_W) {
+			f->high = o->reg;
+			f->high_from = (u8)scratch;
+		}
+		return scratch;
+	}
 	if (h == H_NONE) {
 		h = scratch;
 		e_ld(&g->b, scratch, GPR_SLOT(o->reg));
@@ -222,6 +230,10 @@ void gen_recode(struct gen *g)
 	for (unsigned n = 0; n < ARRAY_SIZE(i->in.opnd) && i->in.opnd[n].kind != X86_OPND_NONE; n++)
 		place(g, &f, n);
 	write_insn(g, &f);
+	if (f.high_from) {
+		e_vex(&g->b, 0x3f0, E_W | E_F2, gen_pin[f.high], 0, r_(f.high_from));
+		e8(&g->b, 56);
+	}
 	/* the first operand is written last: MULX and XADD with one register twice */
 	for (unsigned n = f.ndef; n-- > 0;)
 		e_st(&g->b, GPR_SLOT(f.def[n]), f.from[n]);

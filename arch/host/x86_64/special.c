@@ -244,6 +244,7 @@ bool gen_special(struct gen *g)
 	case X86_OP_CMPXCHG: case X86_OP_CMPXCHG8B: case X86_OP_CMPXCHG16B: gen_cmpxchg(g); return true;
 	case X86_OP_NOP: case X86_OP_LFENCE: case X86_OP_SFENCE:
 	case X86_OP_PREFETCHT0: case X86_OP_PREFETCHT1: case X86_OP_PREFETCHT2: case X86_OP_PREFETCHNTA:
+	case X86_OP_PREFETCHW: case X86_OP_PREFETCH:
 		return true;
 	default:
 		return false;

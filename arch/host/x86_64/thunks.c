@@ -279,7 +279,8 @@ static const struct { u8 feat, word, bit, avx; } host_bits[] = {
 static bool find_features(struct jit *j)
 {
 	static const u8 always[] = { X86_FEAT_NONE, X86_FEAT_CMOV, X86_FEAT_CX8, X86_FEAT_SSE, X86_FEAT_SSE2,
-		X86_FEAT_FPU, X86_FEAT_MMX };
+		X86_FEAT_FPU, X86_FEAT_MMX,
+		X86_FEAT_PREFETCHW };	/* not executed, so any host has it */
 	u32 word[4] = { 0 }, a, b, c, d;
 	bool avx;
 
