@@ -127,3 +127,57 @@ int blk_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, struct 
 	blk_drain_end(n);
 	return ret;
 }
+
+/* ---- the machine's state ---- */
+
+static struct blk_node *vmstate_owner(struct blk_node *n)
+{
+	while (n && !n->drv->vmstate_base && n->drv->flags & BLK_DRV_FILTER)
+		n = n->n_children ? n->child[0].node : NULL;
+	return n && n->drv->vmstate_base ? n : NULL;
+}
+
+u64 blk_vmstate_base(struct blk_node *n)
+{
+	n = vmstate_owner(n);
+	return n ? n->drv->vmstate_base(n) : 0;
+}
+
+int blk_vmstate_read(struct blk_node *n, u64 pos, void *buf, size_t len)
+{
+	u64 off;
+	int ret;
+
+	n = vmstate_owner(n);
+	if (!n)
+		return -ENOTSUP;
+	if (add_overflows(n->drv->vmstate_base(n), pos, &off) || off > (u64)INT64_MAX - len)
+		return -EFBIG;
+	blk_enter(n);
+	ret = blk_node_pread(n, off, buf, len);
+	blk_leave(n);
+	return ret;
+}
+
+int blk_vmstate_write(struct blk_node *n, u64 pos, const void *buf, size_t len)
+{
+	u64 off;
+	int ret;
+
+	n = vmstate_owner(n);
+	if (!n)
+		return -ENOTSUP;
+	if (!(n->flags & BLK_O_RDWR))
+		return -EBADF;
+	if (add_overflows(n->drv->vmstate_base(n), pos, &off) || off > (u64)INT64_MAX - len)
+		return -EFBIG;
+	blk_drain_begin(n);
+	ret = n->drv->vmstate_reserve(n, off + len, NULL);
+	blk_drain_end(n);
+	if (ret)
+		return ret;
+	blk_enter(n);
+	ret = blk_node_pwrite(n, off, buf, len);
+	blk_leave(n);
+	return ret;
+}

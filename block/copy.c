@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 #include "block/int.h"
+#include "checksum.h"
 #include "mem.h"
 #include "thread.h"
 
@@ -218,6 +219,8 @@ static int write_slot(struct copy_run *r, struct slot *s)
 
 	if (ret)
 		return ret;
+	if (r->c->sum)
+		sha256_update(r->c->sum, s->b->buf, s->len);
 	if (r->unit)
 		return write_units(r, s);
 	while (!ret && k < n) {
@@ -567,6 +570,8 @@ int blk_copy_run(struct blk_copy *c, struct err *e)
 
 	if (c->compress && (!c->dst->lim.max_compressed || !c->dst->drv->compressed))
 		return err_set(e, ENOTSUP, "Compression not supported for this file format");
+	if (c->sum && c->dst_backing)
+		return err_set(e, ENOTSUP, "A checksum needs all of the data");
 	want = MIN(want, MAX_WORKERS);
 	choose_sizes(&r);
 	r.n_bufs = (u32)want * (r.unit ? 2 : 1) + (r.unit ? 2 : 0);

@@ -130,6 +130,17 @@ static int write_bytes(struct blk_node *n, u64 off, const struct iovec *iov, int
 
 /* ---- mapping drivers: reading ---- */
 
+/* The machine's state stands beyond the disk's end, where no request of a user reaches. */
+static bool in_vmstate(struct blk_node *n, u64 off)
+{
+	return off >= blk_length(n) && n->drv->vmstate_base && off >= n->drv->vmstate_base(n);
+}
+
+static u64 end_for(struct blk_node *n, u64 off)
+{
+	return unlikely(in_vmstate(n, off)) ? (u64)INT64_MAX : blk_length(n);
+}
+
 static int map_checked(struct blk_node *n, u64 off, u64 len, struct blk_extent *x)
 {
 	int ret;
@@ -210,7 +221,7 @@ static int read_extent(struct blk_node *n, const struct blk_extent *x, u64 off,
 {
 	switch (x->kind) {
 	case BLK_HOLE:
-		if (n->backing)
+		if (n->backing && !in_vmstate(n, off))
 			return read_plain(n->backing, off, c, len);
 		__fallthrough;
 	case BLK_ZERO:
@@ -230,7 +241,7 @@ static int read_extent(struct blk_node *n, const struct blk_extent *x, u64 off,
 /* The caller holds the range. Beyond the end: zeros. */
 static int read_mapped_locked(struct blk_node *n, u64 off, struct iov_cur *c, u64 len)
 {
-	u64 size = blk_length(n), inside = off < size ? MIN(len, size - off) : 0;
+	u64 size = end_for(n, off), inside = off < size ? MIN(len, size - off) : 0;
 	u64 beyond = len - inside;
 
 	while (inside) {
@@ -345,7 +356,7 @@ static int write_in_place(struct blk_node *n, const struct blk_extent *x, u64 of
 /* Do the bytes around the request read as zeros (so that fresh zeroed space needs no filling)? */
 static bool old_is_zero(struct blk_node *n, u64 off, u64 len)
 {
-	u64 size = blk_length(n);
+	u64 size = end_for(n, off);
 
 	len = off < size ? MIN(len, size - off) : 0;
 	while (len) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "qcow2.h"
+#include "str.h"
 
 /* ---- damage ---- */
 
@@ -185,12 +186,48 @@ static int check_table(struct qcow2 *q, u64 off, u64 entries, u64 size, u64 max,
 	return 0;
 }
 
+/* Names of @unknown incompatible bits from the table @p of 48-byte entries; those found are cleared. */
+static void name_features(const u8 *p, u32 len, u64 *unknown, struct strbuf *b)
+{
+	for (; len >= 48; len -= 48, p += 48) {
+		if (p[0] || p[1] > 63 || !(*unknown & BIT(p[1])))
+			continue;
+		strbuf_printf(b, "%s%.46s", b->len ? ", " : "", (const char *)p + 2);
+		*unknown &= ~BIT(p[1]);
+	}
+}
+
+static int unsupported(struct qcow2 *q, u64 unknown, struct err *e)
+{
+	u64 start = q->header_length, at = 0, len = q->cluster_size - start;
+	struct strbuf b = STRBUF_INIT;
+	u8 *buf = calloc(1, len ? len : 1);
+
+	if (buf && !blk_node_pread(q->n->file, start, buf, len))
+		while (at + 8 <= len) {
+			u32 type = get_be32(buf + at), xl = get_be32(buf + at + 4);
+
+			at += 8;
+			if (type == EXT_END || xl > len - at)
+				break;
+			if (type == EXT_FEATURES)
+				name_features(buf + at, xl, &unknown, &b);
+			at = ALIGN_UP(at + xl, 8);
+		}
+	if (unknown)
+		strbuf_printf(&b, "%sUnknown incompatible feature: %llx", b.len ? ", " : "", unknown);
+	err_set(e, ENOTSUP, "Unsupported qcow2 feature(s): %s", strbuf_failed(&b) ? "" : b.s);
+	strbuf_free(&b);
+	free(buf);
+	return -ENOTSUP;
+}
+
 static int check_features(struct qcow2 *q, struct err *e)
 {
 	u64 unknown = q->incompat & ~INCOMPAT_KNOWN;
 
 	if (unknown)
-		return err_set(e, ENOTSUP, "Unsupported qcow2 feature(s): Unknown incompatible feature: %llx", unknown);
+		return unsupported(q, unknown, e);
 	if (q->incompat & INCOMPAT_CORRUPT && q->n->flags & BLK_O_RDWR && !(q->n->flags & BLK_O_CHECK))
 		return err_set(e, EACCES, "qcow2: Image is corrupt; cannot be opened read/write");
 	if (q->refcount_order > 6)

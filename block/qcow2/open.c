@@ -17,13 +17,16 @@ static const char *const ignored[] = {
 	"overlap-check.template", "overlap-check.main-header", "overlap-check.active-l1",
 	"overlap-check.active-l2", "overlap-check.refcount-table", "overlap-check.refcount-block",
 	"overlap-check.snapshot-table", "overlap-check.inactive-l1", "overlap-check.inactive-l2",
-	"overlap-check.bitmap-directory", "l2-cache-entry-size", "cache-clean-interval",
+	"overlap-check.bitmap-directory", "cache-clean-interval",
 	"discard-no-unref", NULL
 };
 
 static int take_cache_sizes(struct qcow2 *q, struct blk_opts *o, struct open_opts *oo, struct err *e)
 {
-	u64 total = 0, cap = blk_max_meta(q->n);
+	u64 total = 0, cap = blk_max_meta(q->n), entry = q->cluster_size;
+	bool all = blk_opts_get(o, "cache-size") && blk_opts_get(o, "l2-cache-size") &&
+		   blk_opts_get(o, "refcount-cache-size");
+	bool l2 = blk_opts_get(o, "l2-cache-size"), ref = blk_opts_get(o, "refcount-cache-size");
 	int ret;
 
 	oo->l2_cache = MIN(MiB, cap / 2);
@@ -31,9 +34,18 @@ static int take_cache_sizes(struct qcow2 *q, struct blk_opts *o, struct open_opt
 	ret = blk_opts_take_size(o, "cache-size", &total, e);
 	ret = ret ?: blk_opts_take_size(o, "l2-cache-size", &oo->l2_cache, e);
 	ret = ret ?: blk_opts_take_size(o, "refcount-cache-size", &oo->ref_cache, e);
+	ret = ret ?: blk_opts_take_size(o, "l2-cache-entry-size", &entry, e);
 	if (ret)
 		return ret;
-	if (total)
+	if (all)
+		return err_set(e, EINVAL, "cache-size, l2-cache-size and refcount-cache-size may not be set at the same time");
+	if (total && l2 && oo->l2_cache > total)
+		return err_set(e, EINVAL, "l2-cache-size may not exceed cache-size");
+	if (total && ref && oo->ref_cache > total)
+		return err_set(e, EINVAL, "refcount-cache-size may not exceed cache-size");
+	if (entry < 512 || entry > q->cluster_size || entry & (entry - 1))
+		return err_set(e, EINVAL, "L2 cache entry size must be a power of two between 512 and the cluster size (%u)", q->cluster_size);
+	if (total && !l2)
 		oo->l2_cache = total - MIN(oo->ref_cache, total / 4);
 	oo->l2_cache = MIN(MAX(oo->l2_cache, 64 * KiB), cap);
 	oo->ref_cache = MIN(MAX(oo->ref_cache, 64 * KiB), cap);
@@ -286,6 +298,7 @@ static const struct blk_driver qcow2_driver = {
 	.truncate = qcow2_truncate, .info = qcow2_info, .check = qcow2_check,
 	.amend = qcow2_amend, .measure = qcow2_measure, .change_backing = qcow2_change_backing,
 	.make_empty = qcow2_make_empty, .snapshots = &qcow2_snapshot_ops,
-	.bitmaps = &qcow2_bitmap_ops,
+	.bitmaps = &qcow2_bitmap_ops, .vmstate_base = qcow2_vmstate_base,
+	.vmstate_reserve = qcow2_vmstate_reserve,
 };
 BLOCK_FORMAT(qcow2_driver);

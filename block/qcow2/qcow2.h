@@ -157,6 +157,8 @@ int qcow2_free_entry(struct qcow2 *q, u64 e);
 int qcow2_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, struct err *e);
 int qcow2_grow_l1(struct qcow2 *q, u64 entries, struct err *e);
 int qcow2_preallocate(struct qcow2 *q, u64 from, u64 to, int mode, struct err *e);
+u64 qcow2_vmstate_base(struct blk_node *n);
+int qcow2_vmstate_reserve(struct blk_node *n, u64 end, struct err *e);
 int qcow2_make_empty(struct blk_node *n, struct err *e);
 
 /* create.c */

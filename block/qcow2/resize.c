@@ -72,7 +72,8 @@ int qcow2_preallocate(struct qcow2 *q, u64 from, u64 to, int mode, struct err *e
 	u64 end = 0;
 	int ret = 0;
 
-	from &= ~(u64)(q->cluster_size - 1);
+	/* The cluster of the old end may show the backing file: it is not to be hidden. */
+	from = ALIGN_UP(from, q->cluster_size);
 	while (!ret && from < to) {
 		struct blk_alloc a = { 0 };
 		struct blk_extent x;
@@ -213,6 +214,41 @@ static int zero_old_tail(struct blk_node *n, u64 old, u64 size)
 	return blk_node_zero(n, old, end - old, 0);
 }
 
+/* Behind the L2 tables of the disk, as QEMU has it. */
+u64 qcow2_vmstate_base(struct blk_node *n)
+{
+	struct qcow2 *q = n->priv;
+	u32 bits = q->l2_bits + q->cluster_bits;
+
+	return DIV_ROUND_UP(q->size, 1ULL << bits) << bits;
+}
+
+int qcow2_vmstate_reserve(struct blk_node *n, u64 end, struct err *e)
+{
+	struct qcow2 *q = n->priv;
+	int ret;
+
+	if (q->has_data_file)
+		return -ENOTSUP;
+	pthread_mutex_lock(&q->lock);
+	ret = qcow2_grow_l1(q, DIV_ROUND_UP(end, 1ULL << (q->l2_bits + q->cluster_bits)), e);
+	pthread_mutex_unlock(&q->lock);
+	return ret;
+}
+
+/* Of the active image: where it stands may become disk. Snapshots keep theirs. */
+static int drop_vmstate(struct qcow2 *q)
+{
+	u32 bits = q->l2_bits + q->cluster_bits;
+	u64 first = DIV_ROUND_UP(q->size, 1ULL << bits);
+	int ret;
+
+	if (q->l1_size <= first)
+		return 0;
+	ret = drop_tail(q, first << bits, (u64)q->l1_size << bits);
+	return ret ?: drop_tables(q, first);
+}
+
 int qcow2_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, struct err *e)
 {
 	struct qcow2 *q = n->priv;
@@ -230,7 +266,8 @@ int qcow2_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, struc
 	if (size < old && prealloc)
 		return err_set(e, ENOTSUP, "Preallocation can't be used for shrinking an image");
 	pthread_mutex_lock(&q->lock);
-	ret = size < old ? shrink(q, size, e) : grow(q, size, prealloc, e);
+	ret = drop_vmstate(q);
+	ret = ret ?: size < old ? shrink(q, size, e) : grow(q, size, prealloc, e);
 	if (!ret)
 		q->size = size;
 	pthread_mutex_unlock(&q->lock);
@@ -251,7 +288,8 @@ int qcow2_make_empty(struct blk_node *n, struct err *e)
 	int ret;
 
 	pthread_mutex_lock(&q->lock);
-	ret = drop_tail(q, off, q->size);
+	ret = drop_vmstate(q);
+	ret = ret ?: drop_tail(q, off, q->size);
 	if (!ret && !q->nb_snapshots)
 		ret = drop_tables(q, 0);
 	ret = ret ?: qcow2_sync(q);

@@ -122,6 +122,14 @@ int blk_status_chain(struct blk_node *n, struct blk_node *base, u64 off, u64 len
 /* As blk_status(), without asking the file system below where its holes are. */
 int blk_allocated(struct blk_node *n, u64 off, u64 len, u64 *run);
 
+/*
+ * State of a machine, kept beside the disk by formats that can (qcow2), from where a snapshot takes
+ * it along. Bytes that nobody wrote are zero. -ENOTSUP: the format cannot.
+ */
+int blk_vmstate_read(struct blk_node *n, u64 pos, void *buf, size_t len);
+int blk_vmstate_write(struct blk_node *n, u64 pos, const void *buf, size_t len);
+u64 blk_vmstate_base(struct blk_node *n);	/* guest offset of position 0; 0: there is none */
+
 #define BLK_PREALLOC_OFF	0
 #define BLK_PREALLOC_METADATA	1
 #define BLK_PREALLOC_FALLOC	2

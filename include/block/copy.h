@@ -9,6 +9,8 @@
 
 #include "block/block.h"
 
+struct sha256;
+
 /* Progress of a long operation; called from one thread at a time, at most ~10 times a second. */
 struct blk_progress {
 	void (*update)(void *opaque, u64 done, u64 total);
@@ -37,6 +39,7 @@ struct blk_copy {
 	u64 rate;			/* bytes a second; 0: no limit */
 	u64 buf_size;			/* of one chunk; 0: 1 MiB */
 	struct blk_progress progress;
+	struct sha256 *sum;		/* gets all that is copied, zeros too, in order; not with dst_backing */
 	/* results */
 	u64 n_salvaged, n_written, n_zero;
 };

@@ -145,6 +145,10 @@ struct blk_driver {
 	u64 (*length)(struct blk_node *n);	/* protocols whose size changes under us */
 	int (*truncate)(struct blk_node *n, u64 size, bool exact, int prealloc, struct err *e);
 
+	/* Where, beyond the disk's end, the machine's state is; and room for it up to @end. */
+	u64 (*vmstate_base)(struct blk_node *n);
+	int (*vmstate_reserve)(struct blk_node *n, u64 end, struct err *e);	/* LOCK_DRAINED */
+
 	/* toolbox */
 	int (*info)(struct blk_node *n, struct json *specific);	/* members of "format-specific" data */
 	int (*check)(struct blk_node *n, struct blk_check *c, struct err *e);

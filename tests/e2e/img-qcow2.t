@@ -40,6 +40,11 @@ for o in compression_type=zlib compression_type=zstd; do
 	ok "we read it" img compare -q -f qcow2 -F raw d.qcow2 src.raw
 done
 
+ok "verified" img convert --verify -c -f raw -O qcow2 src.raw v.qcow2
+sum=$(sha256sum <src.raw | cut -d' ' -f1)
+is "$(img convert --checksum=sha256 -f raw -O qcow2 src.raw v.qcow2)" "$sum  v.qcow2" "sum of the content"
+is "$(img convert --checksum=sha256 -c -m 2 -f raw -O qcow2 src.raw v.qcow2)" "$sum  v.qcow2" "compressed, two threads"
+is "$(img convert --checksum=sha256 -f qcow2 -O raw v.qcow2 v.raw)" "$sum  v.raw" "from qcow2"
 ok "to raw" img convert -f qcow2 -O raw c.qcow2 back.raw
 ok "the source again" cmp src.raw back.raw
 ok "overlay" img create -q -f qcow2 -b a.qcow2 -F qcow2 o.qcow2
@@ -50,6 +55,30 @@ ok "resize" img resize -q o.qcow2 20M
 not_ok "shrinking needs leave" img resize -q o.qcow2 8M
 ok "rebase to nothing" img rebase -b "" o.qcow2
 ok "clean" qemu-img check -q o.qcow2
+
+# The last cluster shows the backing file still, after a resize with preallocation.
+head -c 31744 src.raw >short.raw
+for m in metadata full; do
+	img create -q -f qcow2 -b short.raw -F raw g.qcow2
+	ok "resize, preallocation=$m" img resize -q --preallocation=$m g.qcow2 128k
+	ok "the backing file's bytes are there" qemu-img compare -q -f raw -F qcow2 short.raw g.qcow2
+done
+
+# The machine's state is beside the disk, and goes with snapshots.
+io() { "$VMBOX" qemu-io -f qcow2 "$@" s.qcow2 2>&1; }
+img create -q -f qcow2 s.qcow2 8M
+ok "vm state written" sh -c "'$VMBOX' qemu-io -f qcow2 -c 'write -b -P 7 0 1M' s.qcow2"
+ok "snapshot with it" img snapshot -c st s.qcow2
+io -c "write -b -P 9 64k 64k" >/dev/null
+is "$(io -c 'read -b -P 7 0 64k' -c 'read -b -P 9 64k 64k' -c 'read -b -P 7 128k 64k' -c 'read -P 0 0 8M' | grep -c failed)" 0 "written anew, the rest as it was"
+is "$(qemu-io -f qcow2 -c 'read -b -P 7 0 64k' -c 'read -b -P 9 64k 64k' s.qcow2 | grep -c failed)" 0 "qemu-io reads the same"
+ok "back" img snapshot -a st s.qcow2
+is "$(io -c 'read -b -P 7 0 1M' | grep -c failed)" 0 "the first state again"
+ok "clean with state" qemu-img check -q s.qcow2
+img snapshot -d st s.qcow2
+ok "growing" img resize -q s.qcow2 1G
+is "$(io -c 'read -P 0 0 1G' | grep -c failed)" 0 "state does not become disk"
+ok "clean" qemu-img check -q s.qcow2
 ok "commit" sh -c "'$VMBOX' img create -q -f qcow2 -b a.qcow2 -F qcow2 p.qcow2 && '$VMBOX' img commit -q p.qcow2"
 img convert -f raw -O qcow2 src.raw a.qcow2
 is "$(img map --output=json a.qcow2 | sed 's/, "compressed": [a-z]*//')" \

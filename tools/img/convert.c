@@ -5,13 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include "block/driver.h"
+#include "checksum.h"
+#include "mem.h"
 #include "img.h"
 
 struct convert_args {
 	struct img_args a;
 	const char *out_fmt, *backing, *backing_fmt, *snapshot, *sparse, *rate;
 	bool compress, no_create, unordered, copy_range, bitmaps, skip_broken, salvage, target_is_zero;
-	bool target_opts;
+	bool target_opts, verify;
+	const char *checksum;
 	u64 workers;
 	struct opt_list options, files;
 };
@@ -198,12 +201,23 @@ static int open_target(struct convert *c, const char *fmt)
 	return 0;
 }
 
+static void print_sum(struct sha256 *sum, const char *name)
+{
+	u8 d[SHA256_SIZE];
+
+	sha256_final(sum, d);
+	for (u32 i = 0; i < SHA256_SIZE; i++)
+		printf("%02x", d[i]);
+	printf("  %s\n", name);
+}
+
 static int copy(struct convert *c)
 {
 	const struct convert_args *a = c->a;
 	struct blk_copy k = { .src = c->src, .n_src = c->n_src, .dst = c->dst, .compress = a->compress,
 			      .salvage = a->salvage, .copy_range = a->copy_range,
 			      .workers = (int)a->workers, .min_sparse = 4096 };
+	struct sha256 sum;
 	struct err e = ERR_INIT;
 	u64 v;
 	int ret;
@@ -230,14 +244,51 @@ static int copy(struct convert *c)
 		k.target_is_zero = false;
 	if (c->dst->drv->flags & BLK_DRV_FILTER && c->dst->file && !strcmp(c->dst->file->drv->name, "host_device"))
 		k.target_is_zero = a->target_is_zero;
+	if (a->checksum) {
+		sha256_init(&sum);
+		k.sum = &sum;
+	}
 	img_progress_start(&a->a, &k.progress);
 	ret = blk_copy_run(&k, &e);
+	if (ret && img_interrupted()) {
+		img_error("interrupted: '%s' is incomplete", c->out);
+		return ret;
+	}
 	if (ret) {
 		img_error_err(&e);
 		return ret;
 	}
 	img_progress_end();
+	if (a->checksum)
+		print_sum(&sum, c->out);
 	return 0;
+}
+
+/* --verify: what was written, read again through the format, is what the sources say. */
+static int verify(struct convert *c)
+{
+	u8 *a = malloc(MiB), *b = malloc(MiB);
+	int ret = a && b ? 0 : -ENOMEM;
+	u64 at = 0;
+
+	for (int i = 0; c->a->verify && !ret && i < c->n_src; i++) {
+		for (u64 off = 0; !ret && off < c->src[i].len; off += MiB) {
+			size_t m = (size_t)MIN(MiB, c->src[i].len - off);
+
+			ret = blk_pread(c->src[i].node, c->src[i].off + off, a, m) ?: blk_pread(c->dst, at + off, b, m);
+			if (ret)
+				img_error("error while verifying at byte %llu: %s", at + off, strerror(-ret));
+			else if (buf_find_diff(a, b, m) < m) {
+				img_error("verification failed: '%s' differs at byte %llu", c->out,
+					  at + off + buf_find_diff(a, b, m));
+				ret = -EIO;
+			}
+		}
+		at += c->src[i].len;
+	}
+	free(a);
+	free(b);
+	return ret;
 }
 
 static int copy_bitmaps(struct convert *c)
@@ -300,6 +351,14 @@ static int check_args(const struct convert_args *a)
 		img_error("Use of --skip-broken-bitmaps requires --bitmaps");
 		return -EINVAL;
 	}
+	if (a->checksum && strcmp(a->checksum, "sha256")) {
+		img_error("Unknown checksum '%s': sha256 is known", a->checksum);
+		return -EINVAL;
+	}
+	if (a->checksum && a->backing) {
+		img_error("--checksum needs all of the data, and with -B only a part is copied");
+		return -EINVAL;
+	}
 	if (a->target_opts && !a->no_create) {
 		img_error("--target-image-opts requires use of -n flag");
 		return -EINVAL;
@@ -321,6 +380,7 @@ static int convert(struct convert *c)
 		ret = create_target(c, fmt);
 	ret = ret ?: open_target(c, fmt);
 	ret = ret ?: copy(c);
+	ret = ret ?: verify(c);
 	return ret ?: copy_bitmaps(c);
 }
 
@@ -382,6 +442,8 @@ static const struct opt opts[] = {
 	OPT_FLAG('n', "no-create", A, no_create, "the target exists"),
 	OPT_FLAG(0, "bitmaps", A, bitmaps, "copy persistent bitmaps"),
 	OPT_FLAG(0, "skip-broken-bitmaps", A, skip_broken, "but not inconsistent ones"),
+	OPT_FLAG(0, "verify", A, verify, "read the target again and compare it with the sources"),
+	OPT_STR(0, "checksum", "sha256", A, checksum, "print the sum of the content, computed on the way"),
 	OPT_FLAG(0, "salvage", A, salvage, "what cannot be read becomes zeros"),
 	OPT_FLAG(0, "target-is-zero", A, target_is_zero, "the existing target reads as zeros"),
 	OPT_FLAG(0, "target-image-opts", A, target_opts, "the target is given by options"),

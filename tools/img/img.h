@@ -61,6 +61,7 @@ int img_size(const char *text, const char *what, u64 *out);
 /* ---- progress: -p, SIGUSR1, --progress=json ---- */
 void img_progress_start(const struct img_args *a, struct blk_progress *p);
 void img_progress_end(void);
+bool img_interrupted(void);	/* by SIGINT or SIGTERM, since a job started */
 /* Shows a part in percent of a multi-step job: the next updates cover @from..@to percent. */
 void img_progress_window(double from, double to);
 

@@ -23,6 +23,17 @@ static void on_usr1(int sig)
 	state.asked = 1;
 }
 
+/* The first one ends the job in order; the next one ends the program. */
+static void on_int(int sig)
+{
+	state.cancel = 1;
+}
+
+bool img_interrupted(void)
+{
+	return state.cancel;
+}
+
 static double elapsed(void)
 {
 	struct timespec t;
@@ -53,8 +64,11 @@ static void update(void *opaque, u64 done, u64 total)
 	double pct = state.from + (state.to - state.from) * part;
 
 	if (state.asked) {
+		double s = elapsed(), rate = s > 0 ? (double)done / s : 0;
+
 		state.asked = 0;
-		fprintf(stderr, "    (%3.2f/100%%)\n", pct);
+		fprintf(stderr, "    (%3.2f/100%%)  %.1f MiB/s  ETA %.0f s\n", pct, rate / 1048576,
+			rate > 0 ? (double)(total - done) / rate : 0);
 	}
 	if ((state.draw || state.json || state.human) && (pct - state.last >= 0.01 || pct >= 100)) {
 		state.last = pct;
@@ -74,6 +88,9 @@ void img_progress_start(const struct img_args *a, struct blk_progress *p)
 	state.last = -1;
 	clock_gettime(CLOCK_MONOTONIC, &state.start);
 	sigaction(SIGUSR1, &sa, NULL);
+	sa = (struct sigaction){ .sa_handler = on_int, .sa_flags = SA_RESTART | (int)SA_RESETHAND };
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
 	if (state.draw) {
 		printf("    (0.00/100%%)\r");
 		fflush(stdout);

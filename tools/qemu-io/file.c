@@ -51,7 +51,7 @@ static int map_cmd(struct qio *s, int argc, char **argv)
 
 			size_word(start, t2, sizeof(t2));
 			printf("%s (0x%llx) bytes %s allocated at offset %s (0x%llx)\n", t1, off - start,
-			       a ? "    " : "not", t2, start);
+			       a ? "   " : "not", t2, start);
 		}
 	}
 	return 0;
@@ -135,7 +135,8 @@ static int info_cmd(struct qio *s, int argc, char **argv)
 	printf("format name: %s\n", blk_driver_name(s->n));
 	size_word(s->n->lim.cluster, t, sizeof(t));
 	printf("cluster size: %s\n", t);
-	printf("vm state offset: 0 bytes\n");
+	size_word(blk_vmstate_base(s->n), t, sizeof(t));
+	printf("vm state offset: %s\n", t);
 	return 0;
 }
 

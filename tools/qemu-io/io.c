@@ -277,7 +277,7 @@ static int read_cmd(struct qio *s, int argc, char **argv)
 	j.pattern = o.pattern;
 	j.verify = o.have_pattern;
 	t = qio_now();
-	ret = o.vmstate ? -ENOTSUP : blk_pread(s->n, off, j.buf, len);
+	ret = o.vmstate ? blk_vmstate_read(s->n, off, j.buf, len) : blk_pread(s->n, off, j.buf, len);
 	t = qio_now() - t;
 	if (ret) {
 		error_out(s, "read", ret);
@@ -321,7 +321,7 @@ static int do_write(struct qio *s, const struct rw_opts *o, struct job *j, u64 o
 		 (o->nofallback ? BLK_NO_FALLBACK : 0) | (o->comp ? BLK_COMPRESS : 0);
 
 	if (o->vmstate)
-		return -ENOTSUP;
+		return blk_vmstate_write(s->n, off, j->buf, len);
 	if (o->zero)
 		return blk_zero(s->n, off, len, fl);
 	return blk_pwrite(s->n, off, j->buf, len, fl);

@@ -114,7 +114,7 @@ static int run_args(struct qio *s, int argc, char **argv)
 		return -EINVAL;
 	}
 	if (c->writes && blk_read_only(s->n)) {
-		fprintf(stderr, "Block node is read-only\n");
+		fprintf(stderr, "qemu-io: Block node is read-only\n");
 		return -EACCES;
 	}
 	return c->run(s, argc, argv);

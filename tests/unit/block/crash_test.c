@@ -314,6 +314,34 @@ TEST(snapshots)
 	end(&c);
 }
 
+TEST(vmstate)
+{
+	struct blk_snapshot s = { .icount = ~0ULL, .name = "state" };
+	struct crash c;
+	struct blk_node *n;
+	struct err e = ERR_INIT;
+	u8 *buf = calloc(1, 300000);
+
+	begin(&c, "cluster_size=1k", MiB);
+	n = open_image(c.g, c.fmt, BLK_O_RDWR | BLK_O_UNMAP);
+	write_some(&c, n, 10);
+	CHECK_EQ(blk_vmstate_write(n, 0, buf, 300000), 0);
+	CHECK_EQ(blk_flush(n), 0);
+	acknowledge(&c);
+	CHECK_EQ(n->drv->snapshots->create(n, &s, &e), 0);
+	memset(buf, 1, 300000);
+	CHECK_EQ(blk_vmstate_write(n, 100000, buf, 50000), 0);
+	write_some(&c, n, 5);
+	CHECK_EQ(n->drv->snapshots->apply(n, "state", &e), 0);
+	touched(&c, 0, MiB);
+	CHECK_EQ(blk_vmstate_read(n, 0, buf, 300000), 0);
+	CHECK_EQ(buf[120000], 0);
+	CHECK_EQ(blk_truncate(n, 2 * MiB, true, 0, &e), 0);
+	CHECK_EQ(blk_unref(n), 0);
+	free(buf);
+	end(&c);
+}
+
 static void amend(struct blk_node *n, const char *text)
 {
 	struct blk_opts o = { 0 };
