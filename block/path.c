@@ -15,6 +15,11 @@ size_t blk_protocol_prefix(const char *name)
 	return (size_t)(colon - name) + 1;
 }
 
+bool blk_is_protocol_name(const char *name)
+{
+	return blk_protocol_prefix(name) > 0;
+}
+
 int blk_combine_path(const char *image, const char *backing, char **out)
 {
 	const char *slash, *base = image;

@@ -170,6 +170,8 @@ s64 blk_disk_size(struct blk_node *n);
 
 /* Probes the first bytes and the name; never NULL ("raw" is the fallback). */
 const char *blk_probe_format(const u8 *buf, size_t len, const char *filename);
+/* "nbd:...", "json:{...}" and the like, not a path. */
+bool blk_is_protocol_name(const char *name);
 /* Path of @backing as named by image @image: relative names start at the image's directory. */
 int blk_combine_path(const char *image, const char *backing, char **out);
 /* File name text for messages and JSON: plain path where one says it all, else "json:{...}". */

@@ -3,6 +3,8 @@
 #ifndef TOOLS_IMG_DD_H
 #define TOOLS_IMG_DD_H
 
+#include <signal.h>
+#include <time.h>
 #include "img.h"
 
 enum {
@@ -20,9 +22,9 @@ enum { STATUS_DEFAULT, STATUS_NONE, STATUS_NOXFER, STATUS_PROGRESS };
 
 struct dd_args {
 	struct img_args a;
-	const char *in, *out, *bs, *ibs, *obs, *count, *skip, *seek, *conv, *iflag, *oflag, *status, *cbs;
+	const char *in, *out, *bs, *ibs, *obs, *count, *skip, *seek, *status;
 	const char *out_fmt;
-	struct opt_list options;
+	struct opt_list options, conv, iflag, oflag;	/* each may be given again, and adds */
 };
 
 struct dd {
@@ -36,10 +38,22 @@ struct dd {
 	int ifd, ofd;
 	struct blk_node *in, *out;
 	bool in_seeks, out_seeks;
+	int odd;				/* conv=swab: a byte without its partner, or -1 */
+	bool hole_last;				/* the output ends in a hole */
+	bool skip_missed;			/* the input ends before what is to be skipped */
+	bool stream;				/* the output is an image written front to back */
+	bool spool;				/* its size must be known first: by way of a temporary file */
+	int spool_fd;				/* of an input image that came by a pipe */
 	u64 in_size, in_pos, out_pos;
 	/* statistics */
 	u64 in_full, in_part, out_full, out_part, bytes;
+	struct timespec started;
+	time_t last_tick;
+	bool drawn;
 };
+
+/* SIGINT came. */
+extern volatile sig_atomic_t dd_stopped;
 
 /* dd_side.c */
 int dd_open_in(struct dd *d);
@@ -50,7 +64,24 @@ int dd_write(struct dd *d, const void *buf, size_t len);
 /* Moves the output on by @len bytes that are holes. */
 int dd_skip_out(struct dd *d, u64 len);
 int dd_finish_out(struct dd *d);
-/* dd.c */
-void dd_statistics(struct dd *d, bool line_end);
+/* Bytes that will come, 0 when nobody knows. */
+u64 dd_expected(const struct dd *d);
+/* Creates (or not, with conv=notrunc) and opens the output image for @size bytes of content. */
+int dd_open_image(struct dd *d, u64 size);
+/* dd_copy.c */
+int dd_copy(struct dd *d);
+void dd_count_out(struct dd *d, size_t n);
+void dd_write_error(const struct dd *d, int ret);
+/* dd_engine.c: by the copy engine, as a stream, through a temporary file */
+bool dd_engine_fits(const struct dd *d);
+int dd_engine(struct dd *d);
+int dd_stream(struct dd *d);
+int dd_through_spool(struct dd *d);
+/* Reads standard input to its end into a temporary file: its descriptor or -errno (printed). */
+int dd_spool_in(struct dd *d);
+/* dd_stat.c */
+void dd_watch(struct dd *d);
+void dd_statistics(struct dd *d);
+void dd_tick(struct dd *d);
 
 #endif

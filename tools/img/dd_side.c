@@ -75,30 +75,50 @@ static int skip_pipe(struct dd *d)
 		left -= (u64)r;
 	}
 	free(buf);
+	d->skip_missed = left > 0;
 	return buf ? 0 : -ENOMEM;
+}
+
+static int open_in_image(struct dd *d, const char *name, const char *fmt)
+{
+	u32 flags = d->iflag & FL_DIRECT ? BLK_O_DIRECT : 0;
+
+	d->in = img_open(d->g, &d->a->a, name, fmt, flags);
+	if (!d->in)
+		return -EIO;
+	d->in_seeks = true;
+	d->in_size = blk_length(d->in);
+	d->in_pos = d->skip;
+	d->skip_missed = d->skip > d->in_size;
+	return 0;
+}
+
+/* An image on standard input: a file that was redirected is opened anew, a pipe is stored first. */
+static int open_in_stdin(struct dd *d, const char *fmt)
+{
+	char name[32];
+	int fd = STDIN_FILENO;
+
+	if (!fd_seeks(fd)) {
+		fd = d->spool_fd = dd_spool_in(d);
+		if (fd < 0)
+			return fd;
+	}
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return open_in_image(d, name, fmt);
 }
 
 int dd_open_in(struct dd *d)
 {
 	const char *name = d->a->in, *fmt = d->a->a.fmt;
 	bool raw = fmt && !strcmp(fmt, "raw");
-	u32 flags = d->iflag & FL_DIRECT ? BLK_O_DIRECT : 0;
 
 	d->ifd = -1;
-	if (!std_name(name) && (d->a->a.image_opts || strchr(name, ':') || (fmt && !raw) ||
-				(!fmt && is_image(d, name)))) {
-		d->in = img_open(d->g, &d->a->a, name, fmt, flags);
-		if (!d->in)
-			return -EIO;
-		d->in_seeks = true;
-		d->in_size = blk_length(d->in);
-		d->in_pos = d->skip;
-		return 0;
-	}
-	if (std_name(name) && fmt && !raw) {
-		img_error("format '%s' cannot be read from standard input", fmt);
-		return -EINVAL;
-	}
+	if (!std_name(name) && (d->a->a.image_opts || blk_is_protocol_name(name) || (fmt && !raw) ||
+				(!fmt && is_image(d, name))))
+		return open_in_image(d, name, fmt);
+	if (std_name(name) && fmt && !raw)
+		return open_in_stdin(d, fmt);
 	d->ifd = std_name(name) ? STDIN_FILENO : open(name, O_RDONLY | open_flags(d->iflag));
 	if (d->ifd < 0) {
 		img_error("failed to open '%s': %s", name, strerror(errno));
@@ -110,6 +130,7 @@ int dd_open_in(struct dd *d)
 		off_t cur = lseek(d->ifd, 0, SEEK_CUR);
 
 		d->in_pos = (u64)(cur > 0 ? cur : 0) + d->skip;
+		d->skip_missed = d->skip && d->in_pos > d->in_size;
 		return 0;
 	}
 	return skip_pipe(d);
@@ -164,14 +185,21 @@ static int create_image(struct dd *d, u64 size)
 	return ret;
 }
 
-static int open_image(struct dd *d)
+/* Bytes that will come, 0 when nobody knows. */
+u64 dd_expected(const struct dd *d)
+{
+	u64 in = d->in_seeks && d->in_size > d->in_pos ? d->in_size - d->in_pos : 0;
+
+	return MIN(in, d->count);
+}
+
+int dd_open_image(struct dd *d, u64 size)
 {
 	u32 flags = BLK_O_RDWR | BLK_O_UNMAP | (d->oflag & FL_DIRECT ? BLK_O_DIRECT : 0);
-	bool exists = access(d->a->out, F_OK) == 0;
-	u64 in = d->in_seeks ? d->in_size > d->in_pos ? d->in_size - d->in_pos : 0 : 0;
+	bool named = !blk_is_protocol_name(d->a->out), exists = named && access(d->a->out, F_OK) == 0;
 	int ret = 0;
 
-	if (!exists && d->conv & CONV_NOCREAT) {
+	if (named && !exists && d->conv & CONV_NOCREAT) {
 		img_error("failed to open '%s': %s", d->a->out, strerror(ENOENT));
 		return -ENOENT;
 	}
@@ -179,10 +207,8 @@ static int open_image(struct dd *d)
 		img_error("failed to open '%s': %s", d->a->out, strerror(EEXIST));
 		return -EEXIST;
 	}
-	if (d->count < in)
-		in = d->count;
-	if (!exists || !(d->conv & CONV_NOTRUNC))
-		ret = create_image(d, d->seek + in);
+	if (named && (!exists || !(d->conv & CONV_NOTRUNC)))
+		ret = create_image(d, size);
 	if (ret)
 		return ret;
 	d->out = img_open_file(d->g, d->a->out, d->a->out_fmt, NULL, flags, false);
@@ -191,63 +217,103 @@ static int open_image(struct dd *d)
 	return d->out ? 0 : -EIO;
 }
 
+/* Where a seek cannot seek, it writes zeros (POSIX). */
+static int seek_pipe(struct dd *d)
+{
+	static const u8 zeros[4096];
+	u64 left = d->seek;
+	int ret = 0;
+
+	while (!ret && left) {
+		size_t m = left < sizeof(zeros) ? (size_t)left : sizeof(zeros);
+
+		ret = dd_write(d, zeros, m);
+		left -= m;
+	}
+	return ret;
+}
+
+/*
+ * GNU dd empties the file when less than a block is skipped, else cuts it there; what is redirected
+ * it leaves to the shell.
+ */
+static int cut_raw(struct dd *d)
+{
+	const char *name = d->a->out;
+
+	if (d->conv & CONV_NOTRUNC || std_name(name) || d->seek < d->obs)
+		return 0;
+	if (ftruncate(d->ofd, (off_t)d->out_pos) < 0 && errno != EINVAL) {
+		img_error("failed to truncate '%s': %s", name, strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
 static int open_raw(struct dd *d)
 {
 	const char *name = d->a->out;
 	int fl = O_WRONLY | open_flags(d->oflag) | (d->conv & CONV_NOCREAT ? 0 : O_CREAT) |
-		 (d->conv & CONV_EXCL ? O_EXCL : 0);
-	bool trunc = !(d->conv & CONV_NOTRUNC);
+		 (d->conv & CONV_EXCL ? O_EXCL : 0), now;
 
-	/* With a seek, what stands before it stays. */
-	if (trunc && !d->seek && !std_name(name))
+	if (!(d->conv & CONV_NOTRUNC) && d->seek < d->obs)
 		fl |= O_TRUNC;
 	d->ofd = std_name(name) ? STDOUT_FILENO : open(name, fl, 0666);
 	if (d->ofd < 0) {
 		img_error("failed to open '%s': %s", name, strerror(errno));
 		return -errno;
 	}
-	d->out_seeks = fd_seeks(d->ofd) && !(fcntl(d->ofd, F_GETFL) & O_APPEND);
-	if (d->out_seeks) {
+	now = fcntl(d->ofd, F_GETFL);
+	if (std_name(name) && open_flags(d->oflag) & ~now & (O_APPEND | O_NONBLOCK | O_DIRECT))
+		fcntl(d->ofd, F_SETFL, now | (open_flags(d->oflag) & (O_APPEND | O_NONBLOCK | O_DIRECT)));
+	if (d->oflag & FL_APPEND && !(d->conv & CONV_NOTRUNC))
+		img_error("you probably want conv=notrunc with oflag=append");
+	if (fd_seeks(d->ofd)) {
 		off_t cur = lseek(d->ofd, 0, SEEK_CUR);
+		int ret;
 
 		d->out_pos = (u64)(cur > 0 ? cur : 0) + d->seek;
-		if (trunc && (d->seek || std_name(name)) && ftruncate(d->ofd, (off_t)d->out_pos) < 0 &&
-		    errno != EINVAL) {
-			img_error("failed to truncate '%s': %s", name ? name : "standard output", strerror(errno));
-			return -errno;
-		}
-	} else if (d->seek && !(d->oflag & FL_APPEND)) {
-		static const u8 zeros[4096];
-		u64 left = d->seek;
-		int ret = 0;
-
-		while (!ret && left) {
-			size_t m = left < sizeof(zeros) ? (size_t)left : sizeof(zeros);
-
-			ret = dd_write(d, zeros, m);
-			left -= m;
-		}
+		ret = cut_raw(d);
+		d->out_seeks = !(fcntl(d->ofd, F_GETFL) & O_APPEND);
 		return ret;
 	}
-	return 0;
+	return d->seek ? seek_pipe(d) : 0;
+}
+
+/* A pipe or the like, where an image must be written front to back. */
+static bool is_stream(const char *name)
+{
+	struct stat st;
+
+	if (std_name(name))
+		return true;
+	return !stat(name, &st) && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
 int dd_open_out(struct dd *d)
 {
 	const char *fmt = d->a->out_fmt;
+	const struct blk_driver *drv = fmt ? blk_driver_find(fmt) : NULL;
 
 	d->ofd = -1;
-	if (fmt && !blk_driver_find(fmt)) {
+	if (fmt && !drv) {
 		img_error("Unknown file format '%s'", fmt);
 		return -EINVAL;
 	}
-	if (!fmt || !strcmp(fmt, "raw"))
+	if (!fmt || (!strcmp(fmt, "raw") && !(d->a->out && blk_is_protocol_name(d->a->out))))
 		return open_raw(d);
-	if (std_name(d->a->out)) {
-		img_error("format '%s' cannot be written to standard output", fmt);
-		return -EINVAL;
+	if (is_stream(d->a->out)) {
+		d->stream = true;
+		d->ofd = std_name(d->a->out) ? STDOUT_FILENO : open(d->a->out, O_WRONLY | O_CLOEXEC);
+		if (d->ofd < 0)
+			img_error("failed to open '%s': %s", d->a->out, strerror(errno));
+		return d->ofd < 0 ? -errno : 0;
 	}
-	return open_image(d);
+	if (!d->in_seeks && !drv->truncate && !(d->conv & CONV_NOTRUNC)) {
+		d->spool = true;
+		return 0;
+	}
+	return dd_open_image(d, d->seek + dd_expected(d));
 }
 
 static int grow_image(struct dd *d, u64 end)
@@ -270,6 +336,7 @@ int dd_write(struct dd *d, const void *buf, size_t len)
 {
 	const u8 *p = buf;
 
+	d->hole_last = false;
 	if (d->out) {
 		int ret = grow_image(d, d->out_pos + len);
 
@@ -301,6 +368,7 @@ int dd_skip_out(struct dd *d, u64 len)
 		return ret;
 	}
 	d->out_pos += len;
+	d->hole_last = true;
 	return 0;
 }
 
@@ -316,7 +384,9 @@ int dd_finish_out(struct dd *d)
 		ret = ret ?: blk_flush(d->out);
 		return ret;
 	}
-	if (d->out_seeks && d->conv & CONV_SPARSE && end > fd_size(d->ofd) && ftruncate(d->ofd, (off_t)end) < 0)
+	if (d->stream)
+		return 0;
+	if (d->out_seeks && d->hole_last && end > fd_size(d->ofd) && ftruncate(d->ofd, (off_t)end) < 0)
 		return -errno;
 	if (d->conv & CONV_FDATASYNC && fdatasync(d->ofd) < 0)
 		return -errno;
@@ -330,6 +400,13 @@ int dd_close(struct dd *d)
 	int ret = d->out ? blk_unref(d->out) : 0;
 
 	blk_unref(d->in);
+	/* Who shares the descriptor goes on where we stopped. */
+	if (d->ifd == STDIN_FILENO && d->in_seeks)
+		lseek(d->ifd, (off_t)d->in_pos, SEEK_SET);
+	if (d->ofd == STDOUT_FILENO && d->out_seeks)
+		lseek(d->ofd, (off_t)d->out_pos, SEEK_SET);
+	if (d->spool_fd >= 0)
+		close(d->spool_fd);
 	if (d->ifd > STDERR_FILENO)
 		close(d->ifd);
 	if (d->ofd > STDERR_FILENO && close(d->ofd) < 0 && !ret)
