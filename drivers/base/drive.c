@@ -201,6 +201,31 @@ struct drive *drive_take(struct machine *m, const char *id, struct err *err)
 	return d;
 }
 
+int drive_insert(struct drives *ds, struct drive *d, const char *file, const char *format, bool read_only, struct err *err)
+{
+	struct blk_opts o = { 0 };
+	struct blk_node *node = NULL;
+	int ret;
+
+	if (format && blk_opts_set(&o, "driver", format) < 0)
+		ret = err_set(err, ENOMEM, "out of memory");
+	else
+		ret = blk_open(ds->graph, file, &o, read_only ? 0 : BLK_O_RDWR, &node, err);
+	blk_opts_free(&o);
+	if (ret < 0)
+		return ret;
+	drive_remove(d);
+	d->node = node;
+	d->read_only = blk_read_only(node);
+	return 0;
+}
+
+void drive_remove(struct drive *d)
+{
+	blk_unref(d->node);
+	d->node = NULL;
+}
+
 int drives_init(struct drives *ds)
 {
 	ds->graph = blk_graph_new(NULL);

@@ -39,6 +39,8 @@ static int realize(struct device *dev, bool cd, struct err *err)
 	}
 	if (cd)
 		d->lun.blk.read_only = true;
+	if (cd)
+		scsi_media_add(&d->lun, dev);
 	ahci_attach(dev->bus, d);
 	return 0;
 }
@@ -49,6 +51,7 @@ static int cd_realize(struct device *dev, struct err *err) { return realize(dev,
 static void ide_unrealize(struct device *dev)
 {
 	ahci_attach(dev->bus, NULL);
+	scsi_media_del(&((struct ide_dev *)dev)->lun);
 	blkdev_close(&((struct ide_dev *)dev)->lun.blk);
 }
 

@@ -589,7 +589,7 @@ static void do_request_sense(struct scsi_cmd *c, u32 sense)
 void scsi_tray_moved(struct scsi_lun *l, bool open)
 {
 	char text[160];
-	struct device *dev = l->blk.dev;
+	struct device *dev = l->front ? l->front : l->blk.dev;
 
 	if (l->tray_open == open)
 		return;

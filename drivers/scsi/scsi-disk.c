@@ -156,6 +156,8 @@ static int realize(struct scsi_disk *d, bool cd, struct err *err)
 	}
 	l->wwn = d->wwn;
 	scsi_lun_reset(l, true);
+	if (l->removable)
+		scsi_media_add(l, &d->dev);
 	if (bus->changed)
 		bus->changed(bus, d, true);
 	return 0;
@@ -175,6 +177,7 @@ static void unrealize(struct device *dev)
 	device_unlock(bus->hba);
 	if (bus->changed)
 		bus->changed(bus, d, false);
+	scsi_media_del(&d->lun);
 	blkdev_close(&d->lun.blk);
 }
 

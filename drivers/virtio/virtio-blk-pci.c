@@ -45,7 +45,7 @@
 struct virtio_blk {
 	struct virtio_dev v;
 	char *drive_id, *serial, *iothread_id;	/* properties */
-	u32 num_queues, logical;
+	u32 num_queues, logical, physical;
 	struct drive *drive;
 	struct blk_node *node;
 	bool read_only;
@@ -302,6 +302,7 @@ static void blk_get_config(struct virtio_dev *v, u8 *cfg)
 	cfg[18] = 16;
 	cfg[19] = 63;
 	put_le32(cfg + 20, s->logical);
+	cfg[24] = (u8)__builtin_ctz(MAX(s->physical / s->logical, 1U));
 	put_le16(cfg + 26, 1);			/* minimum I/O size in blocks */
 	cfg[32] = 1;				/* write back */
 	put_le16(cfg + 34, (u16)s->num_queues);
@@ -391,6 +392,7 @@ static const struct prop blk_props[] = {
 	PROP(struct virtio_blk, serial, "serial", STR, 0, "serial number, 20 bytes at most"),
 	PROP(struct virtio_blk, num_queues, "num-queues", U32, 1, "request queues"),
 	PROP(struct virtio_blk, logical, "logical_block_size", U32, 512, "logical block size in bytes"),
+	PROP(struct virtio_blk, physical, "physical_block_size", U32, 0, "physical block size in bytes"),
 	PROP_END
 };
 

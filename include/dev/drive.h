@@ -41,6 +41,9 @@ struct drive *drive_add_blockdev(struct drives *ds, const char *text, struct err
 int  drive_del(struct drives *ds, const char *id, struct err *err);
 /* Takes the drive for a device: -ENOENT, -EBUSY. */
 struct drive *drive_take(struct machine *m, const char *id, struct err *err);
+/* The medium of a drive nobody uses just now: opens a file in it, or takes out what there is. */
+int  drive_insert(struct drives *ds, struct drive *d, const char *file, const char *format, bool read_only, struct err *err);
+void drive_remove(struct drive *d);
 int  drives_init(struct drives *ds);	/* 0 or -ENOMEM */
 void drives_free(struct drives *ds);
 #else

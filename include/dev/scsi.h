@@ -52,6 +52,9 @@ struct scsi_lun {
 	u32 attention;			/* unit attention to report, 0: none */
 	u32 sense;			/* of the last command, for REQUEST SENSE */
 	u8  event;			/* for GET EVENT STATUS NOTIFICATION */
+	/* The device that the monitor knows, and the list of all removable ones. */
+	struct device *front;
+	struct scsi_lun *next;
 };
 
 struct scsi_cmd {
@@ -85,6 +88,9 @@ void scsi_sense_fill(u32 sense, u8 buf[SCSI_SENSE_LEN]);
 /* Length of a CDB by its group code; 0: unknown. */
 unsigned scsi_cdb_len(u8 opcode);
 
+/* media.c: the monitor finds it. Main thread. */
+void scsi_media_add(struct scsi_lun *l, struct device *front);
+void scsi_media_del(struct scsi_lun *l);
 /* Trays, for the monitor; the lock is held and nothing is in flight. */
 void scsi_tray_moved(struct scsi_lun *l, bool open);
 void scsi_medium_changed(struct scsi_lun *l);

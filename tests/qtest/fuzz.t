@@ -8,7 +8,9 @@ import sys
 sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
 import qt
 
-qt.requires_config("CONFIG_VM", "CONFIG_EDU", "CONFIG_VIRTIO_BLK", "CONFIG_VIRTIO_RNG", "CONFIG_VGA", "CONFIG_PFLASH", "CONFIG_TESTDEVS")
+qt.requires_config("CONFIG_VM", "CONFIG_EDU", "CONFIG_VIRTIO_BLK", "CONFIG_VIRTIO_RNG", "CONFIG_VGA", "CONFIG_PFLASH", "CONFIG_TESTDEVS",
+                   "CONFIG_AHCI", "CONFIG_NVME", "CONFIG_VIRTIO_SCSI", "CONFIG_VIRTIO_NET", "CONFIG_NET_USER", "CONFIG_VIRTIO_SERIAL",
+                   "CONFIG_VIRTIO_BALLOON")
 asan = os.environ.get("FUZZ_VMBOX") or os.path.join(os.environ.get("objtree", "."), "check/asan/vmbox")
 if os.access(asan, os.X_OK):
     qt.VMBOX = asan
@@ -33,13 +35,35 @@ def setup(m):
     m.set_cfg((0, 0, 0), 0x60, 0xb0000001)
 
 
-def line(r):
+# Disks and network: slots, BARs and what to write at random.
+DISKS = ("-drive", "driver=null-co,size=1M,index=0", "-drive", "index=2,media=cdrom,driver=null-co,size=1M",
+         "-drive", "driver=null-co,size=1M,if=none,id=n", "-device", "nvme,serial=1,drive=n,addr=8",
+         "-drive", "driver=null-co,size=1M,if=none,id=s", "-device", "virtio-scsi-pci,addr=9", "-device", "scsi-hd,drive=s",
+         "-netdev", "user,id=u,restrict=on", "-device", "virtio-net-pci,netdev=u,addr=10",
+         "-device", "virtio-serial-pci,addr=11", "-device", "virtconsole", "-device", "virtserialport,name=x",
+         "-device", "virtio-balloon-pci,addr=12,free-page-reporting=on")
+DISK_BARS = {(8, 0): ((0x10, 0xe0000000), (0x20, 0xe0100000)), (0x1f, 2): ((0x20, 0xc001), (0x24, 0xe0200000)),
+             **{(9 + i, 0): ((0x10, 0xc101 + 64 * i), (0x14, 0xe0300000 + 0x10000 * i), (0x20, 0xe0400000 + 0x10000 * i)) for i in range(4)}}
+DISK_PORTS = [(0xc000, 32)] + [(0xc100 + 64 * i, 64) for i in range(4)]
+DISK_MMIO = [(0xe0000000, 0x40), (0xe0001000, 0x20), (0xe0100000, 0x40), (0xe0200000, 0x30), (0xe0200100, 0x40), (0xe0200200, 0x40),
+             (0x1000, 0x3000), (0xe0300000, 0x40)] + [(0xe0400000 + 0x10000 * i + off, n) for i in range(4)
+                                                      for off, n in ((0, 0x38), (0x2000, 0x28), (0x3000, 0x20))]
+
+
+def setup_disks(m):
+    for (slot, fn), regs in DISK_BARS.items():
+        for reg, val in regs:
+            m.set_cfg((0, slot, fn), reg, val)
+        m.set_cfg((0, slot, fn), 4, 7, 2)
+
+
+def line(r, ports=PORTS, mmio=MMIO):
     val = r.choice(VALUES) if r.random() < 0.6 else r.getrandbits(32)
     if r.random() < 0.5:
-        base, n = r.choice(PORTS)
+        base, n = r.choice(ports)
         port = base + r.randrange(n)
         return r.choice(("out%s 0x%x 0x%x" % (r.choice("bwl"), port, val), "in%s 0x%x" % (r.choice("bwl"), port)))
-    base, n = r.choice(MMIO)
+    base, n = r.choice(mmio)
     addr = base + (r.randrange(n) & r.choice((~0, ~3, ~7)))
     if r.random() < 0.05:
         return "clock_step %d" % r.randrange(10**7)
@@ -70,6 +94,23 @@ def test_all(t):
             t.eq(m.close(), 0, "seed %d: ends well" % seed)
         except (EOFError, OSError) as e:
             t.ok(False, "seed %d: %s" % (seed, e))
+
+
+def test_disks(t):
+    for seed in range(8):
+        r = random.Random(100 + seed)
+        m = qt.Machine(*DISKS)
+        try:
+            for _ in range(20):
+                setup_disks(m)
+                batch = [line(r, DISK_PORTS, DISK_MMIO) for _ in range(200)]
+                m.sock.sendall("\n".join(batch).encode() + b"\n")
+                for _ in batch:
+                    m.line()
+            t.eq(m.cmd("endianness"), "little", "disks and network, seed %d: alive" % seed)
+            t.eq(m.close(), 0, "disks and network, seed %d: ends well" % seed)
+        except (EOFError, OSError) as e:
+            t.ok(False, "disks and network, seed %d: %s" % (seed, e))
 
 
 qt.run_all(sys.modules[__name__])
