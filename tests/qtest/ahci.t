@@ -156,6 +156,36 @@ def test_cd(t):
         t.eq((packet([0x1b, 0, 0, 0, 3, 0])[0], packet([0])[0]), (0x50, 0x50), "and closed")
 
 
+def test_media(t):
+    mon = qt.Monitor()
+    with image() as f, image(1 << 19) as cd, image(1 << 18) as other:
+        m = qt.Machine(*mon.arguments(), "-drive", f"file={f.name},format=raw", "-drive", f"file={cd.name},index=2,media=cdrom,id=tray",
+                       "-netdev", "socket,id=n,udp=127.0.0.1:9,localaddr=127.0.0.1:0", "-object", f"filter-dump,id=d,netdev=n,file={other.name}.pcap")
+        with m:
+            m.set_cfg(DEV, 0x24, BAR)
+            m.set_cfg(DEV, 4, 7, 2)
+            p = Port(m, 2)
+
+            def packet(cdb):
+                st = p.run(0xa0, feature=1, packet=bytes(cdb).ljust(12, b"\0"), prds=((DATA, 64),))
+                if st & 1:
+                    p.restart()
+                return st
+            packet([0x1e, 0, 0, 0, 1, 0])
+            t.ok("is locked" in mon.run("eject tray"), "a locked tray is not ejected")
+            t.ok("Error" not in mon.run("eject -f tray"), "but by force")
+            t.eq(packet([0]), 0x2051, "not ready")
+            t.ok("Error" in mon.run("change tray /nonexistent"), "a missing file")
+            t.ok("Error" not in mon.run(f"change tray {other.name} raw"), "another medium")
+            t.eq((packet([0]), packet([0])), (0x6051, 0x50), "attention, then ready")
+            packet([0x25])
+            t.eq(m.read(DATA, 4), struct.pack(">I", 127), "of its size")
+            t.ok("not found" in mon.run("eject nobody"), "an unknown device")
+        with open(other.name + ".pcap", "rb") as pcap:
+            t.eq(pcap.read(), bytes.fromhex("d4c3b2a1020004000000000000000000") + struct.pack("<II", 65536, 1), "a dump's header")
+        os.unlink(other.name + ".pcap")
+
+
 def test_hostile(t):
     r = random.Random(3)
     addr = lambda: r.choice((DATA, CLB, FB, CT, 0xfee00000, BAR, 0x4000000 - 64, 0x4000000, 2**64 - 512, r.getrandbits(64)))

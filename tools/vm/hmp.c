@@ -152,6 +152,8 @@ static const struct hmp_cmd commands[] = {
 	{ "sendkey", "KEY[-KEY...]", "press keys together: ctrl-alt-delete, a, 0x1c", hmp_sendkey },
 	{ "mouse_move", "DX DY [DZ]", "move the mouse, turn its wheel", hmp_mouse_move },
 	{ "mouse_button", "BITS", "hold buttons: 1 left, 2 middle, 4 right", hmp_mouse_button },
+	{ "eject", "[-f] DEVICE", "take the medium out", hmp_eject },
+	{ "change", "DEVICE FILE [FORMAT]", "put another one in", hmp_change },
 	{ "netdev_add", "TYPE,id=ID[,...]", "add a network backend", hmp_netdev_add },
 	{ "netdev_del", "ID", "remove it", hmp_netdev_del },
 	{ "set_link", "NAME on|off", "plug or pull the cable", hmp_set_link },

@@ -41,6 +41,9 @@ void hmp_screendump(struct hmp_call *c);
 void hmp_sendkey(struct hmp_call *c);
 void hmp_mouse_move(struct hmp_call *c);
 void hmp_mouse_button(struct hmp_call *c);
+/* hmp-media.c */
+void hmp_eject(struct hmp_call *c);
+void hmp_change(struct hmp_call *c);
 /* net.c */
 void hmp_netdev_add(struct hmp_call *c);
 void hmp_netdev_del(struct hmp_call *c);
