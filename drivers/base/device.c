@@ -263,13 +263,23 @@ fail:
 	return ret;
 }
 
+/* The last made goes first: it may use those that were there before (lines that it drives). */
+static struct device *last_of(struct device_bus *bus)
+{
+	struct device *d = bus->first;
+
+	while (d->next)
+		d = d->next;
+	return d;
+}
+
 void device_free(struct device *dev)
 {
 	struct device_bus *bus;
 
 	for (bus = dev->child_bus; bus; bus = bus->next)
 		while (bus->first)
-			device_free(bus->first);
+			device_free(last_of(bus));
 	if (dev->cls->unrealize)
 		dev->cls->unrealize(dev);
 	bus_remove(dev);
