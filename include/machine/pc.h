@@ -65,6 +65,8 @@ void pc_free(struct pc *pc);
 struct machine *pc_machine(struct pc *pc);
 struct x86_system *pc_system(struct pc *pc);
 unsigned pc_cpus(const struct pc *pc);
+/* Kernel id of the thread of a processor, 0: it has none yet. */
+int  pc_cpu_tid(const struct pc *pc, unsigned cpu);
 
 /* A flash chip (0: code, 1: variables) with that drive's contents; the text must stay. Before pc_start(). */
 int  pc_set_pflash(struct pc *pc, unsigned unit, const char *drive, struct err *err);

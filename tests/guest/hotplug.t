@@ -19,14 +19,13 @@ class Qmp:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(60)
         self.sock.connect(path)
-        self.file = self.sock.makefile("rw")
+        self.file = self.sock.makefile("r")
         self.events = []
         self.file.readline()
         self.cmd("qmp_capabilities")
 
     def cmd(self, name, **args):
-        self.file.write(json.dumps({"execute": name, "arguments": args}) + "\n")
-        self.file.flush()
+        self.sock.sendall(json.dumps({"execute": name, "arguments": args}).encode() + b"\n")
         while True:
             got = json.loads(self.file.readline())
             if "event" not in got:

@@ -31,11 +31,10 @@ def qmp(path, *commands):
             break
         except OSError:
             time.sleep(0.05)
-    f = s.makefile("rw")
+    f = s.makefile("r")
     f.readline()
     for name, args in (("qmp_capabilities", {}),) + commands:
-        f.write(json.dumps({"execute": name, "arguments": args}) + "\n")
-        f.flush()
+        s.sendall(json.dumps({"execute": name, "arguments": args}).encode() + b"\n")
         got = json.loads(f.readline())
         while "event" in got:
             got = json.loads(f.readline())

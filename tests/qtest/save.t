@@ -30,13 +30,12 @@ class Vm(qt.Machine):
         self.qmp = socket.socket(socket.AF_UNIX)
         self.qmp.settimeout(20)
         self.qmp.connect(path)
-        self.qfile = self.qmp.makefile("rw")
+        self.qfile = self.qmp.makefile("r")
         self.qfile.readline()
         self.ask("qmp_capabilities")
 
     def ask(self, name, **args):
-        self.qfile.write(json.dumps({"execute": name, "arguments": args}) + "\n")
-        self.qfile.flush()
+        self.qmp.sendall(json.dumps({"execute": name, "arguments": args}).encode() + b"\n")
         while True:
             got = json.loads(self.qfile.readline())
             if "event" not in got:

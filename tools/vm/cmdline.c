@@ -385,6 +385,26 @@ static int parse_display(struct vm *vm, struct err *err)
 	return 0;
 }
 
+/* -no-reboot and -no-shutdown are short for two of these. */
+static int parse_action(struct vm *vm, const char *text, struct err *err)
+{
+	static const char *const reboot[] = { "reset", "shutdown", NULL }, *const shutdown[] = { "poweroff", "pause", NULL };
+	static const char *const panic[] = { "shutdown", "pause", "exit-failure", "none", NULL };
+	struct qopts *q = qopts_parse("-action", text, NULL, err);
+	int no_reboot = vm->no_reboot, no_shutdown = vm->no_shutdown;
+
+	if (!q)
+		return -err->code;
+	qopts_enum(q, "reboot", reboot, &no_reboot, err);
+	qopts_enum(q, "shutdown", shutdown, &no_shutdown, err);
+	qopts_enum(q, "panic", panic, &vm->panic, err);
+	qopts_done(q, err);
+	vm->no_reboot = no_reboot;
+	vm->no_shutdown = no_shutdown;
+	qopts_free(q);
+	return -err->code;
+}
+
 int vm_parse(struct vm *vm, struct err *err)
 {
 	struct vm_args *a = vm->args;
@@ -395,6 +415,11 @@ int vm_parse(struct vm *vm, struct err *err)
 		return -err->code;
 	for (i = 0; i < a->accel.n; i++)
 		if (parse_accel_opt(vm, a->accel.v[i].val, err) < 0)
+			return -err->code;
+	vm->no_reboot = a->no_reboot;
+	vm->no_shutdown = a->no_shutdown;
+	for (i = 0; i < a->action.n; i++)
+		if (parse_action(vm, a->action.v[i].val, err) < 0)
 			return -err->code;
 	vm->cfg.cpu = a->cpu;
 	vm->cfg.kernel = a->kernel;

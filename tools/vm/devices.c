@@ -75,19 +75,20 @@ static int set_props(struct device *dev, struct qopts *q, struct err *err)
 	return 0;
 }
 
-/* The running machine gets a device: the bus must know how to show it to the guest. */
+/* A running machine's bus must know how to show a device to the guest. */
+static int need_hot_bus(struct vm *vm, const struct device *dev, struct device_bus **bus, struct err *err)
+{
+	if (!*bus && dev->cls->bus)
+		*bus = device_bus_find(vm->m, NULL, dev->cls->bus);
+	if (!*bus)
+		return err_set(err, EINVAL, "Device '%s' can not be hotplugged on this machine", dev->cls->name);
+	return (*bus)->hotplug ? 0 : err_set(err, EINVAL, "Bus '%s' does not support hotplugging", (*bus)->name);
+}
+
 static int hot_plug(struct vm *vm, struct device *dev, struct device_bus *bus, struct err *err)
 {
 	int ret;
 
-	if (!bus && dev->cls->bus)
-		bus = device_bus_find(vm->m, NULL, dev->cls->bus);
-	if (!bus || !bus->hotplug) {
-		err_set(err, EINVAL, bus ? "Bus '%s' does not support hotplugging" : "Device '%s' can not be hotplugged on this machine",
-			bus ? bus->name : dev->cls->name);
-		device_discard(dev);
-		return -err->code;
-	}
 	pc_pause(vm->pc);
 	ret = device_realize(dev, bus, err);
 	if (ret == 0) {
@@ -111,8 +112,6 @@ int vm_device_add(struct vm *vm, struct qopts *q, struct err *err)
 		return -err->code;
 	if (!driver)
 		return err_set(err, EINVAL, "-device: parameter 'driver' is missing");
-	if (id && device_find(vm->m, id))
-		return err_set(err, EEXIST, "Duplicate device ID '%s'", id);
 	dev = device_new(vm->m, driver, err);
 	if (!dev)
 		return -err->code;
@@ -123,6 +122,10 @@ int vm_device_add(struct vm *vm, struct qopts *q, struct err *err)
 		err_set(err, ENOMEM, "out of memory");
 	else if (bus_name && !(bus = device_bus_find(vm->m, bus_name, NULL)))
 		err_set(err, ENOENT, "Bus '%s' not found", bus_name);
+	else if (vm->started && need_hot_bus(vm, dev, &bus, err) < 0)
+		;	/* said */
+	else if (id && device_find(vm->m, id))
+		err_set(err, EEXIST, "Duplicate device ID '%s'", id);
 	else if (apply_globals(vm, dev, err) == 0)
 		set_props(dev, q, err);
 	if (err_is_set(err)) {

@@ -9,6 +9,7 @@
 #include "dev/pci.h"
 #include "dev/pic.h"
 #include "hmp.h"
+#include "x86/disasm.h"
 
 static void out(void *ctx, const char *fmt, ...) __printf(2, 3);
 static void out(void *ctx, const char *fmt, ...)
@@ -286,9 +287,19 @@ static const struct {
 	{ "network", "network backends and their cards", hmp_info_network },
 	{ "usernet", "connections of the user-mode network", hmp_info_usernet },
 	{ "migrate", "saving of the machine", info_migrate },
+	{ "block", "block devices", hmp_info_block },
+	{ "lapic", "local APIC of the chosen processor", hmp_info_lapic },
+	{ "iothreads", "threads of -object iothread", hmp_info_iothreads },
+	{ "uuid", "UUID of the machine", hmp_info_uuid },
+	{ "roms", "read-only memory", hmp_info_roms },
 	{ "chardev", "character backends", info_chardev },
 	{ "state", "saved state of a device", info_state },
 };
+
+const char *hmp_info_topic(size_t n)
+{
+	return n < ARRAY_SIZE(topics) ? topics[n].name : NULL;
+}
 
 void hmp_info(struct hmp_call *c)
 {
@@ -319,7 +330,7 @@ static bool parse_format(const char *s, struct format *f)
 	if (*s >= '0' && *s <= '9')
 		str_scan_u64(s, 10, &end, &f->count);
 	for (; *end; end++) {
-		if (strchr("xduoc", *end))
+		if (strchr("xduoci", *end))
 			f->fmt = *end;
 		else if (*end == 'b' || *end == 'h' || *end == 'w' || *end == 'g')
 			f->size = *end == 'b' ? 1 : *end == 'h' ? 2 : *end == 'w' ? 4 : 8;
@@ -349,6 +360,31 @@ static void print_value(struct strbuf *o, const struct format *f, u64 v)
 	}
 }
 
+static void disassemble(struct hmp_call *c, struct x86_cpu *cpu, bool phys, u64 addr, u64 count)
+{
+	enum x86_mode mode = (enum x86_mode)(cpu->mode & X86_MODEF_SIZE);
+	char text[X86_DISASM_TEXT];
+	struct x86_insn in;
+	u8 buf[15];
+	size_t n;
+
+	pc_pause(c->vm->pc);
+	for (; count; count--, addr += in.len) {
+		n = sizeof(buf);
+		if (phys)
+			mem_read_buf(&c->vm->m->mem, addr, buf, n);
+		else
+			n = x86_debug_read(cpu, addr, buf, n);
+		if (!n || x86_decode(&in, buf, (unsigned)n, mode)) {
+			strbuf_printf(c->out, "0x%08llx:  %s\n", addr, n ? "(bad)" : "Cannot access memory");
+			break;
+		}
+		x86_disasm(text, sizeof(text), &in, mode, addr);
+		strbuf_printf(c->out, "0x%08llx:  %s\n", addr, text);
+	}
+	pc_resume(c->vm->pc);
+}
+
 void hmp_examine(struct hmp_call *c)
 {
 	bool phys = str_eq(c->argv[0], "xp");
@@ -359,17 +395,23 @@ void hmp_examine(struct hmp_call *c)
 
 	if (c->argc > 1 && c->argv[1][0] == '/') {
 		if (!parse_format(c->argv[1] + 1, &f)) {
-			strbuf_puts(c->out, "invalid format: [COUNT][x|d|u|o|c][b|h|w|g]\n");
+			strbuf_puts(c->out, "invalid format: [COUNT][x|d|u|o|c|i][b|h|w|g]\n");
 			return;
 		}
 		arg = 2;
 	}
-	if (c->argc != arg + 1 || str_to_u64(c->argv[arg], 0, &addr) < 0) {
+	if (c->argc <= arg) {
 		strbuf_puts(c->out, "usage: x/FMT ADDRESS, xp/FMT ADDRESS\n");
 		return;
 	}
-	if (!phys && !(cpu = cpu_of(c)))
+	if (hmp_expr(c, arg, &addr) < 0)
 		return;
+	if ((!phys || f.fmt == 'i') && !(cpu = cpu_of(c)))
+		return;
+	if (f.fmt == 'i') {
+		disassemble(c, cpu, phys, addr, f.count);
+		return;
+	}
 	pc_pause(c->vm->pc);
 	for (i = 0; i < f.count; i++, addr += f.size) {
 		v = 0;

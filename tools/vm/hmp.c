@@ -3,22 +3,22 @@
  * The human monitor: a line editor of the simplest kind, a command table and
  * QEMU's usual commands. `human-monitor-command` runs the same table.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "hmp.h"
 #include "mem.h"
+#include "readline.h"
 #include "str.h"
 
-#define LINE 1024
+#define LINE READLINE_MAX
 
 struct hmp {
 	struct vm *vm;
 	struct char_fe fe;
 	struct hmp *next;
-	char line[LINE];
-	unsigned len;
+	struct readline rl;
+	int cpu;			/* chosen by `cpu N` */
 	bool shown;
 };
 
@@ -159,6 +159,14 @@ static const struct hmp_cmd commands[] = {
 	{ "set_link", "NAME on|off", "plug or pull the cable", hmp_set_link },
 	{ "hostfwd_add", "[NETDEV] tcp|udp:[HOSTADDR]:PORT-[GUESTADDR]:PORT", "forward a port of the host", hmp_hostfwd },
 	{ "hostfwd_remove", "[NETDEV] tcp|udp:[HOSTADDR]:PORT", "no longer", hmp_hostfwd },
+	{ "print", "[/FMT] EXPRESSION", "a number: 1+2*$rip", hmp_print },
+	{ "p", "", NULL, hmp_print },
+	{ "sum", "ADDR SIZE", "checksum of physical memory", hmp_sum },
+	{ "memsave", "ADDR SIZE FILE", "virtual memory to a file", hmp_memsave },
+	{ "pmemsave", "ADDR SIZE FILE", "physical memory to a file", hmp_memsave },
+	{ "log", "ITEM,...|none", "log more, or nothing", hmp_log },
+	{ "logfile", "FILE", "log there", hmp_logfile },
+	{ "gdbserver", "[DEV|none]", "start or end the gdb server", hmp_gdbserver },
 	{ "x", "/FMT ADDR", "memory at a virtual address", hmp_examine },
 	{ "xp", "/FMT ADDR", "memory at a physical address", hmp_examine },
 	{ "i", "[/SIZE] PORT", "read an I/O port", cmd_in },
@@ -187,13 +195,10 @@ static void run(struct hmp_call *c, char *line)
 		return;
 	/* "x/4xw 0" and "xp/..." are one word with the command. */
 	if ((word = strchr(c->argv[0], '/')) && c->argc < HMP_WORDS) {
-		static char cmd_x[] = "x", cmd_xp[] = "xp", cmd_i[] = "i", cmd_o[] = "o";
-		char *name = str_starts(c->argv[0], "xp/", NULL) ? cmd_xp : c->argv[0][0] == 'i' ? cmd_i
-			     : c->argv[0][0] == 'o' ? cmd_o : cmd_x;
-
+		snprintf(c->name, sizeof(c->name), "%.*s", (int)(word - c->argv[0]), c->argv[0]);
 		memmove(&c->argv[2], &c->argv[1], (c->argc - 1) * sizeof(c->argv[0]));
 		c->argv[1] = word;
-		c->argv[0] = name;
+		c->argv[0] = c->name;
 		c->argc++;
 	}
 	near = (struct str_nearest)STR_NEAREST_INIT(c->argv[0]);
@@ -221,11 +226,6 @@ void hmp_run(struct vm *vm, const char *line, int cpu, struct strbuf *out)
 
 /* ---- the terminal ---- */
 
-static void prompt(struct hmp *h)
-{
-	chardev_write_all(&h->fe, "(qemu) ", 7);
-}
-
 /* Newlines as a raw terminal wants them. */
 static void print(struct hmp *h, const char *s, size_t len)
 {
@@ -241,34 +241,56 @@ static void print(struct hmp *h, const char *s, size_t len)
 	strbuf_free(&out);
 }
 
-static void enter(struct hmp *h)
+static void run_line(struct hmp *h)
 {
 	struct strbuf out = STRBUF_INIT;
+	struct hmp_call c = { .vm = h->vm, .out = &out, .cpu = h->cpu };
+	char copy[LINE];
 
-	chardev_write_all(&h->fe, "\r\n", 2);
-	h->line[h->len] = '\0';
-	h->len = 0;
-	hmp_run(h->vm, h->line, 0, &out);
+	memcpy(copy, h->rl.line, sizeof(copy));
+	run(&c, copy);
+	h->cpu = c.cpu;
 	print(h, out.s, out.len);
 	strbuf_free(&out);
-	prompt(h);
 }
 
-static void key(struct hmp *h, u8 ch)
+/* Words that may stand where the cursor is: commands, then what the command takes. */
+struct offering {
+	void (*offer)(void *to, const char *word);
+	void *to;
+};
+
+static int offer_device(struct device *dev, int depth, void *opaque)
 {
-	if (ch == '\r' || ch == '\n') {
-		enter(h);
-	} else if (ch == 0x7f || ch == '\b') {
-		if (!h->len)
-			return;
-		h->len--;
-		chardev_write_all(&h->fe, "\b \b", 3);
-	} else if (ch == 0x15) {	/* C-u */
-		while (h->len)
-			key(h, 0x7f);
-	} else if (isprint(ch) && h->len + 1 < LINE) {
-		h->line[h->len++] = (char)ch;
-		chardev_write_all(&h->fe, &ch, 1);
+	struct offering *o = opaque;
+
+	(void)depth;
+	if (dev->id)
+		o->offer(o->to, dev->id);
+	return 0;
+}
+
+static void complete(void *ctx, const char *line, void (*offer)(void *to, const char *word), void *to)
+{
+	struct offering o = { offer, to };
+	const struct device_class *cls;
+	const struct hmp_cmd *k;
+	struct hmp *h = ctx;
+	size_t i;
+
+	if (!strchr(line, ' ')) {
+		for (k = commands; k->name; k++)
+			if (k->help)
+				offer(to, k->name);
+	} else if (str_starts(line, "info ", NULL)) {
+		for (i = 0; hmp_info_topic(i); i++)
+			offer(to, hmp_info_topic(i));
+	} else if (str_starts(line, "device_del ", NULL)) {
+		device_walk(h->vm->m, offer_device, &o);
+	} else if (str_starts(line, "device_add ", NULL)) {
+		REGISTRY_FOREACH(device, cls)
+			if (!cls->internal)
+				offer(to, cls->name);
 	}
 }
 
@@ -280,12 +302,24 @@ static unsigned hmp_can_read(void *opaque)
 
 static void hmp_read(void *opaque, const u8 *buf, unsigned len)
 {
-	while (len--)
-		key(opaque, *buf++);
+	struct strbuf out = STRBUF_INIT;
+	struct hmp *h = opaque;
+
+	while (len--) {
+		if (!readline_key(&h->rl, *buf++, &out))
+			continue;
+		chardev_write_all(&h->fe, out.s, out.len);
+		strbuf_reset(&out);
+		run_line(h);
+		readline_begin(&h->rl, &out);
+	}
+	chardev_write_all(&h->fe, out.s, out.len);
+	strbuf_free(&out);
 }
 
 static void hmp_event(void *opaque, enum char_event ev)
 {
+	struct strbuf out = STRBUF_INIT;
 	struct hmp *h = opaque;
 
 	if (ev != CHAR_OPENED)
@@ -294,8 +328,9 @@ static void hmp_event(void *opaque, enum char_event ev)
 	if (!h->shown)
 		print(h, "vmbox monitor - type 'help' for more information\n", 49);
 	h->shown = true;
-	h->len = 0;
-	prompt(h);
+	readline_begin(&h->rl, &out);
+	chardev_write_all(&h->fe, out.s, out.len);
+	strbuf_free(&out);
 }
 
 int hmp_start(struct vm *vm, struct chardev *chr, struct err *err)
@@ -305,6 +340,9 @@ int hmp_start(struct vm *vm, struct chardev *chr, struct err *err)
 	if (!h)
 		return err_set(err, ENOMEM, "out of memory");
 	h->vm = vm;
+	h->rl.prompt = "(qemu) ";
+	h->rl.complete = complete;
+	h->rl.ctx = h;
 	h->fe = (struct char_fe){ .label = "monitor", .can_read = hmp_can_read, .read = hmp_read, .event = hmp_event, .opaque = h };
 	if (chardev_attach(chr, &h->fe, err) < 0) {
 		mem_free(h);
@@ -325,6 +363,7 @@ void hmp_stop_all(struct vm *vm)
 
 		vm->hmps = h->next;
 		chardev_detach(&h->fe);
+		readline_free(&h->rl);
 		mem_free(h);
 	}
 }

@@ -17,6 +17,7 @@ struct hmp_call {
 	int cpu;
 	unsigned argc;
 	char *argv[HMP_WORDS];
+	char name[32];			/* of "x/4xw": the part before the slash */
 };
 
 struct hmp_cmd {
@@ -34,7 +35,24 @@ void hmp_chardev_remove(struct hmp_call *c);
 void hmp_drive_add(struct hmp_call *c);
 void hmp_drive_del(struct hmp_call *c);
 
+/* hmp-expr.c: the words from first on as one number; -1: the error was printed. */
+int  hmp_expr(struct hmp_call *c, unsigned first, u64 *val);
+/* hmp-cmds.c */
+void hmp_print(struct hmp_call *c);
+void hmp_sum(struct hmp_call *c);
+void hmp_memsave(struct hmp_call *c);
+void hmp_log(struct hmp_call *c);
+void hmp_logfile(struct hmp_call *c);
+void hmp_gdbserver(struct hmp_call *c);
+void hmp_info_block(struct hmp_call *c);
+void hmp_info_lapic(struct hmp_call *c);
+void hmp_info_iothreads(struct hmp_call *c);
+void hmp_info_uuid(struct hmp_call *c);
+void hmp_info_roms(struct hmp_call *c);
+
 void hmp_info(struct hmp_call *c);
+/* For completion: the nth topic of info, NULL behind the last. */
+const char *hmp_info_topic(size_t n);
 /* hmp-input.c */
 /* screen.c */
 void hmp_screendump(struct hmp_call *c);

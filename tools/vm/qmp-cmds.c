@@ -136,7 +136,7 @@ static int query_cpus_fast(struct qmp_call *c)
 		snprintf(path, sizeof(path), "/machine/unattached/device[%u]", i);
 		json_set(o, "cpu-index", json_new_int(i));
 		set_str(o, "qom-path", path);
-		json_set(o, "thread-id", json_new_int(0));
+		json_set(o, "thread-id", json_new_int(pc_cpu_tid(c->vm->pc, i)));
 		set_str(o, "target", "x86_64");
 		json_set(props, "socket-id", json_new_int(i));
 		json_set(props, "core-id", json_new_int(0));

@@ -22,6 +22,12 @@ static inline void qmp_str(struct json *o, const char *key, const char *val) { j
 static inline void qmp_int(struct json *o, const char *key, u64 val) { json_set(o, key, json_new_uint(val)); }
 static inline void qmp_bool(struct json *o, const char *key, bool val) { json_set(o, key, json_new_bool(val)); }
 
+/*
+ * Are the arguments those that the command's schema names? -EINVAL with QEMU's
+ * own text. Commands that take a backend's or device's own keys are not checked for others.
+ */
+int qmp_check_args(const char *command, const struct json *args, struct err *err);
+
 /* A member that must be a text; NULL with c->err set. */
 static inline const char *qmp_need_str(struct qmp_call *c, const char *key)
 {

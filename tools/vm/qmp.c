@@ -13,7 +13,7 @@
 #include "mem.h"
 #include "qmp.h"
 #include "str.h"
-#include "vm.h"
+#include "qmp-util.h"
 
 #define MESSAGE_MAX (16 * MiB)
 
@@ -105,7 +105,9 @@ static void call(struct qmp *q, const struct qmp_command *cmd, struct json *args
 
 	c.args = qopts_from_json(cmd->name, args ? args : json_new(JSON_OBJECT), &c.err);
 	if (c.args) {
-		ret = cmd->fn(&c);
+		ret = qmp_check_args(cmd->name, c.args->obj, &c.err);
+		if (ret == 0)
+			ret = cmd->fn(&c);
 		if (ret == 0)
 			ret = qopts_done(c.args, &c.err);
 		qopts_free(c.args);
@@ -140,7 +142,8 @@ static void handle(struct qmp *q, struct json *msg)
 		}
 	}
 	if (!name) {
-		reply_error(q, "GenericError", "QMP input lacks member 'execute'", id);
+		reply_error(q, "GenericError", json_get(msg, "execute") ? "QMP input member 'execute' must be a string"
+									: "QMP input lacks member 'execute'", id);
 		return;
 	}
 	if (json_get(msg, "arguments") && json_get(msg, "arguments")->type != JSON_OBJECT) {

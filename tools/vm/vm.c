@@ -67,6 +67,7 @@ static const struct opt vm_opts[] = {
 	OPT_FLAG('S', NULL, A, stopped, "do not start; wait for cont"),
 	OPT_FLAG(0, "no-reboot", A, no_reboot, "a reset of the guest ends the program"),
 	OPT_FLAG(0, "no-shutdown", A, no_shutdown, "a power-off of the guest stops the machine only"),
+	OPT_LIST(0, "action", "EVENT=ACTION,...", A, action, "reboot=reset|shutdown, shutdown=poweroff|pause, panic=shutdown|pause|exit-failure|none"),
 	OPT_FLAG(0, "daemonize", A, daemonize, "go into the background when the machine is built"),
 	OPT_STR(0, "incoming", "URI", A, incoming, "go on from a saved machine: file:PATH, exec:COMMAND, fd:N, unix:PATH, tcp:HOST:PORT; defer: wait for migrate-incoming"),
 	OPT_STR(0, "pidfile", "FILE", A, pidfile, "write the process id there"),
@@ -118,6 +119,7 @@ static void on_signal(struct loop_fd *h, u32 events)
 	(void)events;
 	if (read(h->fd, &si, sizeof(si)) != sizeof(si))
 		return;
+	vm_event(h->opaque, "SHUTDOWN", "{\"guest\": false, \"reason\": \"host-signal\"}");
 	fprintf(stderr, "vmbox: terminating on signal %u from pid %u\n", si.ssi_signo, si.ssi_pid);
 	vm_quit(h->opaque, 0);
 }
@@ -203,7 +205,7 @@ static void on_shutdown(void *ctx, bool by_guest, int code)
 
 	vm_event(vm, "SHUTDOWN", by_guest ? "{\"guest\": true, \"reason\": \"guest-shutdown\"}"
 					  : "{\"guest\": false, \"reason\": \"host-qmp-quit\"}");
-	if (vm->args->no_shutdown && !code) {
+	if (vm->no_shutdown && !code) {
 		pc_stop(vm->pc, RUN_SHUTDOWN);
 		vm_stopped(vm, NULL);
 	} else {
@@ -215,7 +217,7 @@ static bool on_reset(void *ctx, bool by_guest)
 {
 	struct vm *vm = ctx;
 
-	if (vm->args->no_reboot) {
+	if (vm->no_reboot) {
 		vm_event(vm, "SHUTDOWN", "{\"guest\": true, \"reason\": \"guest-reset\"}");
 		vm_quit(vm, 0);
 		return false;
@@ -236,13 +238,23 @@ static void on_debug(void *ctx, struct x86_cpu *cpu)
 	vm_stopped(ctx, cpu);
 }
 
+/* The machine has been stopped. */
 static void on_panicked(void *ctx)
 {
 	struct vm *vm = ctx;
+	bool pause = vm->panic == VM_PANIC_PAUSE || (vm->panic == VM_PANIC_SHUTDOWN && vm->no_shutdown);
 
-	vm_event(vm, "GUEST_PANICKED", "{\"action\": \"shutdown\"}");
-	if (!vm->args->no_shutdown)
-		vm_quit(vm, 0);
+	if (vm->panic == VM_PANIC_NONE) {
+		vm_event(vm, "GUEST_PANICKED", "{\"action\": \"run\"}");
+		pc_cont(vm->pc);
+		return;
+	}
+	vm_event(vm, "GUEST_PANICKED", pause ? "{\"action\": \"pause\"}" : "{\"action\": \"poweroff\"}");
+	vm_stopped(vm, NULL);
+	if (pause)
+		return;
+	vm_event(vm, "SHUTDOWN", "{\"guest\": true, \"reason\": \"guest-panic\"}");
+	vm_quit(vm, vm->panic == VM_PANIC_EXIT_FAILURE);
 }
 
 static void on_event(void *ctx, const char *name, const char *data_json)

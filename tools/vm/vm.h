@@ -23,11 +23,13 @@ struct strbuf;
 enum vm_display { VM_DISPLAY_NONE, VM_DISPLAY_CURSES };
 enum vm_accel { VM_ACCEL_INTERP, VM_ACCEL_JIT, VM_ACCEL_QTEST };
 
+enum vm_panic { VM_PANIC_SHUTDOWN, VM_PANIC_PAUSE, VM_PANIC_EXIT_FAILURE, VM_PANIC_NONE };
+
 struct vm_args {
 	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb, *boot, *incoming;
 	const char *display, *vga, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
 	const char *hd[4], *cdrom;
-	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev, object, netdev, nic, net;
+	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev, object, action, netdev, nic, net;
 	bool nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config, gdb_default;
 };
 
@@ -56,6 +58,8 @@ struct vm {
 	struct gdb *gdb;
 	struct vm_migration *migration;	/* migrate.c */
 	bool started;			/* pc_start() was called: what comes now is hot plug */
+	bool no_reboot, no_shutdown;	/* also by -action */
+	int panic;			/* enum vm_panic */
 	bool autostart;			/* go on once the incoming state is there */
 };
 

@@ -25,6 +25,7 @@ struct vcpu {
 	struct cpu_state state;
 	struct machine_state saved;
 	char saved_name[16];
+	int tid;				/* atomic */
 	bool held, debug;			/* stands for the debugger; has a stop to tell */
 };
 

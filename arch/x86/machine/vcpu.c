@@ -30,6 +30,7 @@ static void *vcpu_thread(void *arg)
 	struct vcpu *v = arg;
 	struct pc *pc = v->pc;
 
+	atomic_set(&v->tid, thread_id());
 	for (;;) {
 		bool go;
 
@@ -165,6 +166,11 @@ void pc_resume(struct pc *pc)
 	if (--pc->pauses == 0)
 		pthread_cond_broadcast(&pc->wake);
 	pthread_mutex_unlock(&pc->lock);
+}
+
+int pc_cpu_tid(const struct pc *pc, unsigned cpu)
+{
+	return cpu < pc_cpus(pc) ? atomic_get(&pc->vcpus[cpu].tid) : 0;
 }
 
 /* The vCPU that has run into a breakpoint, once; NULL: none. */

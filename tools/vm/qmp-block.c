@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* QMP's queries of block devices and nodes; shapes are QEMU 10's (qapi/block-core.json). */
+#include <stdio.h>
+#include "block/block.h"
+#include "qmp-util.h"
+#include "str.h"
+
+static struct json *object(struct json *array)
+{
+	struct json *o = json_new(JSON_OBJECT);
+
+	json_append(array, o);
+	return o;
+}
+
+static void put_image(struct json *info, struct blk_node *n)
+{
+	struct json *image = json_new(JSON_OBJECT);
+
+	json_set(info, "image", image);
+	qmp_str(image, "filename", blk_filename(n));
+	qmp_str(image, "format", blk_driver_name(n));
+	qmp_int(image, "virtual-size", blk_length(n));
+	if (str_eq(blk_driver_name(n), "qcow2"))
+		qmp_bool(image, "dirty-flag", false);
+}
+
+static void put_node(struct json *o, struct blk_node *n)
+{
+	static const char *const limits[] = { "bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr" };
+	struct json *cache = json_new(JSON_OBJECT);
+	size_t i;
+
+	qmp_str(o, "file", blk_filename(n));
+	qmp_str(o, "node-name", blk_node_name(n) ? blk_node_name(n) : "");
+	qmp_bool(o, "ro", blk_read_only(n));
+	qmp_str(o, "drv", blk_driver_name(n));
+	qmp_int(o, "backing_file_depth", blk_backing(n) ? 1 : 0);
+	if (blk_backing(n))
+		qmp_str(o, "backing_file", blk_filename(blk_backing(n)));
+	qmp_bool(o, "encrypted", false);
+	for (i = 0; i < ARRAY_SIZE(limits); i++)
+		qmp_int(o, limits[i], 0);
+	put_image(o, n);
+	json_set(o, "cache", cache);
+	qmp_bool(cache, "writeback", !(blk_flags(n) & BLK_O_WRITETHROUGH));
+	qmp_bool(cache, "direct", blk_flags(n) & BLK_O_DIRECT);
+	qmp_bool(cache, "no-flush", blk_flags(n) & BLK_O_NO_FLUSH);
+	qmp_int(o, "write_threshold", 0);
+	qmp_str(o, "detect_zeroes", "off");
+}
+
+/* The device that has the drive, by its drive property. */
+struct owner {
+	const char *id;
+	struct device *dev;
+};
+
+static int find_owner(struct device *dev, int depth, void *opaque)
+{
+	const struct prop *p = device_prop_find(dev->cls, "drive");
+	struct owner *w = opaque;
+	const char *s = p && p->type == PROP_T_DRIVE ? *(char *const *)((const u8 *)dev + p->offset) : NULL;
+
+	(void)depth;
+	if (!s || !str_eq(s, w->id))
+		return 0;
+	w->dev = dev;
+	return 1;
+}
+
+static int query_block(struct qmp_call *c)
+{
+	struct drive *d;
+
+	if (qmp_new(c, JSON_ARRAY) < 0)
+		return -c->err.code;
+	for (d = c->vm->drives.first; d; d = d->next) {
+		struct json *o = object(c->ret), *ins;
+		struct owner w = { .id = d->id };
+		char path[128];
+
+		device_walk(c->m, find_owner, &w);
+		qmp_str(o, "device", d->id);
+		if (w.dev) {
+			snprintf(path, sizeof(path), "/machine/peripheral%s/%s", w.dev->id ? "" : "-anon", w.dev->id ? w.dev->id : w.dev->path);
+			qmp_str(o, "qdev", w.dev->id ? w.dev->id : path);
+		}
+		qmp_str(o, "type", "unknown");
+		qmp_bool(o, "removable", d->cdrom);
+		qmp_bool(o, "locked", false);
+		if (!d->node)
+			continue;
+		ins = json_new(JSON_OBJECT);
+		json_set(o, "inserted", ins);
+		put_node(ins, d->node);
+	}
+	return 0;
+}
+QMP("query-block", query_block);
+
+/* A node and what is below it. */
+static void add_nodes(struct json *list, struct blk_node *n, unsigned depth)
+{
+	if (!n || depth > 64)
+		return;
+	put_node(object(list), n);
+	add_nodes(list, blk_file(n), depth + 1);
+	add_nodes(list, blk_backing(n), depth + 1);
+}
+
+static int query_named_block_nodes(struct qmp_call *c)
+{
+	bool flat;
+	struct drive *d;
+
+	qopts_bool(c->args, "flat", &flat, &c->err);
+	if (err_is_set(&c->err) || qmp_new(c, JSON_ARRAY) < 0)
+		return -c->err.code;
+	for (d = c->vm->drives.first; d; d = d->next)
+		add_nodes(c->ret, d->node, 0);
+	return 0;
+}
+QMP("query-named-block-nodes", query_named_block_nodes);
