@@ -369,6 +369,9 @@ static unsigned can_read(void *opaque)
 {
 	struct isa_serial *s = opaque;
 
+	/* A machine that stands is saved as it is: what comes now waits. */
+	if (!s->dev.machine->running)
+		return 0;
 	/*
 	 * A script on stdin is there before the guest has a driver, whose
 	 * FIFO reset would eat its beginning: it waits until somebody listens.
@@ -469,6 +472,12 @@ static int serial_realize(struct device *dev, struct err *err)
 	return 0;
 }
 
+static void serial_set_running(struct device *dev, bool running)
+{
+	if (running)
+		chardev_accept_input(&((struct isa_serial *)dev)->fe);
+}
+
 static void serial_unrealize(struct device *dev)
 {
 	struct isa_serial *s = (struct isa_serial *)dev;
@@ -530,6 +539,7 @@ static const struct prop serial_props[] = {
 static const struct device_class isa_serial_class = {
 	.name = "isa-serial", .desc = "16550A serial port", .bus = "ISA", .category = "Input",
 	.size = sizeof(struct isa_serial), .locking = LOCK_DEVICE, .props = serial_props,
-	.realize = serial_realize, .unrealize = serial_unrealize, .reset = serial_reset, .state = &serial_state,
+	.realize = serial_realize, .unrealize = serial_unrealize, .reset = serial_reset, .set_running = serial_set_running,
+	.state = &serial_state,
 };
 REGISTER(device, isa_serial_class);

@@ -38,7 +38,7 @@ def test_errors(t):
         (["-drive", "file=/nonexistent,if=virtio"], "/nonexistent"),
         (["-serial", "foo:bar"], "foo:bar"),
         (["-chardev", "socket,id=a"], "path="),
-        (["-netdev", "user,id=n"], "-netdev"),
+        (["-netdev", "foo,id=n"], "foo"),
         (["-display", "gtk"], "gtk"),
         (["-rtc", "base=never"], "-rtc"),
         (["-cpu", "z80"], "z80"),
