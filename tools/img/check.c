@@ -141,6 +141,10 @@ static int run(void *args, const struct opt_call *call)
 	g = img_graph(&c->a, call);
 	if (!g)
 		return 1;
+	if (!fix && img_sandbox(g, &c->a, (const char *const []){ c->file, NULL })) {
+		blk_graph_free(g);
+		return 1;
+	}
 	n = img_open(g, &c->a, c->file, c->a.fmt, flags | (fix ? BLK_O_RDWR : 0));
 	ret = n ? do_check(n, c, fix, json) : 1;
 	blk_unref(n);
@@ -149,7 +153,7 @@ static int run(void *args, const struct opt_call *call)
 }
 
 static const struct opt opts[] = {
-	IMG_COMMON(A), IMG_SHARE(A), IMG_QUIET(A), IMG_SRC_CACHE(A), IMG_OUTPUT(A),
+	IMG_COMMON(A), IMG_SANDBOX(A), IMG_SHARE(A), IMG_QUIET(A), IMG_SRC_CACHE(A), IMG_OUTPUT(A),
 	OPT_STR('r', "repair", "WHAT", A, repair, "repair \"leaks\" or \"all\""),
 	OPERAND("FILE", A, file, "the image"),
 	OPT_END

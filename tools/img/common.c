@@ -77,7 +77,7 @@ struct blk_graph *img_graph(const struct img_args *a, const struct opt_call *cal
 	struct err e = ERR_INIT;
 	struct blk_graph *g;
 
-	if (choose_follow(a, call, &p))
+	if (choose_follow(a, call, &p) || img_budgets(a, &p))
 		return NULL;
 	g = blk_graph_new(&p);
 	if (!g) {
@@ -117,16 +117,21 @@ struct blk_node *img_open_file(struct blk_graph *g, const char *name, const char
 	struct blk_opts none = { 0 };
 	struct blk_node *n = NULL;
 	struct err e = ERR_INIT;
+	int ret;
 
 	o = o ? o : &none;
 	if (fmt && blk_opts_set(o, "driver", fmt)) {
 		img_error("out of memory");
 		return NULL;
 	}
-	if (blk_open(g, name, o, flags, &n, &e)) {
+	ret = blk_open(g, name, o, flags, &n, &e);
+	if (ret) {
 		img_error("Could not open '%s': %s", name, e.msg);
+		if (blk_graph_policy(g)->max_virtual)
+			img_check_budget(NULL, ret);
 		return NULL;
 	}
+	img_check_budget(n, 0);
 	return n;
 }
 

@@ -111,6 +111,10 @@ static int run(void *args, const struct opt_call *call)
 	g = img_graph(&c->a, call);
 	if (!g)
 		return 2;
+	if (img_sandbox(g, &c->a, (const char *const []){ c->file1, c->file2, NULL })) {
+		blk_graph_free(g);
+		return 2;
+	}
 	a = img_open(g, &c->a, c->file1, c->a.fmt, flags);
 	if (a)
 		b = img_open(g, &c->a, c->file2, c->fmt2, flags);
@@ -123,7 +127,7 @@ static int run(void *args, const struct opt_call *call)
 }
 
 static const struct opt opts[] = {
-	IMG_COMMON(A), IMG_SHARE(A), IMG_QUIET(A), IMG_SRC_CACHE(A), IMG_PROGRESS(A),
+	IMG_COMMON(A), IMG_SANDBOX(A), IMG_SHARE(A), IMG_QUIET(A), IMG_SRC_CACHE(A), IMG_PROGRESS(A),
 	OPT_STR('F', "second-format", "FMT", A, fmt2, "format of the second image"),
 	OPT_FLAG('s', "strict", A, strict, "sizes and allocation must be the same too"),
 	OPERAND("FILE1", A, file1, "the first image"),

@@ -18,13 +18,22 @@ struct img_args {
 	bool image_opts, force_share, quiet, progress;
 	const char *progress_form;
 	const char *output;
+	const char *max_size, *max_memory, *max_ratio, *max_time, *sandbox;
 };
+
+#define IMG_OVER_BUDGET 66	/* exit code: --max-... was reached */
 
 #define IMG_COMMON(T) \
 	OPT_STR('f', "format", "FMT", T, a.fmt, "format of the image (default: looked for in the image)"), \
 	OPT_LIST(0, "object", "OBJECT", T, a.objects, "define an object: secret,id=ID,data=...|file=..."), \
 	OPT_FLAG(0, "image-opts", T, a.image_opts, "the image is given by options (driver=...,file.filename=...)"), \
-	OPT_STR(0, "follow", "WHICH", T, a.follow, "open files that images name: all, dir (the image's own directory) or none")
+	OPT_STR(0, "follow", "WHICH", T, a.follow, "open files that images name: all, dir (the image's own directory) or none"), \
+	OPT_STR(0, "max-size", "SIZE", T, a.max_size, "refuse images with a larger virtual size"), \
+	OPT_STR(0, "max-ratio", "N", T, a.max_ratio, "refuse images of more than N times what they take on the disk"), \
+	OPT_STR(0, "max-memory", "SIZE", T, a.max_memory, "use no more memory"), \
+	OPT_STR(0, "max-time", "SECONDS", T, a.max_time, "take no longer")
+#define IMG_SANDBOX(T) \
+	OPT_STR(0, "sandbox", "MODE", T, a.sandbox, "keep the parsing apart: auto (default), off or require")
 #define IMG_SHARE(T) \
 	OPT_FLAG('U', "force-share", T, a.force_share, "open although another program writes to the image")
 #define IMG_QUIET(T) \
@@ -51,6 +60,18 @@ struct blk_node *img_open_file(struct blk_graph *g, const char *name, const char
 int img_cache_flags(const char *mode, u32 *flags);
 /* "json" or not; prints and returns -1 for anything else. */
 int img_output_json(const struct img_args *a);
+
+/* ---- safety.c ---- */
+/* Takes the budgets of the command line; 0 or -EINVAL (printed). */
+int img_budgets(const struct img_args *a, struct blk_policy *p);
+/* Ends the program with IMG_OVER_BUDGET when @n, or why it could not be opened (@ret), is over a budget. */
+void img_check_budget(struct blk_node *n, int ret);
+void img_over_budget(const char *fmt, ...) __printf(1, 2) __attribute__((noreturn));
+/*
+ * For sub-commands that only read the images @names (at most 3): closes the cage before anything is
+ * opened, where policy and kernel allow it. 0 or -errno (printed).
+ */
+int img_sandbox(struct blk_graph *g, const struct img_args *a, const char *const *names);
 
 void img_error(const char *fmt, ...) __printf(1, 2);
 void img_error_err(const struct err *e);
@@ -81,7 +102,7 @@ bool img_is_help(const char *options);
 int img_join_options(const struct opt_list *l, char **out);
 
 extern const struct opt_cmd img_cmd_amend, img_cmd_bench, img_cmd_bitmap, img_cmd_check, img_cmd_commit,
-	img_cmd_compare, img_cmd_convert, img_cmd_create, img_cmd_dd, img_cmd_info, img_cmd_map,
+	img_cmd_compare, img_cmd_convert, img_cmd_create, img_cmd_dd, img_cmd_info, img_cmd_inspect, img_cmd_map,
 	img_cmd_measure, img_cmd_rebase, img_cmd_resize, img_cmd_snapshot;
 
 #endif

@@ -359,6 +359,10 @@ int img_info_run(void *args, const struct opt_call *call)
 	g = img_graph(&ia->a, call);
 	if (!g)
 		return 1;
+	if (img_sandbox(g, &ia->a, (const char *const []){ ia->file, NULL })) {
+		blk_graph_free(g);
+		return 1;
+	}
 	ret = collect(g, ia, list);
 	blk_graph_free(g);
 	if (ret) {
@@ -383,7 +387,7 @@ int img_info_run(void *args, const struct opt_call *call)
 }
 
 static const struct opt opts[] = {
-	IMG_COMMON(A), IMG_SHARE(A), IMG_OUTPUT(A),
+	IMG_COMMON(A), IMG_SANDBOX(A), IMG_SHARE(A), IMG_OUTPUT(A),
 	OPT_FLAG(0, "backing-chain", A, chain, "also all images below, down to the last backing file"),
 	OPERAND_OPT("FILE", A, file, "the image"),
 	OPT_END

@@ -142,6 +142,10 @@ static int run(void *args, const struct opt_call *call)
 	g = img_graph(&m->a, call);
 	if (!g)
 		return 1;
+	if (img_sandbox(g, &m->a, (const char *const []){ m->file, NULL })) {
+		blk_graph_free(g);
+		return 1;
+	}
 	n = img_open(g, &m->a, m->file, m->a.fmt, 0);
 	if (!n) {
 		blk_graph_free(g);
@@ -163,7 +167,7 @@ static int run(void *args, const struct opt_call *call)
 }
 
 static const struct opt opts[] = {
-	IMG_COMMON(A), IMG_SHARE(A), IMG_OUTPUT(A),
+	IMG_COMMON(A), IMG_SANDBOX(A), IMG_SHARE(A), IMG_OUTPUT(A),
 	OPT_STR('s', "start-offset", "OFFSET", A, start_text, "start there"),
 	OPT_STR('l', "max-length", "LEN", A, max_text, "no further than LEN bytes"),
 	OPERAND("FILE", A, file, "the image"),

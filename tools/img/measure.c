@@ -89,6 +89,10 @@ static int run(void *args, const struct opt_call *call)
 	g = img_graph(&m->a, call);
 	if (!g)
 		return 1;
+	if (img_sandbox(g, &m->a, (const char *const []){ m->file, NULL })) {
+		blk_graph_free(g);
+		return 1;
+	}
 	if (m->file)
 		n = img_open(g, &m->a, m->file, m->a.fmt, 0);
 	if (n && m->snapshot) {
@@ -110,7 +114,7 @@ out:
 }
 
 static const struct opt opts[] = {
-	IMG_COMMON(A), IMG_SHARE(A), IMG_OUTPUT(A),
+	IMG_COMMON(A), IMG_SANDBOX(A), IMG_SHARE(A), IMG_OUTPUT(A),
 	OPT_STR('O', "target-format", "FMT", A, out_fmt, "format of the new image (default: raw)"),
 	OPT_STR(0, "size", "SIZE", A, size, "of an empty image of SIZE"),
 	OPT_STR('l', "snapshot", "SNAPSHOT", A, snapshot, "of this snapshot of FILE"),

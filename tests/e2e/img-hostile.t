@@ -1,0 +1,171 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One image for each class of fault that has hit image tools: sizes that
+# overflow, tables that name themselves, zero divisors, bombs. Every reading
+# sub-command ends with a status of its own, soon, in little memory. And what
+# img inspect says, budgets, sandbox.
+import json, os, resource, struct, subprocess, sys, tempfile
+
+vmbox = os.environ.get('VMBOX') or os.path.join(os.environ.get('objtree', '.'), 'vmbox')
+tmp = tempfile.TemporaryDirectory()
+os.chdir(tmp.name)
+nr = bad = 0
+LIMIT = 48 << 20
+
+
+def check(name, good, *notes):
+    global nr, bad
+    nr += 1
+    bad += not good
+    print('%sok %d - %s' % ('' if good else 'not ', nr, name), flush=True)
+    for n in notes if not good else ():
+        print('#', n)
+
+
+def img(*args):
+    return subprocess.run([vmbox, 'img', *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT)))
+
+
+def hostile(name, fmt, size, *parts):
+    with open('x', 'wb') as f:
+        f.truncate(size)
+        for off, data in parts:
+            f.seek(off)
+            f.write(data)
+    codes = []
+    for cmd in (['info', '-f', fmt], ['check', '-f', fmt], ['map', '-f', fmt, '--max-length=1G'], ['inspect'],
+                ['measure', '-f', fmt, '-O', 'qcow2'] if fmt == 'qcow2' else ['info']):
+        r = img(*cmd, 'x')
+        codes.append(r.returncode)
+    check(name, all(0 <= c < 126 for c in codes), codes)
+
+
+def qcow2(version=3, backing=0, blen=0, bits=16, size=1 << 30, crypt=0, l1=2, l1_off=0x30000, rt=0x10000, rtc=1,
+          snaps=0, snap_off=0, incompat=0, order=4, hlen=104):
+    return b'QFI\xfb' + struct.pack('>IQIIQIIQQIIQQQQII', version, backing, blen, bits, size, crypt, l1, l1_off,
+                                    rt, rtc, snaps, snap_off, incompat, 0, 0, order, hlen)
+
+
+BE = lambda *v: struct.pack('>%dQ' % len(v), *v)
+C = 1 << 63
+RT = (0x10000, BE(0x20000))
+for name, kw in (('cluster bits 0', dict(bits=0)), ('cluster bits 63', dict(bits=63)), ('L1 of 2^32 entries', dict(l1=0xffffffff)),
+                 ('L1 offset overflows', dict(l1_off=2**64 - 0x10000)), ('L1 too small', dict(size=1 << 50)),
+                 ('size 2^63', dict(size=1 << 63)), ('size 2^64 - 1', dict(size=2**64 - 1)),
+                 ('refcount table of 2^32 clusters', dict(rtc=0xffffffff)), ('refcount table offset', dict(rt=2**63)),
+                 ('refcount order 63', dict(order=63)), ('header length 2^32', dict(hlen=0xffffffff)), ('header length 0', dict(hlen=0)),
+                 ('backing name beyond the end', dict(backing=2**63, blen=1000)), ('backing name of 4 GiB', dict(backing=512, blen=0xffffffff)),
+                 ('2^32 snapshots', dict(snaps=0xffffffff, snap_off=0x40000)), ('unknown features', dict(incompat=2**64 - 1)),
+                 ('unknown cipher', dict(crypt=9)), ('version 9', dict(version=9))):
+    hostile('qcow2: ' + name, 'qcow2', 0x80000, (0, qcow2(**kw)), RT)
+head = (0, qcow2())
+hostile('qcow2: L1 is its own L2', 'qcow2', 0x80000, head, RT, (0x30000, BE(0x30000 | C, 0x30000 | C)))
+hostile('qcow2: L2 entries name L1, L2, header, refcounts', 'qcow2', 0x80000, head, RT, (0x30000, BE(0x40000 | C)),
+        (0x40000, BE(0x30000 | C, 0x40000 | C, 0 | C, 0x10000 | C, 0x20000 | C, 2**56 - 512, 3)))
+hostile('qcow2: refcount table names itself', 'qcow2', 0x80000, head, (0x10000, BE(0x10000, 0x10000, 0, 0x20001)))
+hostile('qcow2: all clusters are one bomb', 'qcow2', 0x80000, head, RT, (0x30000, BE(0x40000 | C)),
+        (0x40000, BE(*[1 << 62 | 0x50000] * 8192)), (0x50000, b'\xff' * 512))
+hostile('qcow2: compressed data beyond the end', 'qcow2', 0x80000, head, RT, (0x30000, BE(0x40000 | C)),
+        (0x40000, BE(*[2**63 - 1] * 8192)))
+hostile('qcow2: extensions without end', 'qcow2', 0x80000, head, RT, (104, struct.pack('>II', 0x12345678, 0xfffffff8) * 1000))
+hostile('qcow2: bitmaps beyond reason', 'qcow2', 0x80000, (0, qcow2()[:80] + BE(1) + qcow2()[88:]), RT,
+        (104, struct.pack('>IIIIQQ', 0x23852875, 24, 0xffffffff, 0, 2**63, 2**63)))
+
+
+def vdi(kind=1, header=400, off_blocks=512, off_data=1024, size=1 << 30, block=1 << 20, extra=0, blocks=1024, alloc=0):
+    b = bytearray(512)
+    b[:40] = b'<<< Oracle VM VirtualBox Disk Image >>>\n'
+    struct.pack_into('<IIIII', b, 64, 0xbeda107f, 0x10001, header, kind, 0)
+    struct.pack_into('<IIIIIIIQIIII', b, 340, off_blocks, off_data, 0, 0, 0, 512, 0, size, block, extra, blocks, alloc)
+    return bytes(b)
+
+
+for name, kw in (('block size 0', dict(block=0)), ('2^32 blocks', dict(blocks=0xffffffff, size=0xffffffff << 20)),
+                 ('size 2^64 - 1', dict(size=2**64 - 1)), ('offsets at the end', dict(off_blocks=0xfffffe00, off_data=0xfffffe00)),
+                 ('more allocated than there are', dict(alloc=0xffffffff))):
+    hostile('vdi: ' + name, 'vdi', 1 << 20, (0, vdi(**kw)))
+hostile('vdi: blocks twice and beyond', 'vdi', 1 << 20, (0, vdi()), (512, struct.pack('<128I', *([0] * 64 + [0xfffffffd] * 64))))
+
+
+def vpc(entries=512, block=2 << 20, table=1536, size=1 << 30, kind=3):
+    f = bytearray(512)
+    struct.pack_into('>8sIIQI4sI4sQQHBBI', f, 0, b'conectix', 2, 0x10000, 512, 0, b'qem2', 0x50003, b'Wi2k', size, size, 1024, 16, 63, kind)
+    struct.pack_into('>I', f, 64, ~sum(f) & 0xffffffff)
+    d = bytearray(1024)
+    struct.pack_into('>8sQQIII', d, 0, b'cxsparse', 2**64 - 1, table, 0x10000, entries, block)
+    struct.pack_into('>I', d, 36, ~sum(d) & 0xffffffff)
+    return bytes(f) + bytes(d)
+
+
+for name, kw in (('2^32 entries', dict(entries=0xffffffff)), ('block size 0', dict(block=0)), ('block size 3', dict(block=3)),
+                 ('block size 2^31', dict(block=1 << 31)), ('table beyond the end', dict(table=2**63)), ('size 2^64 - 512', dict(size=2**64 - 512))):
+    hostile('vpc: ' + name, 'vpc', 1 << 20, (0, vpc(**kw)))
+hostile('vpc: blocks that are the table', 'vpc', 1 << 20, (0, vpc()), (1536, struct.pack('>512I', *[3] * 512)))
+
+
+def parallels(magic=b'WithouFreSpacExt', tracks=63, entries=1024, sectors=1 << 20, data=0):
+    return struct.pack('<16sIIIIIQII', magic, 2, 16, 1024, tracks, entries, sectors, 0, data)
+
+
+for name, kw in (('tracks 0', dict(tracks=0)), ('tracks 2^32 - 1', dict(tracks=0xffffffff)), ('2^32 entries', dict(entries=0xffffffff)),
+                 ('2^64 - 1 sectors', dict(sectors=2**64 - 1)), ('data far away', dict(data=0xffffffff))):
+    hostile('parallels: ' + name, 'parallels', 1 << 20, (0, parallels(**kw)))
+hostile('parallels: blocks that are the table', 'parallels', 1 << 20, (0, parallels()), (64, b'\0\0\0\0' * 512 + b'\1\0\0\0' * 512))
+vmdk = lambda cap=1 << 21, grain=128, dsize=1, doff=1, gtes=512, gd=21: b'KDMV' + struct.pack('<IIQQQQIQQQ', 1, 3, cap, grain, doff, dsize, gtes, 0, gd, 128)
+for name, kw in (('grain 0', dict(grain=0)), ('grain 2^63', dict(grain=1 << 63)), ('capacity 2^64 - 1', dict(cap=2**64 - 1)),
+                 ('no grains in a table', dict(gtes=0)), ('2^32 - 1 in a table', dict(gtes=0xffffffff)),
+                 ('a descriptor of 2^63 sectors', dict(dsize=1 << 63)), ('directory beyond the end', dict(gd=2**63))):
+    hostile('vmdk: ' + name, 'vmdk', 1 << 20, (0, vmdk(**kw)))
+
+# Bombs: a header that promises two terabytes, in a sparse file of two gigabytes.
+for fmt, data in (('vdi', vdi(blocks=0x1ffffff8, size=0x1ffffff8 << 20, off_data=1 << 31)),
+                  ('vpc', vpc(entries=0x1ffff000 // 512, size=2040 << 30)),
+                  ('parallels', parallels(entries=0x1ffffff0, sectors=0x1ffffff0 * 63))):
+    with open('b', 'wb') as f:
+        f.write(data)
+        f.truncate(2 << 30)
+    p = subprocess.Popen([vmbox, 'img', 'info', '-f', fmt, 'b'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, use = os.wait4(p.pid, 0)
+    check('%s bomb: info takes less than 16 MiB' % fmt, use.ru_maxrss < 16 << 10, use.ru_maxrss)
+
+# ---- inspect ----
+def inspect(name, data, code, **want):
+    with open('i', 'wb') as f:
+        f.write(data)
+        f.truncate(max(len(data), 0x80000))
+    r = img('inspect', 'i')
+    try:
+        j = json.loads(r.stdout)
+    except ValueError:
+        j = {}
+    check('inspect: ' + name, r.returncode == code and all(j.get(k) == v for k, v in want.items()), r)
+    return j
+
+
+good = bytearray(qcow2())
+img('create', '-q', '-f', 'qcow2', 'good', '1G')
+data = open('good', 'rb').read()
+inspect('an empty qcow2', data, 0, verdict='clean', format='qcow2', polyglot=False, **{'virtual-size': 1 << 30})
+inspect('noise', os.urandom(4096).replace(b'\x1f', b'x'), 0, format='raw')
+inspect('an ISO that is a qcow2', data[:32769] + b'CD001' + data[32774:], 2, polyglot=True, verdict='suspicious')
+inspect('a qcow2 with the end of a VHD', data.ljust(0x80000 - 512, b'\0') + vpc()[:512], 2, polyglot=True)
+inspect('a wrong qcow2', qcow2(bits=63), 3, verdict='invalid')
+img('create', '-q', '-f', 'qcow2', '-u', '-F', 'raw', '-b', '/etc/passwd', 'ref', '1M')
+j = inspect('a backing file elsewhere', open('ref', 'rb').read(), 2, verdict='suspicious')
+check('inspect names it', j.get('references') == [{'role': 'backing', 'name': '/etc/passwd'}], j)
+check('inspect of nothing', img('inspect', 'none').returncode == 1)
+
+# ---- budgets and sandbox ----
+check('--max-size', img('map', '--max-size=512M', 'good').returncode == 66)
+check('below it', img('map', '--max-size=2G', 'good').returncode == 0)
+check('--max-ratio', img('map', '--max-ratio=100', 'good').returncode == 66)
+check('--max-ratio of nonsense', img('map', '--max-ratio=x', 'good').returncode == 1)
+os.mkfifo('fifo')
+r = subprocess.run([vmbox, 'img', 'dd', '-f', 'raw', 'if=fifo', 'of=never', '--max-time=1'], stderr=subprocess.DEVNULL, timeout=30)
+check('--max-time', r.returncode == 66, r)
+for cmd in (['info'], ['map'], ['check'], ['inspect'], ['compare', 'good']):
+    r = img(*cmd, '--sandbox=auto', 'good')
+    check('%s in the sandbox' % cmd[0], r.returncode == 0, r)
+print('1..%d' % nr)
+sys.exit(bad > 0)
