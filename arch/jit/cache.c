@@ -227,7 +227,6 @@ int x86_jit_enable(struct x86_system *sys, const struct x86_jit_config *cfg, str
 	sys->jit = j;
 	j->sys = sys;
 	j->fd = -1;
-	j->verify = cfg->verify;
 	j->single = cfg->single;
 	j->bytes = ALIGN_UP(cfg->cache_bytes ? cfg->cache_bytes : CACHE_DEFAULT, 256 * KiB * JIT_REGIONS);
 	pthread_mutex_init(&j->lock, NULL);

@@ -145,7 +145,7 @@ struct jit_region {
 struct jit {
 	struct x86_system *sys;
 	pthread_mutex_t lock;
-	bool verify, single;
+	bool single;
 	int fd;
 	size_t bytes;		/* of the cache */
 	u8 *rw, *rx;

@@ -190,7 +190,8 @@ static bool add_insn(struct jit_trace *t, unsigned *off)
 	if (i->in.op == X86_OP_JMP && direct(&i->in)) {
 		s64 target = branch_target(i);
 
-		if (in_page(target) && !in_trace(t, (unsigned)target) && t->count < JIT_INSNS / 2) {
+		/* forward only: every way round a loop has a backward branch, where requests are looked at */
+		if (in_page(target) && target > i->off && !in_trace(t, (unsigned)target) && t->count < JIT_INSNS / 2) {
 			*off = (unsigned)target;
 			return true;
 		}

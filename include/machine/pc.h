@@ -26,7 +26,7 @@ struct pc_config {
 	const char *pflash[2];		/* drives: code, variables; NULL: none */
 	bool unpack_kernel;		/* on the host */
 	bool no_hpet;
-	bool jit, jit_verify;		/* -accel jit: translate; and compare with the interpreter */
+	bool jit;			/* -accel jit: the translator runs 64-bit code */
 	bool no_cpus;			/* -accel qtest: clock by hand, nothing runs */
 	bool no_acpi;
 	bool default_devices;		/* e.g. tell the guest about a VGA */

@@ -13,7 +13,6 @@
 struct x86_jit_config {
 	size_t cache_bytes;	/* of generated code; 0: the default */
 	bool single;		/* for tests: blocks of one instruction, and x86_cpu_step() runs them */
-	bool verify;		/* every block is run again by the interpreter and compared; one CPU only */
 };
 
 struct x86_jit_stats {
@@ -22,7 +21,6 @@ struct x86_jit_stats {
 	u64 helpers;		/* of the instructions, how many are calls of the interpreter */
 	u64 dropped;		/* blocks whose code was written to */
 	u64 flushes;		/* of the whole cache */
-	u64 verified;		/* blocks compared */
 };
 
 #if IS_ENABLED(CONFIG_JIT)

@@ -195,7 +195,7 @@ bool oracle_guest_has(enum x86_feature f)
 	return x86_has(guest.cpu, f);
 }
 
-void oracle_guest_stop(void)
+void oracle_guest_report(void)
 {
 	struct x86_jit_stats st;
 
@@ -203,6 +203,10 @@ void oracle_guest_stop(void)
 		x86_jit_stats(guest.sys, &st);
 		printf("# %llu instructions translated, %llu of them as calls of the interpreter\n", st.insns, st.helpers);
 	}
+}
+
+void oracle_guest_stop(void)
+{
 	if (guest.sys)
 		x86_system_destroy(guest.sys);
 	guest.sys = NULL;

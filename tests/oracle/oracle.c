@@ -300,7 +300,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "oracle: native side: %s\n", strerror(-ret));
 	oracle_native_stop();
 	ret = report(&run) || noise || ret;
-	oracle_guest_stop();
+	oracle_guest_report();
 	free(run.wanted);
 	return ret;
 }

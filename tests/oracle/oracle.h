@@ -108,6 +108,7 @@ bool oracle_native_has(enum x86_feature f);
 /* ---- guest.c ---- */
 
 int  oracle_guest_start(struct oracle_batch *b, bool jit);
+void oracle_guest_report(void);	/* what was translated, if it was */
 void oracle_guest_run(struct oracle_batch *b);
 void oracle_guest_stop(void);
 /* The model under test has a feature. */

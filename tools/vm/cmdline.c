@@ -131,7 +131,7 @@ bool vm_help(struct vm *vm)
 
 static int parse_accel(struct vm *vm, const char *name, struct err *err)
 {
-	if (str_eq(name, "interp") || str_eq(name, "tcg")) {
+	if (str_eq(name, "interp")) {
 		vm->accel = VM_ACCEL_INTERP;
 		return 0;
 	}
@@ -139,7 +139,7 @@ static int parse_accel(struct vm *vm, const char *name, struct err *err)
 		vm->accel = VM_ACCEL_QTEST;
 		return 0;
 	}
-	if (str_eq(name, "jit")) {
+	if (str_eq(name, "jit") || str_eq(name, "tcg")) {
 		vm->accel = VM_ACCEL_JIT;
 		return 0;
 	}
@@ -150,15 +150,12 @@ static int parse_accel_opt(struct vm *vm, const char *text, struct err *err)
 {
 	struct qopts *q = qopts_parse("-accel", text, "accel", err);
 	const char *name = NULL, *thread = NULL;
-	bool verify = false;
 
 	if (!q)
 		return -err->code;
 	qopts_str(q, "accel", &name, err);
 	qopts_str(q, "thread", &thread, err);
-	qopts_bool(q, "verify", &verify, err);
 	if (qopts_done(q, err) == 0) {
-		vm->cfg.jit_verify = verify;
 		if (!name)
 			err_set(err, EINVAL, "-accel: no accelerator named");
 		else

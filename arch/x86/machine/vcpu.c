@@ -97,7 +97,7 @@ int pc_vcpus_create(struct pc *pc, struct err *err)
 	if (!pc->sys)
 		return -err->code;
 	if (pc->cfg.jit) {
-		struct x86_jit_config jit = { .verify = pc->cfg.jit_verify };
+		struct x86_jit_config jit = { 0 };
 
 		if (x86_jit_enable(pc->sys, &jit, err) < 0)
 			return -err->code;

@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# slow: Debian's kernel by translated code with 1, 2 and 4 processors: hundreds
+# of short-lived processes that must all compute the same sums.
+. "$(dirname "$0")/../lib.sh"
+. "$srctree/tests/guest/boot.sh"
+requires_config CONFIG_VM
+requires_config CONFIG_JIT
+requires busybox cpio
+
+kernel=$(kernel_of linux-image-cloud-amd64) || { fail "fetch the kernel"; done_testing; exit; }
+make_initrd ird.gz '
+work() {
+	i=0
+	while [ $i -lt 20 ]; do
+		r=$(echo "12.50 3.25" | awk "{print \$1-\$2}")
+		[ "$r" = 9.25 ] || echo "init: bad difference [$r]"
+		i=$((i+1))
+	done
+	for i in 1 2; do
+		r=$(seq 1 2000 | sort -r | md5sum)
+		[ "$r" = "2e9c29a3e64ec8303dcda875708e6884  -" ] || echo "init: bad sum [$r]"
+		r=$(dd if=/dev/zero bs=64k count=16 2>/dev/null | sha256sum | cut -c1-16)
+		[ "$r" = 30e14955ebf13522 ] || echo "init: bad sha [$r]"
+	done
+}
+work & work & work
+wait
+echo "init: worked on $(grep -c ^processor /proc/cpuinfo)"
+poweroff -f'
+
+for cpus in 1 2 4; do
+	ok "boots with $cpus processor(s) and powers off with status 0" boot "smp$cpus" -accel jit -kernel "$kernel" \
+		-initrd ird.gz -append "console=ttyS0 panic=-1" -m 256 -smp "$cpus"
+	like "$(cat "smp$cpus.log")" "init: worked on $cpus" "the kernel sees $cpus processor(s)"
+	! grep -E "init: bad|segfault|out of memory|Kernel panic|rcu.*stall|Oops|BUG:" "smp$cpus.log" >bad.txt
+	is "$(cat bad.txt)" "" "all computed the same"
+done
+done_testing

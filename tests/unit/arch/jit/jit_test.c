@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Translated code where it differs from an interpreter: code that changes,
+ * pages that are mapped elsewhere, faults in the middle of a block. Each case
+ * runs by both, and both must end in the same state.
+ * requires: CONFIG_JIT
+ */
+#include "unit/arch/x86/long_mode.h"
+
+static struct bare *run_by(bool jit, const u8 *from, const u8 *to)
+{
+	struct bare *b = bare_create_accel("max", jit);
+
+	long_enter(b, 0, 0x2000);
+	bare_load(b, 0x2000, from, to);
+	b->cpu->stop_on_exc = 1;
+	x86_cpu_run(b->cpu);
+	return b;
+}
+
+/* Both end alike; the translated one is left for more checks. */
+static struct bare *run_both(const u8 *from, const u8 *to)
+{
+	struct bare *i = run_by(false, from, to), *j = run_by(true, from, to);
+	struct x86_jit_stats st;
+
+	for (unsigned n = 0; n < 16; n++)
+		CHECK_EQ(j->cpu->gpr[n], i->cpu->gpr[n]);
+	CHECK_EQ(j->cpu->exit_reason, i->cpu->exit_reason);
+	CHECK_EQ(j->cpu->exc_vec, i->cpu->exc_vec);
+	if (i->cpu->exit_reason == X86_EXIT_EXCEPTION)
+		CHECK_EQ(j->cpu->rip, i->cpu->rip);
+	CHECK(!memcmp(j->ram + 0x2000, i->ram + 0x2000, 0xb0000 - 0x2000));
+	x86_jit_stats(j->sys, &st);
+	CHECK(st.blocks > 0);
+	bare_destroy(i);
+	return j;
+}
+
+#define RUN_BOTH(name) run_both(name, name##_end)
+
+/* A function whose constant the caller rewrites before each call. */
+GUEST(patched_callee,
+      "	mov $1000, %ecx\n	xor %ebx, %ebx\n"
+      "1:	mov %ecx, 0x2101\n	call 2f\n	add %rax, %rbx\n	dec %ecx\n	jnz 1b\n" EXIT
+      "	.org patched_callee + 0x100, 0x90\n2:	mov $0, %eax\n	ret\n");
+
+TEST(code_changed_by_another_block)
+{
+	struct bare *b = RUN_BOTH(patched_callee);
+
+	CHECK_EQ(b->cpu->gpr[X86_RBX], 500500);
+	bare_destroy(b);
+}
+
+/* The instruction behind the store is the one that is changed, each time round. */
+GUEST(patched_next,
+      "	mov $100, %ecx\n	xor %ebx, %ebx\n"
+      "1:	movb %cl, 2f+1-patched_next+0x2000\n2:	mov $0, %al\n	movzbl %al, %eax\n	add %eax, %ebx\n"
+      "	dec %ecx\n	jnz 1b\n" EXIT);
+
+TEST(code_changed_in_its_own_block)
+{
+	struct bare *b = RUN_BOTH(patched_next);
+
+	CHECK_EQ(b->cpu->gpr[X86_RBX], 5050);
+	bare_destroy(b);
+}
+
+/* Data beside code: stores to the same page, at the code's own 64 bytes and elsewhere, are all kept. */
+GUEST(data_beside,
+      "	mov $500, %ecx\n1:	mov %rcx, 0x2e00\n	add %rcx, 0x2e08\n	lock incl 0x2e10\n	push 0x2e00\n	popq 0x2e18\n"
+      "	incq 2f-data_beside+0x2000\n	dec %ecx\n	jnz 1b\n	mov 0x2e08, %rbx\n	mov 2f-data_beside+0x2000, %rdx\n" EXIT
+      "2:	.quad 0\n");
+
+TEST(data_on_a_code_page)
+{
+	struct bare *b = RUN_BOTH(data_beside);
+
+	CHECK_EQ(b->cpu->gpr[X86_RBX], 125250);
+	bare_destroy(b);
+}
+
+/* Linear 0x30000 shows physical 0x30000 or 0x31000; the same linear target has other code after INVLPG. */
+GUEST(remapped,
+      "	movl $0x01b8, 0x30000\n	movl $0xc3000000, 0x30002\n	movl $0x0000c300, 0x30004\n"
+      "	movl $0x02b8, 0x31000\n	movl $0x0000c300, 0x31004\n"
+      "	mov $50, %ecx\n	xor %ebx, %ebx\n"
+      "1:	mov $0x30000, %edx\n	call *%rdx\n	add %rax, %rbx\n	shl $1, %rbx\n	mov $0xffffff, %eax\n	and %rax, %rbx\n"
+      "	xorq $0x1000, 0x103000+0x30*8\n	invlpg 0x30000\n	dec %ecx\n	jnz 1b\n" EXIT);
+
+TEST(page_remapped_under_code)
+{
+	bare_destroy(RUN_BOTH(remapped));
+}
+
+/* The same for data, through a base register that stays. */
+GUEST(remapped_data,
+      "	movq $1, 0x40000\n	movq $2, 0x41000\n	mov $0x40000, %esi\n	mov $50, %ecx\n	xor %ebx, %ebx\n"
+      "1:	add (%rsi), %rbx\n	add (%rsi), %rbx\n	addq $3, (%rsi)\n"
+      "	xorq $0x1000, 0x103000+0x40*8\n	invlpg (%rsi)\n	dec %ecx\n	jnz 1b\n" EXIT);
+
+TEST(page_remapped_under_data)
+{
+	bare_destroy(RUN_BOTH(remapped_data));
+}
+
+/* Registers and memory at a fault are those before the instruction. */
+#define FAULT(name, insn) \
+GUEST(name, "	mov $7, %eax\n	mov $0x1000000, %edi\n	mov $3, %ebx\n	mov $0x45000, %ebp\n	mov $9, %ecx\n	add $5, %ebx\n" \
+	    insn "\n	mov $1, %eax\n" EXIT)
+FAULT(fault_load, "	add -1(%rdi), %rbx");
+FAULT(fault_store, "	mov %rbx, 0x7fffffff(%rdi)");
+FAULT(fault_rmw, "	lock xadd %rbx, 0x7fffffff(%rdi)");
+FAULT(fault_push, "	mov $0x80000000, %esp\n	push %rbx");
+FAULT(fault_call, "	mov $0x80000000, %esp\n	call 1f\n1:");
+FAULT(fault_canonical, "	mov $0x8000, %esi\n	shl $48, %rsi\n	mov (%rsi), %rax");
+FAULT(fault_canonical_jump, "	mov $0x8000, %esi\n	shl $48, %rsi\n	call *%rsi");
+FAULT(fault_canonical_ret, "	mov $0x8000, %esi\n	shl $48, %rsi\n	push %rsi\n	ret $16");
+FAULT(fault_movs, "	mov $0x2000, %esi\n	mov $0x80000000, %edi\n	rep movsb");
+FAULT(fault_div, "	xor %edx, %edx\n	mov $0, %ecx\n	div %rcx");
+FAULT(fault_div_overflow, "	mov $9, %edx\n	div %rcx");
+FAULT(fault_idiv, "	mov $1, %eax\n	shl $63, %rax\n	cqo\n	mov $-1, %rcx\n	idiv %rcx");
+FAULT(fault_ud, "	ud2");
+
+TEST(faults_are_precise)
+{
+#define F(name) { name, name##_end }
+	static const struct { const u8 *from, *to; } faults[] = {
+		F(fault_load), F(fault_store), F(fault_rmw), F(fault_push), F(fault_call), F(fault_canonical),
+		F(fault_canonical_jump), F(fault_canonical_ret), F(fault_movs), F(fault_div), F(fault_div_overflow),
+		F(fault_idiv), F(fault_ud),
+	};
+
+	for (size_t n = 0; n < ARRAY_SIZE(faults); n++) {
+		struct bare *b = run_both(faults[n].from, faults[n].to);
+
+		CHECK_EQ(b->cpu->exit_reason, X86_EXIT_EXCEPTION);
+		bare_destroy(b);
+	}
+}
+
+/* More code than the cache has room for: a new function each time round, in ever new places. */
+GUEST(many_blocks,
+      "	mov $60000, %ecx\n	xor %ebx, %ebx\n	mov $0x200000, %edi\n"
+      "1:	movw $0xc3ff, (%rdi)\n	movl $0x00c3c3ff, (%rdi)\n	call *%rdi\n	add $16, %rdi\n"
+      "	dec %ecx\n	jnz 1b\n" EXIT);
+
+TEST(cache_is_used_again)
+{
+	struct bare *b = RUN_BOTH(many_blocks);
+	struct x86_jit_stats st;
+
+	CHECK_EQ((u32)b->cpu->gpr[X86_RBX], 60000);
+	x86_jit_stats(b->sys, &st);
+	CHECK(st.flushes > 0);
+	bare_destroy(b);
+}
