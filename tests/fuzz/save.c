@@ -122,6 +122,7 @@ static void use(struct machine *m)
 	static const struct { u16 base, len; } ports[] = {
 		{ 0x20, 2 }, { 0xa0, 2 }, { 0x40, 4 }, { 0x60, 6 }, { 0x70, 4 }, { 0x3f8, 8 }, { 0xcf8, 1 }, { 0x510, 8 }, { 0x600, 48 },
 	};
+	struct x86_cpu *cpu = x86_system_cpu(pc_system(f.pc), 0);
 	size_t i, k;
 
 	for (i = 0; i < ARRAY_SIZE(ports); i++)
@@ -131,7 +132,11 @@ static void use(struct machine *m)
 		for (k = 0; k < mmio[i].len; k += 4)
 			mem_write(&m->mem, mmio[i].base + k, mem_read(&m->mem, mmio[i].base + k, 4), 4);
 	loop_run_once(f.loop, 0);
-	x86_cpu_step(x86_system_cpu(pc_system(f.pc), 0), 50);
+	/* Steps of a debugger end even when the processor sleeps. */
+	cpu->dbg.step = X86_DEBUG_STEP;
+	for (i = 0; i < 50; i++)
+		x86_cpu_run(cpu);
+	cpu->dbg.step = 0;
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
