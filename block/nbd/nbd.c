@@ -92,12 +92,6 @@ static void set_limits(struct blk_node *n, struct nbd_priv *p)
 {
 	struct nbd_info *i = &p->info;
 
-	if (!i->max_block)
-		i->max_block = NBD_MAX_DATA;
-	i->max_block = MIN(i->max_block, (u32)(64 * MiB));
-	if (!i->min_block)
-		i->min_block = 1;
-	i->max_block = MAX(i->max_block / i->min_block * i->min_block, i->min_block);
 	n->lim.request_align = i->min_block;
 	n->size = i->size;
 }

@@ -385,6 +385,14 @@ static int attempt(struct nbd_priv *p, const struct nbd_slot *want)
 
 /* ---- connecting ---- */
 
+/* Block sizes that a server did not name get their defaults, so that two answers can be compared. */
+static void complete(struct nbd_info *i)
+{
+	i->min_block = i->min_block ? i->min_block : 1;
+	i->max_block = MIN(i->max_block ? i->max_block : NBD_MAX_DATA, (u32)(64 * MiB));
+	i->max_block = MAX(i->max_block / i->min_block * i->min_block, i->min_block);
+}
+
 static int connect_once(struct nbd_priv *p, u64 deadline_ns, struct nbd_conn *c, struct nbd_info *i,
 			struct err *e)
 {
@@ -401,6 +409,8 @@ static int connect_once(struct nbd_priv *p, u64 deadline_ns, struct nbd_conn *c,
 	c->deadline_ns = 0;
 	if (ret)
 		nbd_conn_close(c);
+	else
+		complete(i);
 	return ret;
 }
 
@@ -497,7 +507,13 @@ int nbd_request(struct nbd_priv *p, u32 cmd, u32 flags, u64 off, u64 len, const 
 
 	/* Bounded: a request may be what makes the server close. */
 	for (int i = 0; i < MAX_TRIES; i++) {
-		int ret = attempt(p, &want);
+		struct timespec nap = { i / 5, i % 5 * 200000000L };
+		int ret;
+
+		/* A server that is shutting down may go on taking connections for a while. */
+		if (i)
+			nanosleep(&nap, NULL);
+		ret = attempt(p, &want);
 
 		if (ret != -ENOTCONN && ret != -ENETRESET)
 			return ret;

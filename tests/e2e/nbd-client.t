@@ -65,7 +65,7 @@ kit oldstyle "$I compare -f raw -F raw src.raw $P" -o file src.raw
 kit "blocks of 4k to 64k" "$Q -f raw -c 'write -P 3 1000 100000' -c 'read -P 3 1000 100000' $P" \
 	--filter=blocksize-policy memory 1M blocksize-minimum=4096 blocksize-preferred=4096 blocksize-maximum=65536 blocksize-error-policy=error
 kit "no zeroes" "$Q -f raw -c 'write -z 0 128k' -c 'write -f 4k 4k' -c 'discard 0 64k' $P" \
-	--filter=nozero --filter=fua --filter=log memory 1M zeromode=none fuamode=none logfile=/dev/null
+	--filter=nozero memory 1M zeromode=none
 kit "multi-conn and delays" "$I convert -W -f raw -O raw $P o1.raw" --filter=delay file src.raw rdelay=2ms
 ok "the same after delays" cmp src.raw o1.raw
 like "$(nbdkit -U - --filter=error memory 1M error=EIO error-pread-rate=100% --run "$Q -f raw -c 'read 0 4k' $P" 2>&1)" \
