@@ -237,6 +237,14 @@ static bool is_bar(const struct maker *k, const struct jh_pci *d, u64 at, u64 si
 	return pos >= at + size;
 }
 
+static bool is_behind_ram(const struct maker *k, u64 at)
+{
+	for (u32 i = 0; i < k->sys.cell.n[JH_MEM]; i++)
+		if (jh_mems(&k->sys.cell)[i].flags & JH_MEM_EXECUTE && jh_end(&jh_mems(&k->sys.cell)[i]) == at)
+			return true;
+	return false;
+}
+
 /* Another device that has a BAR of this size may own the same region. */
 static bool size_is_common(const struct maker *k, const struct jh_pci *d, u64 size)
 {
@@ -270,7 +278,9 @@ static int bar_of_records(struct maker *k, const struct jh_pci *d, int bar, u64 
 	for (u32 i = 0; i < k->sys.cell.n[JH_MEM]; i++) {
 		const struct jh_mem *m = &jh_mems(&k->sys.cell)[i];
 
-		if (is_registers(m) && m->size == ALIGN_UP(size, JH_PAGE) && !(m->phys & (size - 1))) {
+		/* below 1 MiB and right behind RAM are no BARs, but ROMs and ACPI tables */
+		if (is_registers(m) && m->size == ALIGN_UP(size, JH_PAGE) && !(m->phys & (size - 1)) && m->phys >= 1 * MiB &&
+		    !is_behind_ram(k, m->phys)) {
 			found = m->phys;
 			n++;
 		}

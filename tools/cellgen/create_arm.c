@@ -105,7 +105,7 @@ static bool spi_used(const struct machine *m, u32 irq)
 
 static int set_irqs(struct jh_config *c, struct machine *m)
 {
-	u32 top = SPI_FIRST, run = 0, irq;
+	u32 top = SPI_FIRST, end = SPI_FIRST, run = 0, irq;
 
 	for (irq = SPI_FIRST; irq < 1020; irq++)
 		if (spi_used(m, irq))
@@ -120,9 +120,9 @@ static int set_irqs(struct jh_config *c, struct machine *m)
 		p->address = m->gicd;
 		p->pin_base = base;
 		memset(p->pins, 0xff, sizeof(p->pins));
-		top = MAX(top, MIN(base + 128, 1020U));
+		end = base + 128;
 	}
-	for (irq = top - 1; irq >= SPI_FIRST && run < VPCI_IRQS; irq--)
+	for (irq = end - 1; irq >= SPI_FIRST && run < VPCI_IRQS; irq--)
 		run = spi_used(m, irq) ? 0 : run + 1;
 	if (run == VPCI_IRQS)
 		c->cell.vpci_irq_base = irq + 1 - SPI_FIRST;

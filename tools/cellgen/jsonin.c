@@ -313,7 +313,7 @@ int jh_read_json(struct jh_config *c, const char *text, size_t len, struct err *
 
 	jh_config_init(c);
 	if (!j)
-		return -err->code;
+		return err ? -err->code : -EINVAL;
 	ret = j->type == JSON_OBJECT ? read_tree(c, j, err) : err_set(err, EINVAL, "no JSON object");
 	json_free(j);
 	if (ret)
