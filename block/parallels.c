@@ -264,7 +264,7 @@ static const struct blk_optdesc par_opts[] = {
 };
 
 static const struct blk_driver parallels_driver = {
-	.name = "parallels", .flags = BLK_DRV_GROWS, .priv_size = sizeof(struct parallels), .create_opts = par_opts,
+	.name = "parallels", .flags = BLK_DRV_GROWS | BLK_DRV_BACKING, .priv_size = sizeof(struct parallels), .create_opts = par_opts,
 	.probe = par_probe, .open = par_open, .will_write = par_will_write, .close = par_close, .reopen = par_reopen,
 	.bitmaps = &par_bitmaps, .create = par_create, .map = par_map,
 	.alloc = par_alloc, .commit = par_commit, .zero = par_zero, .flush = par_flush, .check = par_check,

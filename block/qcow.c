@@ -134,13 +134,31 @@ static int take_space(struct blk_node *n, struct qcow *q, u64 align, u64 bytes, 
 	return 0;
 }
 
+/* The L2 table of @cluster, made when there is none: before the cluster, so that clusters are in a row. */
+static int need_l2(struct blk_node *n, struct qcow *q, u64 cluster, u64 *l2)
+{
+	u64 bytes = 8ULL << q->l2_bits;
+	int ret = access_entry(q->l1, l1_at(q, cluster), l2, false);
+
+	if (ret || *l2)
+		return ret ?: table_ok(n, *l2) ? 0 : -EIO;
+	ret = take_space(n, q, q->cluster, ALIGN_UP(bytes, q->cluster), l2);
+	if (ret)
+		return ret;
+	blk_mcache_forget(q->l2, *l2, bytes);
+	blk_mcache_flush_first(q->l1);	/* the file's new length */
+	return access_entry(q->l1, l1_at(q, cluster), l2, true);
+}
+
 static int qcow_alloc(struct blk_node *n, u64 off, u64 len, struct blk_alloc *a)
 {
 	struct qcow *q = n->priv;
+	u64 l2;
 	int ret;
 
 	pthread_mutex_lock(&q->lock);
-	ret = take_space(n, q, q->cluster, q->cluster, &a->host);
+	ret = need_l2(n, q, off >> q->cluster_bits, &l2);
+	ret = ret ?: take_space(n, q, q->cluster, q->cluster, &a->host);
 	pthread_mutex_unlock(&q->lock);
 	a->priv[0] = off >> q->cluster_bits;
 	a->off = a->priv[0] << q->cluster_bits;
@@ -154,16 +172,11 @@ static int qcow_alloc(struct blk_node *n, u64 off, u64 len, struct blk_alloc *a)
 /* The caches are in order: data, then L2 tables, then the L1 entries that name them. */
 static int set_entry(struct blk_node *n, struct qcow *q, u64 cluster, u64 val)
 {
-	u64 l2, bytes = 8ULL << q->l2_bits;
-	int ret = access_entry(q->l1, l1_at(q, cluster), &l2, false);
+	u64 l2;
+	int ret = need_l2(n, q, cluster, &l2);
 
 	blk_mcache_flush_first(q->l2);
-	if (!ret && !l2) {
-		ret = take_space(n, q, q->cluster, ALIGN_UP(bytes, q->cluster), &l2);
-		blk_mcache_forget(q->l2, l2, bytes);
-		ret = ret ?: access_entry(q->l1, l1_at(q, cluster), &l2, true);
-	}
-	return ret ?: table_ok(n, l2) ? access_entry(q->l2, l2_at(q, l2, cluster), &val, true) : -EIO;
+	return ret ?: access_entry(q->l2, l2_at(q, l2, cluster), &val, true);
 }
 
 static int qcow_commit(struct blk_node *n, struct blk_alloc *a)

@@ -144,13 +144,30 @@ static int take_space(struct blk_node *n, struct qed *q, u64 bytes, u64 *host)
 	return 0;
 }
 
+/* The L2 table of @cluster, made when there is none: before the cluster, so that clusters are in a row. */
+static int need_l2(struct blk_node *n, struct qed *q, u64 cluster, u64 *l2)
+{
+	int ret = qed_get(q->l1, q->l1_off, cluster / q->entries, l2);
+
+	if (ret || *l2)
+		return ret ?: qed_table_ok(n, q, *l2) ? 0 : -EIO;
+	ret = take_space(n, q, q->table, l2);
+	if (ret)
+		return ret;
+	blk_mcache_forget(q->l2, *l2, q->table);
+	blk_mcache_flush_first(q->l1);	/* the file's new length */
+	return qed_set(q->l1, q->l1_off, cluster / q->entries, *l2);
+}
+
 static int qed_alloc(struct blk_node *n, u64 off, u64 len, struct blk_alloc *a)
 {
 	struct qed *q = n->priv;
+	u64 l2;
 	int ret;
 
 	pthread_mutex_lock(&q->lock);
-	ret = take_space(n, q, q->cluster, &a->host);
+	ret = need_l2(n, q, off / q->cluster, &l2);
+	ret = ret ?: take_space(n, q, q->cluster, &a->host);
 	pthread_mutex_unlock(&q->lock);
 	a->priv[0] = off / q->cluster;
 	a->off = a->priv[0] * q->cluster;
@@ -164,14 +181,9 @@ static int qed_alloc(struct blk_node *n, u64 off, u64 len, struct blk_alloc *a)
 static int set_entry(struct blk_node *n, struct qed *q, u64 cluster, u64 val)
 {
 	u64 l2;
-	int ret = qed_get(q->l1, q->l1_off, cluster / q->entries, &l2);
+	int ret = need_l2(n, q, cluster, &l2);
 
 	blk_mcache_flush_first(q->l2);
-	if (!ret && !l2) {
-		ret = take_space(n, q, q->table, &l2);
-		blk_mcache_forget(q->l2, l2, q->table);
-		ret = ret ?: qed_set(q->l1, q->l1_off, cluster / q->entries, l2);
-	}
 	return ret ?: qed_set(q->l2, l2, cluster % q->entries, val);
 }
 

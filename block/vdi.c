@@ -12,6 +12,7 @@
 #define VDI_HOLE	0xffffffffU
 #define VDI_ZERO	0xfffffffeU
 #define VDI_BLOCK	(1U << 20)
+#define VDI_MAX_BLOCKS	0x1fffff80U	/* header and table in 2 GiB */
 
 struct vdi_header {
 	char text[64];
@@ -79,11 +80,11 @@ static int check_header(const struct vdi_header *h, u64 *size, struct err *e)
 		return err_set(e, ENOTSUP, "unsupported VDI image (sector size %u is not 512)", le32_to_cpu(h->sector_size));
 	if (le32_to_cpu(h->block_size) != VDI_BLOCK)
 		return err_set(e, ENOTSUP, "unsupported VDI image (block size %u is not %u)", le32_to_cpu(h->block_size), VDI_BLOCK);
+	if (blocks > VDI_MAX_BLOCKS)
+		return err_set(e, ENOTSUP, "unsupported VDI image (too many blocks %llu, max is %u)", blocks, VDI_MAX_BLOCKS);
 	if (*size > blocks * VDI_BLOCK)
 		return err_set(e, ENOTSUP, "unsupported VDI image (disk size %llu, image bitmap has room for %llu)",
 			       le64_to_cpu(h->disk_size), blocks * VDI_BLOCK);
-	if (blocks > 0x3fffffff)
-		return err_set(e, ENOTSUP, "unsupported VDI image (too many blocks %llu, max is %u)", blocks, 0x3fffffff);
 	for (int i = 0; i < 16; i++)
 		if (h->uuid_link[i] || h->uuid_parent[i])
 			return err_set(e, ENOTSUP, "unsupported VDI image (non-NULL %s UUID)", h->uuid_link[i] ? "link" : "parent");
@@ -197,9 +198,9 @@ static int vdi_create(struct blk_graph *g, struct blk_node *file, u64 size, stru
 
 	ret = ret ?: blk_opts_take_enum(o, "preallocation", pre, &prealloc, e);
 	fixed |= prealloc == 1;
-	if (!ret && blocks > 0x3fffffff)
+	if (!ret && blocks > VDI_MAX_BLOCKS)
 		ret = err_set(e, ENOTSUP, "Unsupported VDI image size (size is 0x%llx, max supported is 0x%llx)", size,
-			      (u64)VDI_BLOCK * 0x3fffffff);
+			      (u64)VDI_BLOCK * VDI_MAX_BLOCKS);
 	if (ret)
 		return ret;
 	fill_header(&h, size, blocks, fixed);

@@ -504,19 +504,38 @@ static void check_grain(struct vmdk_ext *x, u64 i, struct blk_check *c)
 	c->corruptions++;
 }
 
+/* Does table @t name a grain at all? Where there is none, or only zeros behind the end of the file, it does not. */
+static bool table_has_grains(struct vmdk_ext *x, u64 t)
+{
+	u32 gt = 0;
+
+	if (x->kind == VX_SESPARSE || x->stream)
+		return true;
+	if (vmdk_get32(x, x->gd_off + t * 4, &gt))
+		return true;
+	return gt && (u64)gt * 512 < blk_length(x->file);
+}
+
+static void check_extent(struct vmdk_ext *x, struct blk_check *c)
+{
+	u64 grains = x->grain ? DIV_ROUND_UP(x->size, x->grain) : 0;
+
+	for (u64 t = 0; t < x->gts && t * x->gtes < grains; t++) {
+		if (!table_has_grains(x, t))
+			continue;
+		for (u64 i = t * x->gtes; i < MIN((t + 1) * x->gtes, grains); i++)
+			check_grain(x, i, c);
+	}
+}
+
 static int vmdk_check(struct blk_node *n, struct blk_check *c, struct err *e)
 {
 	struct vmdk *v = n->priv;
 
 	if (c->fix)
 		return err_set(e, ENOTSUP, "This image format does not support repair");
-	for (u32 k = 0; k < v->n_ext; k++) {
-		struct vmdk_ext *x = &v->ext[k];
-		u64 grains = x->grain ? DIV_ROUND_UP(x->size, x->grain) : 0;
-
-		for (u64 i = 0; i < grains; i++)
-			check_grain(x, i, c);
-	}
+	for (u32 k = 0; k < v->n_ext; k++)
+		check_extent(&v->ext[k], c);
 	return 0;
 }
 

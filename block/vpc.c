@@ -144,13 +144,15 @@ static int read_dynamic(struct blk_node *n, struct vpc *v, struct err *e)
 		return err_set(e, -ret, "Could not read the VHD header");
 	if (memcmp(d.magic, "cxsparse", 8))
 		return err_set(e, EINVAL, "Invalid header magic");
-	if (!sum_ok(&d, sizeof(d), offsetof(struct vhd_dyn, checksum)))
-		return err_set(e, EINVAL, "Incorrect header checksum");
 	bs = be32_to_cpu(d.block_size);
 	if (bs < 512 || bs & (bs - 1) || bs > GiB)
 		return err_set(e, EINVAL, "Invalid block size %llu", bs);
 	entries = be32_to_cpu(d.max_entries);
 	table = be64_to_cpu(d.table_offset);
+	if (entries > (u64)INT32_MAX / 4)
+		return err_set(e, EINVAL, "Max Table Entries too large (%llu)", entries);
+	if (!sum_ok(&d, sizeof(d), offsetof(struct vhd_dyn, checksum)))
+		return err_set(e, EINVAL, "Incorrect header checksum");
 	if (table > (u64)INT64_MAX - entries * 4 || table % 512)
 		return err_set(e, EINVAL, "Invalid block table offset");
 	if (entries < DIV_ROUND_UP(n->size, bs))

@@ -57,6 +57,11 @@ if has QCOW; then
 	qemu-img convert -c -f raw -O qcow src.raw d.qcow	# whole, but 7.2 says 1 without a word
 	ok "we read it" img compare -q -f qcow -F raw d.qcow src.raw
 fi
+if has PARALLELS; then
+	qemu-img create -q -f parallels p.img 9M
+	ok "a backing file that only the command line names" img compare --image-opts -q \
+		driver=parallels,file.filename=p.img,backing.driver=raw,backing.file.filename=src.raw driver=raw,file.filename=src.raw
+fi
 has PARALLELS && both parallels "" cluster_size=64k
 has VDI && both vdi "" static=on
 has VPC && both vpc "" force_size=on subformat=fixed subformat=fixed,force_size=on
