@@ -80,6 +80,9 @@ static int check_header(const struct vdi_header *h, u64 *size, struct err *e)
 		return err_set(e, ENOTSUP, "unsupported VDI image (sector size %u is not 512)", le32_to_cpu(h->sector_size));
 	if (le32_to_cpu(h->block_size) != VDI_BLOCK)
 		return err_set(e, ENOTSUP, "unsupported VDI image (block size %u is not %u)", le32_to_cpu(h->block_size), VDI_BLOCK);
+	if (le64_to_cpu(h->disk_size) > (u64)VDI_BLOCK * VDI_MAX_BLOCKS)
+		return err_set(e, ENOTSUP, "Unsupported VDI image size (size is 0x%llx, max supported is 0x%llx)",
+			       le64_to_cpu(h->disk_size), (u64)VDI_BLOCK * VDI_MAX_BLOCKS);
 	if (blocks > VDI_MAX_BLOCKS)
 		return err_set(e, ENOTSUP, "unsupported VDI image (too many blocks %llu, max is %u)", blocks, VDI_MAX_BLOCKS);
 	if (*size > blocks * VDI_BLOCK)

@@ -87,8 +87,8 @@ static int commit(struct commit_args *c, struct blk_node *n)
 		img_error("Block job failed: %s", strerror(-ret));
 		return ret;
 	}
-	/* Only after the base is safely on the disk may the overlay forget. */
-	if (!c->drop && direct && n->drv->make_empty)
+	/* Only after the base is safely on the disk may the overlay forget; naming the base implies -d. */
+	if (!c->drop && !c->base && direct && n->drv->make_empty)
 		ret = n->drv->make_empty(n, &e);
 	if (ret) {
 		img_error("Could not empty %s: %s", c->file, e.msg);
