@@ -202,6 +202,10 @@ int blk_bat_check(struct blk_bat *b, struct blk_check *c, u64 first_data)
 		u64 host = 0, s;
 		u32 raw;
 
+		if (b->table_off + i * 4 >= file) {
+			say(c, "and those after it are not in the file", i);
+			break;
+		}
 		ret = access_entry(b, i, &raw, false);
 		if (ret)
 			break;
