@@ -181,3 +181,10 @@ int blk_vmstate_write(struct blk_node *n, u64 pos, const void *buf, size_t len)
 	blk_leave(n);
 	return ret;
 }
+
+int blk_break(struct blk_node *n, enum blk_break op, const char *event, const char *tag)
+{
+	while (n && !n->drv->brk)
+		n = n->n_children ? n->child[0].node : NULL;
+	return n ? n->drv->brk(n, op, event, tag) : -ENOTSUP;
+}

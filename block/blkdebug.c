@@ -23,8 +23,17 @@ struct rule {
 	struct rule *next;
 };
 
+/* A breakpoint, then the request that it stopped. */
+struct stop {
+	char event[32], tag[32];
+	bool hit, go;
+	struct stop *next;
+};
+
 struct debug {
 	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct stop *stops;
 	struct rule *rules;
 	u64 state;
 };
@@ -139,6 +148,115 @@ static int rules_of_file(struct debug *d, const char *name, struct err *e)
 
 /* ---- events ---- */
 
+/* ---- breakpoints ---- */
+
+static void unlink_stop(struct debug *d, struct stop *s)
+{
+	struct stop **p = &d->stops;
+
+	while (*p != s)
+		p = &(*p)->next;
+	*p = s->next;
+	free(s);
+}
+
+/* Lock held, dropped while the request waits. */
+static void maybe_stop(struct debug *d, const char *name)
+{
+	struct stop *s = d->stops;
+
+	while (s && (s->hit || strcmp(s->event, name)))
+		s = s->next;
+	if (!s)
+		return;
+	s->hit = true;
+	printf("blkdebug: Suspended request '%s'\n", s->tag);
+	pthread_cond_broadcast(&d->changed);
+	while (!s->go)
+		pthread_cond_wait(&d->changed, &d->lock);
+	unlink_stop(d, s);
+}
+
+static int set_stop(struct debug *d, const char *event, const char *tag)
+{
+	struct stop *s = calloc(1, sizeof(*s)), **p = &d->stops;
+
+	if (!s)
+		return -ENOMEM;
+	snprintf(s->event, sizeof(s->event), "%s", event);
+	snprintf(s->tag, sizeof(s->tag), "%s", tag);
+	while (*p)
+		p = &(*p)->next;
+	*p = s;
+	return 0;
+}
+
+static struct stop *find_stop(struct debug *d, const char *tag, bool hit)
+{
+	struct stop *s = d->stops;
+
+	while (s && (s->hit != hit || s->go || (tag && strcmp(s->tag, tag))))
+		s = s->next;
+	return s;
+}
+
+static void resume_stop(struct debug *d, struct stop *s)
+{
+	printf("blkdebug: Resuming request '%s'\n", s->tag);
+	s->go = true;
+	pthread_cond_broadcast(&d->changed);
+}
+
+static int remove_stops(struct debug *d, const char *tag)
+{
+	struct stop *s;
+	int ret = -ENOENT;
+
+	while ((s = find_stop(d, tag, false)) != NULL) {
+		unlink_stop(d, s);
+		ret = 0;
+	}
+	while ((s = find_stop(d, tag, true)) != NULL) {
+		resume_stop(d, s);
+		ret = 0;
+	}
+	return ret;
+}
+
+static int dbg_break(struct blk_node *n, enum blk_break op, const char *event, const char *tag)
+{
+	struct debug *d = n->priv;
+	struct stop *s;
+	int ret = 0;
+
+	pthread_mutex_lock(&d->lock);
+	switch (op) {
+	case BLK_BREAK_SET:
+		ret = set_stop(d, event, tag);
+		break;
+	case BLK_BREAK_REMOVE:
+		ret = remove_stops(d, tag);
+		break;
+	case BLK_BREAK_RESUME_ALL:
+		remove_stops(d, NULL);
+		break;
+	case BLK_BREAK_RESUME:
+		s = find_stop(d, tag, true);
+		if (s)
+			resume_stop(d, s);
+		else
+			ret = -ENOENT;
+		break;
+	case BLK_BREAK_WAIT:
+		while (!find_stop(d, tag, true) && find_stop(d, tag, false))
+			pthread_cond_wait(&d->changed, &d->lock);
+		ret = find_stop(d, tag, true) ? 0 : -ENOENT;
+		break;
+	}
+	pthread_mutex_unlock(&d->lock);
+	return ret;
+}
+
 static void event(struct blk_node *n, const char *name)
 {
 	struct debug *d = n->priv;
@@ -155,6 +273,7 @@ static void event(struct blk_node *n, const char *name)
 			next = r->new_state;
 	}
 	d->state = next;
+	maybe_stop(d, name);
 	pthread_mutex_unlock(&d->lock);
 }
 
@@ -235,6 +354,9 @@ static void dbg_close(struct blk_node *n)
 		d->rules = r->next;
 		free(r);
 	}
+	while (d->stops)
+		unlink_stop(d, d->stops);
+	pthread_cond_destroy(&d->changed);
 	pthread_mutex_destroy(&d->lock);
 }
 
@@ -248,6 +370,7 @@ static int dbg_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 	int ret;
 
 	pthread_mutex_init(&d->lock, NULL);
+	pthread_cond_init(&d->changed, NULL);
 	d->state = 1;
 	ret = conf ? rules_of_file(d, conf, e) : 0;
 	ret = ret ?: rules_of_options(d, o, "inject-error", e);
@@ -338,6 +461,7 @@ static int dbg_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, 
 static const struct blk_driver blkdebug = {
 	.name = "blkdebug", .prefix = "blkdebug", .flags = BLK_DRV_FILTER | BLK_DRV_NO_FILE,
 	.priv_size = sizeof(struct debug), .parse_filename = dbg_parse, .open = dbg_open, .close = dbg_close,
+	.brk = dbg_break,
 	.preadv = dbg_preadv, .pwritev = dbg_pwritev, .zero = dbg_zero, .discard = dbg_discard,
 	.flush = dbg_flush, .status = dbg_status, .truncate = dbg_truncate, .event = event,
 };

@@ -186,14 +186,17 @@ static int check_table(struct qcow2 *q, u64 off, u64 entries, u64 size, u64 max,
 	return 0;
 }
 
-/* Names of @unknown incompatible bits from the table @p of 48-byte entries; those found are cleared. */
+/* Names of @unknown incompatible bits from the table @p of 48-byte entries (the last may be shorter). */
 static void name_features(const u8 *p, u32 len, u64 *unknown, struct strbuf *b)
 {
-	for (; len >= 48; len -= 48, p += 48) {
-		if (p[0] || p[1] > 63 || !(*unknown & BIT(p[1])))
+	u32 m;
+
+	for (; len > 2; len -= m, p += m) {
+		m = MIN(len, 48U);
+		if (p[0] || p[1] > 63 || !(*unknown & (1ULL << p[1])))
 			continue;
-		strbuf_printf(b, "%s%.46s", b->len ? ", " : "", (const char *)p + 2);
-		*unknown &= ~BIT(p[1]);
+		strbuf_printf(b, "%s%.*s", b->len ? ", " : "", (int)m - 2, (const char *)p + 2);
+		*unknown &= ~(1ULL << p[1]);
 	}
 }
 

@@ -72,8 +72,9 @@ int qcow2_preallocate(struct qcow2 *q, u64 from, u64 to, int mode, struct err *e
 	u64 end = 0;
 	int ret = 0;
 
-	/* The cluster of the old end may show the backing file: it is not to be hidden. */
-	from = ALIGN_UP(from, q->cluster_size);
+	/* The cluster of the old end may show the backing file, or hold subclusters: not to be hidden. */
+	from = n->backing || n->backing_name || q_extl2(q) ? ALIGN_UP(from, q->cluster_size) :
+	       ALIGN_DOWN(from, q->cluster_size);
 	while (!ret && from < to) {
 		struct blk_alloc a = { 0 };
 		struct blk_extent x;

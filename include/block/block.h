@@ -144,6 +144,14 @@ void blk_drain_end(struct blk_node *n);
 /* Called (on any thread) after the size changed; one observer a node, NULL removes it. */
 void blk_set_resize_cb(struct blk_node *n, void (*cb)(void *opaque, u64 size), void *opaque);
 
+/* ---- breakpoints of a blkdebug filter below the node; -ENOTSUP without one ---- */
+enum blk_break { BLK_BREAK_SET, BLK_BREAK_REMOVE, BLK_BREAK_RESUME, BLK_BREAK_WAIT, BLK_BREAK_RESUME_ALL };
+/*
+ * SET: the next request that comes to @event stops there (once), under the name @tag. REMOVE: not
+ * that. RESUME: a stopped one goes on; WAIT: until one has stopped. -ENOENT: no such @tag.
+ */
+int blk_break(struct blk_node *n, enum blk_break op, const char *event, const char *tag);
+
 /* ---- creating ---- */
 
 /*

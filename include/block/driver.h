@@ -163,6 +163,7 @@ struct blk_driver {
 	const struct blk_snapshot_ops *snapshots;
 	const struct blk_bitmap_ops *bitmaps;
 	void (*event)(struct blk_node *n, const char *name);	/* blkdebug: something is about to happen */
+	int (*brk)(struct blk_node *n, enum blk_break op, const char *event, const char *tag);
 	s64 (*disk_size)(struct blk_node *n);	/* protocols: bytes allocated on the host */
 	int (*exact_filename)(struct blk_node *n, struct blk_opts *o);
 };

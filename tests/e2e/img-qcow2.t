@@ -86,4 +86,10 @@ is "$(img map --output=json a.qcow2 | sed 's/, "compressed": [a-z]*//')" \
 is "$(img measure -O qcow2 -f raw src.raw)" "$(qemu-img measure -O qcow2 -f raw src.raw)" "measure too"
 not_ok "a file outside of the directory is not followed" sh -c "mkdir sub && qemu-img create -q -f qcow2 -u -b ../a.qcow2 -F qcow2 sub/x.qcow2 12M && '$VMBOX' img map sub/x.qcow2"
 ok "unless asked for" img map --follow=all sub/x.qcow2
+
+# Breakpoints: the first write waits, the second overtakes it.
+is "$(img create -q -f qcow2 w.qcow2 1M; "$VMBOX" qemu-io -c 'break write_aio A' -c 'aio_write -q -P 1 0 64k' -c 'wait_break A' \
+	-c 'write -q -P 2 128k 64k' -c 'resume A' -c aio_flush -c 'read -q -P 1 0 64k' -c 'read -q -P 2 128k 64k' \
+	blkdebug::w.qcow2 2>&1)" "blkdebug: Suspended request 'A'
+blkdebug: Resuming request 'A'" "a breakpoint of blkdebug holds a request"
 done_testing

@@ -139,7 +139,7 @@ static int look_at_backing(struct blk_graph *g, const struct create_args *c, str
 		return ret;
 	if (fmt)
 		ret = blk_opts_set(&bo, "driver", fmt);
-	ret = ret ?: blk_open(g, path, &bo, 0, &n, e);
+	ret = ret ?: blk_open(g, path, &bo, BLK_O_NO_IO, &n, e);
 	if (ret) {
 		err_prefix(e, "Could not open '%s'", path);
 		if (strcmp(bf, path) || !strncmp(bf, "json:", 5))

@@ -246,6 +246,37 @@ static int sleep_cmd(struct qio *s, int argc, char **argv)
 	return 0;
 }
 
+static int break_result(int ret, const char *what)
+{
+	if (ret)
+		printf("%s: %s\n", what, strerror(-ret));
+	return ret;
+}
+
+static int break_cmd(struct qio *s, int argc, char **argv)
+{
+	s->breaks = true;
+	return break_result(blk_break(s->n, BLK_BREAK_SET, argv[1], argv[2]), "Could not set a breakpoint");
+}
+
+static int remove_break_cmd(struct qio *s, int argc, char **argv)
+{
+	return break_result(blk_break(s->n, BLK_BREAK_REMOVE, NULL, argv[1]), "Could not remove a breakpoint");
+}
+
+static int resume_cmd(struct qio *s, int argc, char **argv)
+{
+	int ret = break_result(blk_break(s->n, BLK_BREAK_RESUME, NULL, argv[1]), "Could not resume request");
+
+	qio_settle(s);
+	return ret;
+}
+
+static int wait_break_cmd(struct qio *s, int argc, char **argv)
+{
+	return break_result(blk_break(s->n, BLK_BREAK_WAIT, NULL, argv[1]), "Could not wait for the request");
+}
+
 static int sigraise_cmd(struct qio *s, int argc, char **argv)
 {
 	fflush(NULL);
@@ -278,6 +309,8 @@ static int help_cmd(struct qio *s, int argc, char **argv)
 const struct qio_cmd qio_file_cmds[] = {
 	{ "abort", NULL, 0, 0, true, false, "", "simulate a program crash", abort_cmd },
 	{ "alloc", "a", 1, 2, false, false, "offset [count]", "checks if offset is allocated in the file", alloc_cmd },
+	{ "break", NULL, 2, 2, false, false, "event tag", "sets a breakpoint on event and tags the stopped request as tag",
+	  break_cmd },
 	{ "close", "c", 0, 0, false, false, "", "close the current open file", close_cmd },
 	{ "help", "?", 0, 1, true, false, "[command]", "help for one or all commands", help_cmd },
 	{ "info", "i", 0, 0, false, false, "", "prints information about the current file", info_cmd },
@@ -285,6 +318,9 @@ const struct qio_cmd qio_file_cmds[] = {
 	{ "map", NULL, 0, 1, false, false, "", "prints the allocated areas of a file", map_cmd },
 	{ "open", "o", 0, -1, true, false, "[-rsnCU] [-o options] [path]", "open the file specified by path", open_cmd },
 	{ "quit", "q", 0, 0, true, false, "", "exit the program", quit_cmd },
+	{ "remove_break", NULL, 1, 1, false, false, "tag", "remove a breakpoint by tag", remove_break_cmd },
+	{ "resume", NULL, 1, 1, false, false, "tag", "resumes the request tagged as tag", resume_cmd },
+	{ "wait_break", NULL, 1, 1, false, false, "tag", "waits for the suspension of a request", wait_break_cmd },
 	{ "reopen", NULL, 0, -1, false, false, "[(-r|-w)] [-c cache] [-o options]",
 	  "reopens an image with new options", reopen_cmd },
 	{ "sigraise", NULL, 1, 1, true, false, "signal", "raises a signal", sigraise_cmd },

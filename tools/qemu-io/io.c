@@ -476,7 +476,7 @@ static int aio_cmd(struct qio *s, int argc, char **argv)
 {
 	bool wr = argv[0][4] == 'w';
 	struct rw_opts o = { 0 };
-	struct blk_queue_conf conf = { .workers = 8, .notify = no_notify };
+	struct blk_queue_conf conf = { .workers = 16, .notify = no_notify };
 	struct job *j = calloc(1, sizeof(*j));
 	u64 off, len;
 	int ret = j ? take_options(argc, argv, wr ? "CfiP:quzr" : "CiP:qvr", &o) : -ENOMEM;
@@ -524,12 +524,23 @@ static int aio_cmd(struct qio *s, int argc, char **argv)
 				 .done = aio_done, .opaque = j };
 	j->start = qio_now();
 	blk_queue_submit(s->q, &j->r);
+	qio_settle(s);
 	return 0;
 fail:
 	if (j)
 		mem_free(j->buf);
 	free(j);
 	return ret;
+}
+
+void qio_settle(struct qio *s)
+{
+	struct timespec t = { 0, 2000000 };
+
+	for (int i = 0; s->breaks && s->q && i < 10 && blk_queue_in_flight(s->q); i++)
+		nanosleep(&t, NULL);
+	if (s->breaks && s->q)
+		blk_queue_reap(s->q);
 }
 
 void qio_drain(struct qio *s)

@@ -59,6 +59,8 @@ int qio_close(struct qio *s)
 	int ret;
 
 	if (s->q) {
+		if (s->breaks)
+			blk_break(s->n, BLK_BREAK_RESUME_ALL, NULL, NULL);
 		blk_queue_free(s->q);
 		s->q = NULL;
 	}

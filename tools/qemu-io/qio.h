@@ -12,7 +12,7 @@ struct qio {
 	struct blk_queue *q;		/* aio_ commands; made on demand */
 	struct blk_opts opts;		/* of --image-opts or "open -o" */
 	u32 flags;
-	bool misalign, quit, snapshot;
+	bool misalign, quit, snapshot, breaks;
 	int errors;
 	bool sandbox;
 };
@@ -37,5 +37,7 @@ int qio_open(struct qio *s, const char *name, struct blk_opts *o, u32 flags);
 int qio_close(struct qio *s);
 int qio_run_line(struct qio *s, const char *line);
 void qio_drain(struct qio *s);
+/* With breakpoints in use: gives requests in flight a moment to finish or stop, and shows it. */
+void qio_settle(struct qio *s);
 
 #endif
