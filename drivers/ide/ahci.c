@@ -596,6 +596,13 @@ struct device *ahci_of(struct device_bus *bus)
 	return &container_of(bus, struct port, bus)->h->pci.dev;
 }
 
+unsigned ahci_port_number(struct device_bus *bus)
+{
+	struct port *p = container_of(bus, struct port, bus);
+
+	return p->nr + (p->h->pci.dev.by_user ? 8 * (unsigned)p->h->pci.devfn : 0);
+}
+
 void ahci_attach(struct device_bus *bus, struct ide_dev *d)
 {
 	struct port *p = container_of(bus, struct port, bus);

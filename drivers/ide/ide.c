@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include "ide.h"
-#include "thread.h"
 
 static int check_blocks(const struct ide_dev *d, struct err *err)
 {
@@ -23,13 +22,12 @@ static int check_blocks(const struct ide_dev *d, struct err *err)
 static int realize(struct device *dev, bool cd, struct err *err)
 {
 	struct ide_dev *d = (struct ide_dev *)dev;
-	static unsigned count;
 	char serial[24];
 
 	if (check_blocks(d, err) < 0)
 		return -err->code;
 	d->cd = cd;
-	snprintf(serial, sizeof(serial), "QM%05u", atomic_add(&count, 1) + 1);
+	snprintf(serial, sizeof(serial), "QM%05u", ahci_port_number(dev->bus) + 1);
 	scsi_lun_init(&d->lun, cd, "QEMU", cd ? "QEMU DVD-ROM" : "QEMU HARDDISK", d->version, d->serial ? d->serial : serial);
 	if (blkdev_open(&d->lun.blk, ahci_of(dev->bus), d->drive_id, cd, err) < 0)
 		return -err->code;

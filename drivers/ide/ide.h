@@ -78,6 +78,8 @@ extern const struct state_field ide_dev_fields[];
 
 /* ahci.c: the device in a port of the bus came or goes. Main thread. */
 struct device *ahci_of(struct device_bus *bus);
+/* Counts the ports of all controllers: those of the board are 0 to 5. */
+unsigned ahci_port_number(struct device_bus *bus);
 void ahci_attach(struct device_bus *bus, struct ide_dev *d);
 
 #endif
