@@ -39,6 +39,8 @@ def test_errors(t):
         (["-serial", "foo:bar"], "foo:bar"),
         (["-chardev", "socket,id=a"], "path="),
         (["-netdev", "foo,id=n"], "foo"),
+        (["-netdev", "usr,id=n"], "did you mean 'user'"),
+        (["-nic", "user,model=ne2k"], "ne2k"),
         (["-display", "gtk"], "gtk"),
         (["-rtc", "base=never"], "-rtc"),
         (["-cpu", "z80"], "z80"),
