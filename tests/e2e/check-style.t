@@ -30,6 +30,10 @@ refused "a path of one machine" "$good
 refused "a long function" "$(echo "$good"; echo 'int g(void)'; echo '{'; seq -f '	x = %g;' 201; echo '}')"
 refused "a long file" "$(echo "$good"; seq -f 'int a%g;' 800)"
 refused "many rather long functions" "$(echo "$good"; for i in 1 2 3; do echo "int g$i(void)"; echo '{'; seq -f '	x = %g;' 70; echo '}'; done)"
+try "$good"
+truncate -s 1M t/lib/left-behind
+not_ok "refused: a big file" "$check" t
+rm t/lib/left-behind
 try "$(echo "$good"; echo 'static const int t[] = {'; seq -f '	%g,' 900; echo '};')"
 ok "a long table" "$check" t
 done_testing
