@@ -14,7 +14,9 @@ import tempfile
 
 srctree = os.environ["srctree"]
 work = tempfile.mkdtemp()
-os.chmod(work, 0o755)
+for d in (work, os.path.dirname(work)):
+    if os.stat(d).st_uid == os.getuid() and d != "/tmp":
+        os.chmod(d, os.stat(d).st_mode | 0o755)
 os.chdir(work)
 count = failed = 0
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # img dd and GNU dd with the same random operands: same files, same record
 # counts, same status. DD_SEED and DD_ROUNDS change the run.
+# timeout: 900
 import os, random, re, subprocess, sys, tempfile
 
 vmbox = os.environ.get('VMBOX') or os.path.join(os.environ.get('objtree', '.'), 'vmbox')
@@ -70,7 +71,7 @@ def one(cmd, src, out, old, ops):
         args.append('of=out')
     elif out == 'redirect':
         kw['stdout'] = open('out', 'r+b' if old is not None else 'wb')
-    p = subprocess.run(args, stderr=subprocess.PIPE, stdout=kw.pop('stdout', subprocess.PIPE), env=env, timeout=60, **kw)
+    p = subprocess.run(args, stderr=subprocess.PIPE, stdout=kw.pop('stdout', subprocess.PIPE), env=env, timeout=240, **kw)
     if src[1] == 'pipe':
         c.stdout.close()
         c.wait()

@@ -98,7 +98,7 @@ static void x_idiv(struct x86_cpu *cpu, const struct x86_insn *in)
 	s128 num = (s128)(raw << (128 - 2 * bits)) >> (128 - 2 * bits), q;
 
 	/* the most negative number by -1 would trap on the host */
-	if (!d || (d == -1 && num == (s128)1 << 127))
+	if (!d || (d == -1 && num == (s128)((u128)1 << 127)))
 		x86_raise(cpu, X86_EXC_DE);
 	q = num / d;
 	if (q != (s64)sext((u64)q, bits))
