@@ -34,8 +34,8 @@
 static int load_unpacked(struct boot_image *b, const struct boot_params_in *in, const u8 *file, const u8 *code, u64 size,
 			 struct err *err)
 {
-	u64 off = get_le32(file + HDR_PAYLOAD), n = get_le32(file + HDR_PAYLOAD_LEN), len, end;
-	u8 *elf;
+	u64 off = get_le32(file + HDR_PAYLOAD), n = get_le32(file + HDR_PAYLOAD_LEN), len = 0, end;
+	u8 *elf = NULL;
 
 	if (off > size || n > size - off)
 		return err_set(err, EINVAL, "'%s': the packed kernel is not in the file", in->kernel);
