@@ -15,11 +15,11 @@ done
 ok "completion is good bash" bash -n stage/opt/vm/share/bash-completion/completions/vmbox
 is "$(find stage -type l ! -exec test -e {} \; -print)" "" "no link dangles"
 
-# All is installed here, or this test would not run: apt must not be asked.
+# What `make check` needs is installed here, or this test would not run: apt must not be asked.
 mkdir bin
 printf '#!/bin/sh\necho called >"%s/apt-called"\nexit 1\n' "$PWD" | tee bin/apt-get >bin/sudo
 chmod +x bin/apt-get bin/sudo
-ok "setup with nothing missing" env PATH="$PWD/bin:$PATH" "$srctree/scripts/setup"
+ok "setup with nothing missing" env PATH="$PWD/bin:$PATH" "$srctree/scripts/setup" build run check
 not_ok "does not call apt" test -e apt-called
 mkdir -p tree/scripts
 cp "$srctree/scripts/setup" tree/scripts/

@@ -105,7 +105,8 @@ if $own true 2>/dev/null; then
 	is "$($own sh -c '"$VMBOX" mkdir bp; "$VMBOX" mount -o bind,ro d bp && ls bp/a && ! touch bp/a 2>/dev/null && echo kept')" \
 		"$(printf 'bp/a\nkept')" "a read-only bind mount"
 else
-	fail "no mount namespaces here"
+	skip "mount and umount" "no mount namespaces here"
+	skip "a read-only bind mount" "no mount namespaces here"
 fi
 for applet in poweroff reboot halt; do
 	like "$("$VMBOX" $applet --help)" 'without asking PID 1' "$applet --help"
