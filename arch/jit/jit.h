@@ -170,6 +170,7 @@ struct jit_vcpu {
 	u64 tag_next;
 	struct { u64 xtag; u32 mode; u64 tag; } tags[JIT_TAGS];
 	unsigned tag_victim;
+	u8 tag_shift;		/* of tags: 48, with LA57 57 */
 	struct jit_trace trace;
 };
 

@@ -10,8 +10,7 @@
 
 static bool mode_fits(const struct x86_cpu *cpu)
 {
-	return (cpu->mode & X86_MODEF_SIZE) == X86_MODE_64 && !(cpu->mode & X86_MODEF_ONE) && !(cpu->cr4 & CR4_LA57) &&
-	       !cpu->dbg.count;
+	return (cpu->mode & X86_MODEF_SIZE) == X86_MODE_64 && !(cpu->mode & X86_MODEF_ONE) && !cpu->dbg.count;
 }
 
 bool jit_takes(const struct x86_cpu *cpu)
@@ -105,25 +104,31 @@ static void tags_clear(struct x86_cpu *cpu)
 }
 
 /*
- * A number for (code address space, mode), in bits 63-48: added to a linear
- * address, whose upper bits repeat bit 47, it gives a key that is nobody else's.
+ * A number for (code address space, mode), in bits 63-48 or 63-57: added to a
+ * linear address, whose upper bits repeat bit 47 or 56, it gives a key that is
+ * nobody else's. A change of CR4.LA57 gives a new xtag.
  */
 static void choose_tag(struct x86_cpu *cpu, u32 mode)
 {
 	struct jit_vcpu *v = cpu->translator;
+	unsigned shift = cpu->cr4 & CR4_LA57 ? 57 : 48;
 	unsigned i;
 
 	if (likely(v->last_xtag == cpu->xtag && v->last_mode == mode && v->last_tag))
 		return;
+	if (v->tag_shift != shift) {
+		tags_clear(cpu);
+		v->tag_shift = (u8)shift;
+	}
 	for (i = 0; i < JIT_TAGS; i++)
 		if (v->tags[i].tag && v->tags[i].xtag == cpu->xtag && v->tags[i].mode == mode)
 			goto found;
-	if (v->tag_next == 0xfff0)
+	if (v->tag_next >> (64 - shift))
 		tags_clear(cpu);
 	i = v->tag_victim++ % JIT_TAGS;
 	v->tags[i].xtag = cpu->xtag;
 	v->tags[i].mode = mode;
-	v->tags[i].tag = v->tag_next++ << 48;
+	v->tags[i].tag = v->tag_next++ << shift;
 found:
 	v->last_xtag = cpu->xtag;
 	v->last_mode = mode;
