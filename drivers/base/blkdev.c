@@ -4,8 +4,27 @@
  */
 #include <errno.h>
 #include "dev/blkdev.h"
+#include "loop.h"
 
 #define WORKERS 4
+
+/* Compares and the like, which are calls, count as reads. */
+static void account(struct drive_stats *st, const struct blkdev_req *q)
+{
+	static const u8 kinds[] = {
+		[BLK_OP_READ] = DRIVE_STAT_READ, [BLK_OP_WRITE] = DRIVE_STAT_WRITE, [BLK_OP_ZERO] = DRIVE_STAT_WRITE,
+		[BLK_OP_DISCARD] = DRIVE_STAT_DISCARD, [BLK_OP_FLUSH] = DRIVE_STAT_FLUSH, [BLK_OP_CALL] = DRIVE_STAT_READ,
+	};
+	struct drive_stat *k = &st->kind[kinds[q->r.op]];
+
+	k->ns += loop_now_ns() - q->begun_ns;
+	if (q->r.ret < 0) {
+		k->failed++;
+		return;
+	}
+	k->ops++;
+	k->bytes += q->r.len;
+}
 
 static void on_done(struct blk_req *r)
 {
@@ -14,6 +33,7 @@ static void on_done(struct blk_req *r)
 	struct device *dev = b->dev;
 
 	device_lock(dev);
+	account(&b->drive->stats, q);
 	q->done(q, r->ret);
 	if (!--b->in_flight)
 		pthread_cond_broadcast(&b->idle);
@@ -46,6 +66,7 @@ int blkdev_open(struct blkdev *b, struct device *dev, const char *drive_id, bool
 		b->drive = NULL;
 		return -err->code;
 	}
+	b->drive->user = b;
 	return 0;
 }
 
@@ -58,8 +79,10 @@ void blkdev_close(struct blkdev *b)
 		blk_flush(b->node);
 	if (b->queue)
 		blk_queue_free(b->queue);
-	if (b->drive)
+	if (b->drive) {
 		b->drive->in_use = false;
+		b->drive->user = NULL;
+	}
 	pthread_cond_destroy(&b->idle);
 	b->drive = NULL;
 	b->node = NULL;
@@ -71,6 +94,7 @@ void blkdev_submit(struct blkdev *b, struct blkdev_req *q)
 	q->dev = b;
 	q->r.done = on_done;
 	q->r.next = NULL;
+	q->begun_ns = loop_now_ns();
 	b->in_flight++;
 	blk_queue_submit(b->queue, &q->r);
 }
@@ -93,4 +117,12 @@ int blkdev_medium_in(struct blkdev *b, struct err *err)
 {
 	blkdev_medium_out(b);
 	return b->drive ? start_queue(b, err) : 0;
+}
+
+void blkdev_resized(struct blkdev *b)
+{
+	device_lock(b->dev);
+	if (b->resized)
+		b->resized(b);
+	device_unlock(b->dev);
 }

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Block device (virtio 1.2 section 5.2). A worker thread takes requests from
- * the queues and does them through the block layer, several descriptors by
- * one vectored call, so that no processor waits for the disk.
+ * Block device (virtio 1.2 section 5.2). All that lies in the rings is given
+ * to the disk's workers at once, several descriptors as one vectored request,
+ * and ends in whatever order it is done; no processor waits for the disk.
  */
 #include <errno.h>
 #include <string.h>
-#include "block/block.h"
 #include "bytes.h"
-#include "dev/sglist.h"
-#include "dev/drive.h"
+#include "dev/blkdev.h"
 #include "dev/object.h"
+#include "dev/sglist.h"
 #include "dev/virtio.h"
 #include "loop.h"
 #include "mem.h"
-#include "thread.h"
 
 #define F_SEG_MAX	BIT(2)
 #define F_RO		BIT(5)
@@ -39,6 +37,7 @@
 #define QUEUE_SIZE	256
 #define QUEUES_MAX	16
 #define ID_LEN		20
+#define HEAD_LEN	16
 #define MAX_SECTORS	0x3fffffU	/* of one discard: 2 GiB */
 #define RANGE_FLAG_UNMAP 1
 
@@ -46,187 +45,186 @@ struct virtio_blk {
 	struct virtio_dev v;
 	char *drive_id, *serial, *iothread_id;	/* properties */
 	u32 num_queues, logical, physical;
-	struct drive *drive;
-	struct blk_node *node;
-	bool read_only;
-	struct object *iothread;	/* does the work; NULL: a thread of our own */
+	struct blkdev blk;
+	struct object *iothread;	/* takes requests from the rings; NULL: whoever rings the bell does */
 	struct loop_bh bh;
-	struct thread thread;
-	struct thread_event wake;
-	pthread_cond_t idle;
-	bool quit, busy;		/* busy: a request is outside of the lock */
 	bool paused;			/* the machine stands: requests stay in the ring */
 	u32 resets;
 };
 
 struct request {
+	struct blkdev_req io;
+	struct virtio_blk *s;
 	struct virtq_elem *e;
-	u32 type;
+	unsigned q;
+	u32 type, resets;
 	u64 sector;
 	u64 in_len;			/* without the status byte */
+	struct iovec iov[];
 };
 
-/* ---- requests; no lock ---- */
+/* ---- requests; under the lock ---- */
+
+/* Gives the request back to the driver, unless that has forgotten it. */
+static void finish(struct request *r, u8 status)
+{
+	struct virtio_blk *s = r->s;
+	bool fills = r->type == T_IN || r->type == T_GET_ID;
+
+	if (r->resets != s->resets) {
+		virtq_drop(r->e);
+	} else {
+		virtq_write(r->e, r->in_len, &status, 1);
+		virtq_push(&s->v, r->q, r->e, fills ? (u32)r->e->in_len : 1);
+		virtq_interrupt(&s->v, r->q);
+	}
+	mem_free(r);
+}
+
+static void on_done(struct blkdev_req *q, int ret)
+{
+	finish(container_of(q, struct request, io), ret < 0 ? S_IOERR : S_OK);
+}
+
+static void submit(struct request *r, enum blk_op op, u64 sector, u64 len, u32 flags)
+{
+	r->io.r.op = op;
+	r->io.r.off = sector * SECTOR;
+	r->io.r.len = len;
+	r->io.r.flags = flags;
+	r->io.done = on_done;
+	blkdev_submit(&r->s->blk, &r->io);
+}
 
 static bool in_range(const struct virtio_blk *s, u64 sector, u64 bytes)
 {
-	u64 size = blk_length(s->node), at;
+	u64 size = blkdev_bytes(&s->blk), at;
 
 	return bytes % SECTOR == 0 && !mul_overflows(sector, SECTOR, &at) && at <= size && bytes <= size - at;
 }
 
-static u8 transfer(struct virtio_blk *s, const struct request *r, bool write)
+static void transfer(struct request *r, bool write)
 {
 	const struct virtq_elem *e = r->e;
-	u64 len = write ? e->out_len - 16 : r->in_len;
-	unsigned n = write ? e->out_n : e->in_n;
-	struct iovec *iov;
-	unsigned k;
-	int ret;
+	u64 len = write ? e->out_len - HEAD_LEN : r->in_len;
 
-	if (!in_range(s, r->sector, len) || (write && s->read_only))
-		return S_IOERR;
-	if (!len)
-		return S_OK;
-	iov = mem_array(n, sizeof(*iov));
-	if (!iov)
-		return S_IOERR;
-	k = iov_slice(write ? e->out : e->in, n, write ? 16 : 0, len, iov);
-	ret = write ? blk_pwritev(s->node, r->sector * SECTOR, iov, (int)k, 0) : blk_preadv(s->node, r->sector * SECTOR, iov, (int)k);
-	mem_free(iov);
-	return ret < 0 ? S_IOERR : S_OK;
+	if (!in_range(r->s, r->sector, len) || (write && r->s->blk.read_only)) {
+		finish(r, S_IOERR);
+	} else if (!len) {
+		finish(r, S_OK);
+	} else {
+		r->io.r.niov = (int)iov_slice(write ? e->out : e->in, write ? e->out_n : e->in_n, write ? HEAD_LEN : 0, len, r->iov);
+		r->io.r.iov = r->iov;
+		submit(r, write ? BLK_OP_WRITE : BLK_OP_READ, r->sector, len, 0);
+	}
 }
 
 /* One range: sector le64, count le32, flags le32. */
-static u8 discard_or_zero(struct virtio_blk *s, const struct request *r)
+static void discard_or_zero(struct request *r)
 {
 	u8 raw[16];
-	u64 sector;
+	u64 sector, len;
 	u32 count, flags;
-	int ret;
 
-	if (r->e->out_len != 32 || virtq_read(r->e, 16, raw, 16) != 16)
-		return S_UNSUPP;
+	if (r->e->out_len != HEAD_LEN + 16 || virtq_read(r->e, HEAD_LEN, raw, 16) != 16) {
+		finish(r, S_UNSUPP);
+		return;
+	}
 	sector = get_le64(raw);
 	count = get_le32(raw + 8);
 	flags = get_le32(raw + 12);
+	len = (u64)count * SECTOR;
 	if (flags & ~(u32)RANGE_FLAG_UNMAP || (r->type == T_DISCARD && flags))
-		return S_UNSUPP;
-	if (count > MAX_SECTORS || !in_range(s, sector, (u64)count * SECTOR) || s->read_only)
-		return S_IOERR;
-	if (r->type == T_DISCARD)
-		ret = blk_discard(s->node, sector * SECTOR, (u64)count * SECTOR);
+		finish(r, S_UNSUPP);
+	else if (count > MAX_SECTORS || !in_range(r->s, sector, len) || r->s->blk.read_only)
+		finish(r, S_IOERR);
 	else
-		ret = blk_zero(s->node, sector * SECTOR, (u64)count * SECTOR, flags ? BLK_MAY_UNMAP : 0);
-	return ret < 0 ? S_IOERR : S_OK;
+		submit(r, r->type == T_DISCARD ? BLK_OP_DISCARD : BLK_OP_ZERO, sector, len, flags ? BLK_MAY_UNMAP : 0);
 }
 
-static u8 get_id(const struct virtio_blk *s, const struct request *r)
+static void get_id(struct request *r)
 {
+	const char *serial = r->s->serial;
 	char id[ID_LEN] = "";
 
-	if (s->serial)
-		memcpy(id, s->serial, MIN(strlen(s->serial), (size_t)ID_LEN));
+	if (serial)
+		memcpy(id, serial, MIN(strlen(serial), (size_t)ID_LEN));
 	virtq_write(r->e, 0, id, (size_t)MIN((u64)ID_LEN, r->in_len));
-	return S_OK;
+	finish(r, S_OK);
 }
 
-static u8 perform(struct virtio_blk *s, const struct request *r)
+static void start(struct request *r)
 {
 	switch (r->type) {
-	case T_IN:	return transfer(s, r, false);
-	case T_OUT:	return transfer(s, r, true);
-	case T_FLUSH:	return blk_flush(s->node) < 0 ? S_IOERR : S_OK;
-	case T_GET_ID:	return get_id(s, r);
+	case T_IN:	transfer(r, false); break;
+	case T_OUT:	transfer(r, true); break;
+	case T_FLUSH:	submit(r, BLK_OP_FLUSH, 0, 0, 0); break;
+	case T_GET_ID:	get_id(r); break;
 	case T_DISCARD:
-	case T_WRITE_ZEROES: return discard_or_zero(s, r);
-	default:	return S_UNSUPP;
+	case T_WRITE_ZEROES: discard_or_zero(r); break;
+	default:	finish(r, S_UNSUPP);
 	}
 }
 
-/* ---- the worker ---- */
-
-/* Under the lock. False: a chain without room for header or status, the device stops. */
-static bool parse(struct virtio_blk *s, struct virtq_elem *e, struct request *r)
+/* The next request of queue q; NULL: none, or a chain without room for header or status: the device stops. */
+static struct request *take(struct virtio_blk *s, unsigned q)
 {
-	u8 head[16];
+	struct virtq_elem *e = virtq_pop(&s->v, q);
+	u8 head[HEAD_LEN];
+	struct request *r;
 
+	if (!e)
+		return NULL;
 	if (virtq_read(e, 0, head, sizeof(head)) != sizeof(head) || !e->in_len) {
 		virtio_error(&s->v, "request without header or status");
 		virtq_drop(e);
-		return false;
+		return NULL;
 	}
-	*r = (struct request){ .e = e, .type = get_le32(head), .sector = get_le64(head + 8), .in_len = e->in_len - 1 };
-	return true;
+	r = mem_alloc(sizeof(*r) + MAX(e->in_n, e->out_n) * sizeof(r->iov[0]));
+	if (!r) {
+		virtq_unpop(&s->v, q, e);
+		return NULL;
+	}
+	*r = (struct request){ .s = s, .e = e, .q = q, .type = get_le32(head), .resets = s->resets,
+			       .sector = get_le64(head + 8), .in_len = e->in_len - 1 };
+	return r;
 }
 
-/* One request of queue q; false: none there. Called and left under the lock. */
-static bool work(struct virtio_blk *s, unsigned q)
+static void serve_queue(struct virtio_blk *s, unsigned q)
 {
-	struct virtq_elem *e = virtq_pop(&s->v, q);
-	struct request r;
-	u32 resets = s->resets;
-	u8 status;
+	struct request *r;
 
-	if (!e || !parse(s, e, &r))
-		return false;
-	s->busy = true;
-	device_unlock(&s->v.pci.dev);
-	status = perform(s, &r);
-	virtq_write(e, r.in_len, &status, 1);
-	device_lock(&s->v.pci.dev);
-	s->busy = false;
-	pthread_cond_broadcast(&s->idle);
-	if (resets != s->resets) {
-		virtq_drop(e);
-		return true;
-	}
-	virtq_push(&s->v, q, e, r.type == T_IN || r.type == T_GET_ID ? (u32)e->in_len : 1);
-	virtq_interrupt(&s->v, q);
-	return true;
+	while (!s->paused && (r = take(s, q)))
+		start(r);
 }
 
 static void serve(struct virtio_blk *s)
 {
 	unsigned q;
 
-	device_lock(&s->v.pci.dev);
-	for (q = 0; q < s->v.queues && !s->quit; q++)
-		while (!s->quit && !s->paused && work(s, q))
-			;
-	device_unlock(&s->v.pci.dev);
+	for (q = 0; q < s->v.queues; q++)
+		serve_queue(s, q);
 }
 
-static void *worker(void *arg)
-{
-	struct virtio_blk *s = arg;
-
-	for (;;) {
-		thread_event_wait(&s->wake);
-		thread_event_reset(&s->wake);
-		serve(s);
-		if (s->quit)
-			return NULL;
-	}
-}
+/* ---- who takes them ---- */
 
 static void on_bh(struct loop_bh *bh)
 {
-	serve(bh->opaque);
-}
+	struct virtio_blk *s = bh->opaque;
 
-static void wake(struct virtio_blk *s)
-{
-	if (s->iothread)
-		loop_bh_schedule(&s->bh);
-	else
-		thread_event_set(&s->wake);
+	device_lock(&s->v.pci.dev);
+	serve(s);
+	device_unlock(&s->v.pci.dev);
 }
 
 static void blk_notify(struct virtio_dev *v, unsigned q)
 {
-	(void)q;
-	wake((struct virtio_blk *)v);
+	struct virtio_blk *s = (struct virtio_blk *)v;
+
+	if (s->iothread)
+		loop_bh_schedule(&s->bh);
+	else
+		serve_queue(s, q);
 }
 
 /* On the iothread: its loop's handlers are its own. */
@@ -242,37 +240,13 @@ static void bh_end(void *arg)
 	loop_bh_del(&((struct virtio_blk *)arg)->bh);
 }
 
-static int start_worker(struct virtio_blk *s, struct err *err)
-{
-	if (!s->iothread)
-		return thread_create(&s->thread, "virtio-blk", THREAD_STACK_BIG, worker, s, err);
-	s->iothread->users++;
-	iothread_call(s->iothread, bh_begin, s);
-	return 0;
-}
-
-static void stop_worker(struct virtio_blk *s)
-{
-	device_lock(&s->v.pci.dev);
-	s->quit = true;
-	device_unlock(&s->v.pci.dev);
-	if (s->iothread) {
-		iothread_call(s->iothread, bh_end, s);
-		s->iothread->users--;
-	} else {
-		thread_event_set(&s->wake);
-		thread_join(&s->thread);
-	}
-}
-
-/* The guest's memory is its own again only when the request under way is done. */
+/* The guest's memory is its own again only when the requests under way are done. */
 static void blk_reset(struct virtio_dev *v)
 {
 	struct virtio_blk *s = (struct virtio_blk *)v;
 
 	s->resets++;
-	while (s->busy)
-		pthread_cond_wait(&s->idle, &v->pci.dev.lock);
+	blkdev_drain(&s->blk);
 }
 
 static void blk_set_running(struct device *dev, bool running)
@@ -281,11 +255,13 @@ static void blk_set_running(struct device *dev, bool running)
 
 	device_lock(dev);
 	s->paused = !running;
-	while (s->paused && s->busy)
-		pthread_cond_wait(&s->idle, &dev->lock);
+	if (s->paused)
+		blkdev_drain(&s->blk);
+	else if (s->iothread)
+		loop_bh_schedule(&s->bh);
+	else
+		serve(s);
 	device_unlock(dev);
-	if (running)
-		wake(s);
 }
 
 /* ---- configuration ---- */
@@ -293,7 +269,7 @@ static void blk_set_running(struct device *dev, bool running)
 static void blk_get_config(struct virtio_dev *v, u8 *cfg)
 {
 	struct virtio_blk *s = (struct virtio_blk *)v;
-	u64 sectors = blk_length(s->node) / SECTOR;
+	u64 sectors = blkdev_bytes(&s->blk) / SECTOR;
 
 	memset(cfg, 0, 60);
 	put_le64(cfg, sectors);
@@ -312,6 +288,11 @@ static void blk_get_config(struct virtio_dev *v, u8 *cfg)
 	put_le32(cfg + 48, MAX_SECTORS);
 	put_le32(cfg + 52, 1);
 	cfg[56] = 1;
+}
+
+static void blk_resized(struct blkdev *b)
+{
+	virtio_config_changed(to_virtio(b->dev));
 }
 
 static const struct virtio_ops blk_ops = {
@@ -333,29 +314,25 @@ static int blk_realize(struct device *dev, struct err *err)
 		return err_set(err, EINVAL, "logical_block_size must be a power of two from 512 to 32768");
 	if (s->iothread_id && !(s->iothread = object_find(dev->machine, s->iothread_id, "iothread", err)))
 		return -err->code;
-	s->drive = drive_take(dev->machine, s->drive_id, err);
-	if (!s->drive)
+	if (blkdev_open(&s->blk, dev, s->drive_id, false, err) < 0)
 		return -err->code;
-	s->node = s->drive->node;
-	if (!s->node) {
-		s->drive->in_use = false;
-		return err_set(err, EINVAL, "drive '%s' is empty: a disk needs a medium", s->drive_id);
+	if (!s->blk.node) {
+		err_set(err, EINVAL, "drive '%s' is empty: a disk needs a medium", s->drive_id);
+		goto close;
 	}
-	s->read_only = s->drive->read_only;
-	features = (s->read_only ? F_RO : F_DISCARD | F_WRITE_ZEROES) | (s->num_queues > 1 ? F_MQ : 0);
-	pthread_cond_init(&s->idle, NULL);
+	features = (s->blk.read_only ? F_RO : F_DISCARD | F_WRITE_ZEROES) | (s->num_queues > 1 ? F_MQ : 0);
 	s->paused = !dev->machine->running;
 	if (virtio_init(&s->v, &blk_ops, s->num_queues, features, err) < 0)
-		goto give_back;
-	if (start_worker(s, err) < 0)
-		goto exit;
+		goto close;
+	s->blk.resized = blk_resized;
+	if (s->iothread) {
+		s->iothread->users++;
+		iothread_call(s->iothread, bh_begin, s);
+	}
 	return 0;
 
-exit:
-	virtio_exit(&s->v);
-give_back:
-	pthread_cond_destroy(&s->idle);
-	s->drive->in_use = false;
+close:
+	blkdev_close(&s->blk);
 	return -err->code;
 }
 
@@ -363,11 +340,15 @@ static void blk_unrealize(struct device *dev)
 {
 	struct virtio_blk *s = (struct virtio_blk *)dev;
 
-	stop_worker(s);
+	device_lock(dev);
+	s->paused = true;
+	device_unlock(dev);
+	if (s->iothread) {
+		iothread_call(s->iothread, bh_end, s);
+		s->iothread->users--;
+	}
+	blkdev_close(&s->blk);
 	virtio_exit(&s->v);
-	blk_flush(s->node);
-	pthread_cond_destroy(&s->idle);
-	s->drive->in_use = false;
 }
 
 static void blk_dev_reset(struct device *dev) { virtio_reset(to_virtio(dev)); }
@@ -377,10 +358,7 @@ static const struct state_field blk_fields[] = { STATE_VIRTIO(struct virtio_blk,
 static int blk_post_load(void *dev, u8 version, struct err *err)
 {
 	(void)version;
-	if (virtio_post_load(dev, err) < 0)
-		return -err->code;
-	blk_notify(dev, 0);
-	return 0;
+	return virtio_post_load(dev, err) < 0 ? -err->code : 0;
 }
 
 static const struct state_table blk_state = { .version = 1, .fields = blk_fields, .post_load = blk_post_load };
@@ -388,7 +366,7 @@ static const struct pci_ops blk_pci_ops = VIRTIO_PCI_OPS;
 
 static const struct prop blk_props[] = {
 	PROP(struct virtio_blk, drive_id, "drive", DRIVE, 0, "drive or block node"),
-	PROP(struct virtio_blk, iothread_id, "iothread", LINK, 0, "object iothread whose thread does the I/O"),
+	PROP(struct virtio_blk, iothread_id, "iothread", LINK, 0, "object iothread whose thread takes the requests from the rings"),
 	PROP(struct virtio_blk, serial, "serial", STR, 0, "serial number, 20 bytes at most"),
 	PROP(struct virtio_blk, num_queues, "num-queues", U32, 1, "request queues"),
 	PROP(struct virtio_blk, logical, "logical_block_size", U32, 512, "logical block size in bytes"),

@@ -20,6 +20,7 @@ struct blkdev_req {
 	struct blk_req r;
 	struct blkdev *dev;
 	void (*done)(struct blkdev_req *q, int ret);
+	u64 begun_ns;			/* blkdev's own */
 };
 
 struct blkdev {
@@ -30,6 +31,7 @@ struct blkdev {
 	pthread_cond_t idle;
 	unsigned in_flight;
 	bool read_only;
+	void (*resized)(struct blkdev *b);	/* under the lock: the medium has another size; may be NULL */
 };
 
 /* Main thread. drive_id NULL is an empty drive if may_be_empty. */
@@ -43,6 +45,8 @@ void blkdev_drain(struct blkdev *b);
 /* Under the lock, drained: takes the medium out, or puts what the drive has in. */
 void blkdev_medium_out(struct blkdev *b);
 int  blkdev_medium_in(struct blkdev *b, struct err *err);
+/* Main thread: tells the device of another size of its medium. */
+void blkdev_resized(struct blkdev *b);
 static inline u64 blkdev_bytes(const struct blkdev *b)
 {
 	return b->node ? blk_length(b->node) : 0;

@@ -10,12 +10,24 @@
 #include "compiler.h"
 #include "config.h"
 #include "err.h"
+#include "types.h"
 
 struct blk_graph;
 struct blk_node;
+struct blkdev;
 struct machine;
 
 enum drive_if { DRIVE_IF_NONE, DRIVE_IF_VIRTIO, DRIVE_IF_IDE, DRIVE_IF_PFLASH };
+
+enum { DRIVE_STAT_READ, DRIVE_STAT_WRITE, DRIVE_STAT_FLUSH, DRIVE_STAT_DISCARD, DRIVE_STATS };
+
+/* What a device did with its drive; written under the device's lock. */
+struct drive_stat {
+	u64 ops, failed, bytes, ns;	/* ns: from submission to end, summed */
+};
+struct drive_stats {
+	struct drive_stat kind[DRIVE_STATS];
+};
 
 struct drive {
 	char *id;
@@ -23,6 +35,8 @@ struct drive {
 	enum drive_if type;
 	bool read_only, cdrom, in_use;
 	int unit;			/* unit= or index=, -1: the next free one */
+	struct drive_stats stats;
+	struct blkdev *user;		/* the disk that has it; NULL: none, or one of another kind (flash) */
 	struct drive *next;
 };
 

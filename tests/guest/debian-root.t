@@ -4,7 +4,8 @@
 # timeout: 3000
 # VMBOX_LONG=1 only, for it fetches a Debian and needs root: debootstrap's root
 # file system on a virtio disk boots with linux-image-amd64 and systemd to the
-# login prompt of the serial line; nothing failed; apt runs; clean power-off.
+# login prompt of the serial line; nothing failed; systemd-networkd has its
+# address from -netdev user; apt runs; clean power-off. VMBOX_ACCEL: by which accelerator.
 import os
 import shutil
 import subprocess
@@ -16,16 +17,20 @@ from console import *
 if not os.environ.get("VMBOX_LONG"):
     skip_all("VMBOX_LONG is not set")
 requires_config("BOOT_UNPACK")
-requires_config("VIRTIO_BLK")
+for symbol in ("VIRTIO_BLK", "VIRTIO_NET", "NET_USER"):
+    requires_config(symbol)
 for tool in ("debootstrap", "mkfs.ext4", "busybox", "cpio"):
     if not shutil.which(tool):
         skip_all(tool + " is missing")
 run = lambda *c, **k: subprocess.run(c, check=True, **k)
-run("debootstrap", "--variant=minbase", "--include=systemd-sysv,udev,dbus,kmod,iproute2", "bookworm", "root",
+run("debootstrap", "--variant=minbase", "--include=systemd-sysv,udev,dbus,kmod,iproute2,iputils-ping", "bookworm", "root",
     stdout=subprocess.DEVNULL)
 run("chroot", "root", "chpasswd", input=b"root:root\n")
 with open("root/etc/fstab", "w") as f:
     f.write("/dev/vda / ext4 defaults 0 1\n")
+with open("root/etc/systemd/network/all.network", "w") as f:
+    f.write("[Match]\nName=en* eth*\n[Network]\nDHCP=ipv4\n")
+run("chroot", "root", "systemctl", "enable", "systemd-networkd", stderr=subprocess.DEVNULL)
 folder = fetch("linux-image-amd64")
 run("cp", "-a", folder + "/lib/modules", "root/lib/")
 run("chroot", "root", "depmod", os.listdir("root/lib/modules")[0])
@@ -57,14 +62,17 @@ run("sh", "-c", "cd ird && find . | cpio -o -H newc --quiet >../ird.cpio")
 
 m = Console(vmbox, "vm", "-m", "1024", "-smp", "2", "-nographic", "-no-reboot", "-machine", "q35,unpack-kernel=on",
             "-kernel", kernel_file(folder), "-initrd", "ird.cpio", "-append", "console=ttyS0 root=/dev/vda rw",
-            "-drive", "file=disk.img,format=raw,if=virtio")
-check(m.expect("login: ", 900), "login prompt", m.tail())
+            "-drive", "file=disk.img,format=raw,if=virtio", "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n",
+            "-accel", os.environ.get("VMBOX_ACCEL", "interp"))
+check(m.expect("login: ", 1800), "login prompt", m.tail())
 m.type("root")
 m.expect("assword:", 60)
 m.type("root")
 check(m.expect("# ", 120), "logs in", m.tail())
 m.run("systemctl is-system-running --wait", "\nrunning\n", seconds=300)
 m.run("systemctl --failed --no-pager --no-legend | wc -l", "\n0\n", "no unit failed")
+m.run("until ip -4 -o address | grep -o 10.0.2.15/24; do sleep 1; done", "\n10.0.2.15/24", "an address by DHCP", seconds=120)
+m.run("ping -c 1 -w 60 10.0.2.2 | grep -o '1 received'", "\n1 received", "the gateway answers")
 m.run("apt-get --version | head -1", "\napt 2.")
 m.type("systemctl poweroff")
 check(m.end(300) == 0, "power off", m.tail())

@@ -185,6 +185,38 @@ def test_blk(t):
         t.eq(req(99, 0)[0], 2, "an unknown request")
 
 
+def test_blk_many(t):
+    """All requests of a ring at once; each reads what was at its place."""
+    f = tempfile.NamedTemporaryFile(suffix=".img")
+    f.write(b"".join(struct.pack("<I", i) * 128 for i in range(2048)))
+    f.flush()
+    with f, qt.Machine("-object", "iothread,id=t", "-drive", f"file={f.name},format=raw,if=none,id=d",
+                       "-device", "virtio-blk-pci,drive=d,addr=4,iothread=t", "-drive", "driver=null-co,size=1M,latency-ns=300000000,if=none,id=slow",
+                       "-device", "virtio-blk-pci,drive=slow,addr=5") as m:
+        for slot, expect_data in ((4, True), (5, False)):
+            d = Device(m, (0, slot, 0), base=0x100000 * slot)
+            d.start(1 << 9, (0,), size=64)
+            r = random.Random(slot)
+            sectors = [r.randrange(2048) for _ in range(16)]
+            for i, s in enumerate(sectors):
+                m.write(OUT + 16 * i, struct.pack("<IIQ", 0, 0, s))
+                d.add(0, [(OUT + 16 * i, 16, False), (IN + 1024 * i, 512, True), (IN + 1024 * i + 512, 1, True)])
+            d.kick(0)
+            done = sorted(d.used(0, 60)[0] for _ in sectors)
+            t.eq(done, [3 * i for i in range(16)], "sixteen requests end, each once")
+            if expect_data:
+                t.ok(all(m.read(IN + 1024 * i, 513) == struct.pack("<I", s) * 128 + b"\0" for i, s in enumerate(sectors)), "with their own data")
+        # A reset while they are under way: none of them touches the rings of the new driver.
+        for i in range(16):
+            d.add(0, [(OUT + 16 * i, 16, False), (IN + 1024 * i, 512, True), (IN + 1024 * i + 512, 1, True)])
+        d.kick(0)
+        d.start(1 << 9, (0,), size=64)
+        t.eq(d.used(0, 0.5), None, "nothing from before the reset")
+        d.add(0, [(OUT, 16, False), (IN, 513, True)])
+        d.kick(0)
+        t.eq(d.used(0, 60), (0, 513), "and it works again")
+
+
 # ---- hostile drivers ----
 
 DEVICES = (
