@@ -24,6 +24,8 @@ static void account(struct drive_stats *st, const struct blkdev_req *q)
 	}
 	k->ops++;
 	k->bytes += q->r.len;
+	if (q->r.op == BLK_OP_WRITE)
+		st->highest = MAX(st->highest, q->r.off + q->r.len);
 }
 
 static void on_done(struct blk_req *r)

@@ -27,6 +27,7 @@ struct drive_stat {
 };
 struct drive_stats {
 	struct drive_stat kind[DRIVE_STATS];
+	u64 highest;			/* end of the write that went farthest */
 };
 
 struct drive {

@@ -93,7 +93,7 @@ def differences(ours, theirs, path=""):
 NEWER = (".opts_type is", ".subordinate", ".target")
 SAME_SHAPE = ["query-status", "query-version", "query-name", "query-uuid", "query-kvm", "query-cpus-fast", "query-machines",
               "query-cpu-definitions", "query-target", "query-chardev", "query-memory-size-summary", "query-iothreads", "query-pci",
-              "query-named-block-nodes", "query-block", "query-commands", "query-migrate", "stop", "system_powerdown",
+              "query-named-block-nodes", "query-block", "query-blockstats", "query-jobs", "query-commands", "query-migrate", "stop", "system_powerdown",
               "query-qmp-schema"]
 SAME_ERROR = [
     '{"execute": "no-such-command"}', '{"execute": "query-status", "arguments": {"foo": 1}}', '{"execute": "device_del"}',
@@ -107,7 +107,9 @@ SAME_ERROR = [
     '{"execute": "device_add", "arguments": {"driver": "edu", "bus": "nobody"}}', '{"execute": "device_add"}',
     '{"execute": "device_add", "arguments": {"driver": "edu", "bus": "pcie.0", "id": "e1"}}',
     '{"execute": "object-add", "arguments": {"qom-type": "iothread", "id": "io0"}}', '{"execute": "object-del", "arguments": {"id": "nobody"}}',
-    '{"execute": "chardev-remove", "arguments": {"id": "nobody"}}', '{"execute": "qmp_capabilities"}',
+    '{"execute": "chardev-remove", "arguments": {"id": "nobody"}}', '{"execute": "job-dismiss", "arguments": {"id": "nobody"}}',
+    '{"execute": "block_resize", "arguments": {"size": 512}}', '{"execute": "block_resize", "arguments": {"device": "nobody", "size": 512}}',
+    '{"execute": "qmp_capabilities"}',
 ]
 
 

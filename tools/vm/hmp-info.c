@@ -287,6 +287,7 @@ static const struct {
 	{ "network", "network backends and their cards", hmp_info_network },
 	{ "usernet", "connections of the user-mode network", hmp_info_usernet },
 	{ "migrate", "saving of the machine", info_migrate },
+	{ "snapshots", "snapshots of the machine in its disks", hmp_info_snapshots },
 	{ "block", "block devices", hmp_info_block },
 	{ "lapic", "local APIC of the chosen processor", hmp_info_lapic },
 	{ "iothreads", "threads of -object iothread", hmp_info_iothreads },

@@ -59,6 +59,11 @@ void hmp_screendump(struct hmp_call *c);
 void hmp_sendkey(struct hmp_call *c);
 void hmp_mouse_move(struct hmp_call *c);
 void hmp_mouse_button(struct hmp_call *c);
+/* qmp-snapshot.c */
+void hmp_savevm(struct hmp_call *c);
+void hmp_loadvm(struct hmp_call *c);
+void hmp_delvm(struct hmp_call *c);
+void hmp_info_snapshots(struct hmp_call *c);
 /* hmp-media.c */
 void hmp_eject(struct hmp_call *c);
 void hmp_change(struct hmp_call *c);

@@ -42,8 +42,7 @@ static struct vm_migration *get(struct vm *vm)
 	return vm->migration;
 }
 
-/* What must be the same on both sides; "_running" is only told. */
-static struct json *config_of(struct vm *vm, bool running)
+struct json *vm_migrate_config(struct vm *vm, bool running)
 {
 	struct json *o = json_new(JSON_OBJECT);
 	struct x86_cpu_model model;
@@ -111,7 +110,7 @@ static int start_saving(struct vm_migration *g, struct err *err)
 	struct mig_io io;
 
 	mig_channel_io(&g->ch, &io);
-	g->config = config_of(g->vm, g->was_running);
+	g->config = vm_migrate_config(g->vm, g->was_running);
 	if (!g->config || mig_stream_init(&g->s, &io) < 0)
 		return err_set(err, ENOMEM, "out of memory");
 	return thread_create(&g->thread, "migration", THREAD_STACK_BIG, saver, g, err);
@@ -169,7 +168,7 @@ static void reset_machine(void *ctx)
 
 static int load(struct vm *vm, struct mig_channel *ch, struct err *err)
 {
-	struct json *config = config_of(vm, false), *extra = NULL;
+	struct json *config = vm_migrate_config(vm, false), *extra = NULL;
 	struct mig_stream s = { .buf = NULL };
 	bool running = true;
 	struct mig_io io;

@@ -2,6 +2,7 @@
 /* QMP's queries of block devices and nodes; shapes are QEMU 10's (qapi/block-core.json). */
 #include <stdio.h>
 #include "block/block.h"
+#include "dev/blkdev.h"
 #include "qmp-util.h"
 #include "str.h"
 
@@ -69,6 +70,20 @@ static int find_owner(struct device *dev, int depth, void *opaque)
 	return 1;
 }
 
+/* "device" and "qdev" of a drive. */
+static void put_owner(struct qmp_call *c, struct json *o, const struct drive *d)
+{
+	struct owner w = { .id = d->id };
+	char path[128];
+
+	device_walk(c->m, find_owner, &w);
+	qmp_str(o, "device", d->id);
+	if (!w.dev)
+		return;
+	snprintf(path, sizeof(path), "/machine/peripheral%s/%s", w.dev->id ? "" : "-anon", w.dev->id ? w.dev->id : w.dev->path);
+	qmp_str(o, "qdev", w.dev->id ? w.dev->id : path);
+}
+
 static int query_block(struct qmp_call *c)
 {
 	struct drive *d;
@@ -77,15 +92,8 @@ static int query_block(struct qmp_call *c)
 		return -c->err.code;
 	for (d = c->vm->drives.first; d; d = d->next) {
 		struct json *o = object(c->ret), *ins;
-		struct owner w = { .id = d->id };
-		char path[128];
 
-		device_walk(c->m, find_owner, &w);
-		qmp_str(o, "device", d->id);
-		if (w.dev) {
-			snprintf(path, sizeof(path), "/machine/peripheral%s/%s", w.dev->id ? "" : "-anon", w.dev->id ? w.dev->id : w.dev->path);
-			qmp_str(o, "qdev", w.dev->id ? w.dev->id : path);
-		}
+		put_owner(c, o, d);
 		qmp_str(o, "type", "unknown");
 		qmp_bool(o, "removable", d->cdrom);
 		qmp_bool(o, "locked", false);
@@ -122,3 +130,116 @@ static int query_named_block_nodes(struct qmp_call *c)
 	return 0;
 }
 QMP("query-named-block-nodes", query_named_block_nodes);
+
+/* ---- statistics ---- */
+
+static void put_kind(struct json *o, const char *name, const struct drive_stat *k)
+{
+	char key[64];
+
+	if (name[0] != 'f') {
+		snprintf(key, sizeof(key), "%s_bytes", name);
+		qmp_int(o, key, k->bytes);
+		snprintf(key, sizeof(key), "%s_merged", name);
+		qmp_int(o, key, 0);
+	}
+	snprintf(key, sizeof(key), "%s_operations", name);
+	qmp_int(o, key, k->ops);
+	snprintf(key, sizeof(key), "%s_total_time_ns", name);
+	qmp_int(o, key, k->ns);
+	snprintf(key, sizeof(key), "failed_%s_operations", name);
+	qmp_int(o, key, k->failed);
+	snprintf(key, sizeof(key), "invalid_%s_operations", name);
+	qmp_int(o, key, 0);
+}
+
+static void put_stats(struct json *to, const struct drive_stats *st, u64 highest)
+{
+	static const char *const names[] = {
+		[DRIVE_STAT_READ] = "rd", [DRIVE_STAT_WRITE] = "wr", [DRIVE_STAT_FLUSH] = "flush", [DRIVE_STAT_DISCARD] = "unmap",
+	};
+	static const struct drive_stat none;
+	struct json *o = json_new(JSON_OBJECT);
+	unsigned i;
+
+	json_set(to, "stats", o);
+	for (i = 0; i < DRIVE_STATS; i++)
+		put_kind(o, names[i], st ? &st->kind[i] : &none);
+	put_kind(o, "zone_append", &none);
+	qmp_int(o, "wr_highest_offset", highest);
+	qmp_bool(o, "account_invalid", true);
+	qmp_bool(o, "account_failed", true);
+	json_set(o, "timed_stats", json_new(JSON_ARRAY));
+}
+
+/* What the device did, a copy that was whole at some moment. */
+static struct drive_stats stats_of(const struct drive *d)
+{
+	struct drive_stats st;
+
+	if (d->user)
+		device_lock(d->user->dev);
+	st = d->stats;
+	if (d->user)
+		device_unlock(d->user->dev);
+	return st;
+}
+
+static int query_blockstats(struct qmp_call *c)
+{
+	bool nodes = false;
+	struct drive *d;
+
+	qopts_bool(c->args, "query-nodes", &nodes, &c->err);
+	if (err_is_set(&c->err) || qmp_new(c, JSON_ARRAY) < 0)
+		return -c->err.code;
+	for (d = c->vm->drives.first; d; d = d->next) {
+		struct drive_stats st = stats_of(d);
+		struct json *o;
+
+		if (nodes && !d->node)
+			continue;
+		o = object(c->ret);
+		if (!nodes)
+			put_owner(c, o, d);
+		if (d->node)
+			qmp_str(o, "node-name", blk_node_name(d->node) ? blk_node_name(d->node) : "");
+		put_stats(o, nodes ? NULL : &st, st.highest);
+		if (d->node && blk_file(d->node)) {
+			struct json *parent = json_new(JSON_OBJECT);
+
+			json_set(o, "parent", parent);
+			qmp_str(parent, "node-name", blk_node_name(blk_file(d->node)) ? blk_node_name(blk_file(d->node)) : "");
+			put_stats(parent, NULL, 0);
+		}
+	}
+	return 0;
+}
+QMP("query-blockstats", query_blockstats);
+
+/* ---- size ---- */
+
+static int block_resize(struct qmp_call *c)
+{
+	const char *device = NULL, *node = NULL, *name;
+	struct drive *d;
+	u64 size = 0;
+
+	qopts_str(c->args, "device", &device, &c->err);
+	qopts_str(c->args, "node-name", &node, &c->err);
+	qopts_u64(c->args, "size", 0, (u64)INT64_MAX, &size, &c->err);
+	if (err_is_set(&c->err))
+		return -c->err.code;
+	name = node ? node : device;
+	for (d = name ? c->vm->drives.first : NULL; d; d = d->next)
+		if (str_eq(d->id, name) || (node && d->node && blk_node_name(d->node) && str_eq(blk_node_name(d->node), node)))
+			break;
+	if (!d || !d->node)
+		return err_set(&c->err, ENOENT, "Cannot find device='%s' nor node-name='%s'", device ? device : "", node ? node : "");
+	if (blk_truncate(d->node, size, false, BLK_PREALLOC_OFF, &c->err) < 0)
+		return -c->err.code;
+	if (d->user)
+		blkdev_resized(d->user);
+	return 0;
+}
+QMP("block_resize", block_resize);

@@ -59,6 +59,11 @@ static const struct schema_type types[] = {
 	{ "ImageInfo", "filename:str,format:str,virtual-size:int,dirty-flag:bool?,backing-image:ImageInfo?" },
 	{ "BlockDeviceInfo", "file:str,node-name:str?,ro:bool,drv:str,backing_file:str?,backing_file_depth:int,encrypted:bool,detect_zeroes:str,bps:int,bps_rd:int,bps_wr:int,iops:int,iops_rd:int,iops_wr:int,image:ImageInfo,cache:BlockdevCacheInfo,write_threshold:int" },
 	{ "BlockInfo", "device:str,qdev:str?,type:str,removable:bool,locked:bool,inserted:BlockDeviceInfo?" },
+	{ "JobType", "commit|stream|mirror|backup|create|amend|snapshot-load|snapshot-save|snapshot-delete" },
+	{ "JobStatus", "undefined|created|running|paused|ready|standby|waiting|pending|aborting|concluded|null" },
+	{ "JobInfo", "id:str,type:JobType,status:JobStatus,current-progress:int,total-progress:int,error:str?" },
+	{ "BlockDeviceStats", "rd_bytes:int,wr_bytes:int,zone_append_bytes:int,unmap_bytes:int,rd_operations:int,wr_operations:int,zone_append_operations:int,flush_operations:int,unmap_operations:int,rd_total_time_ns:int,wr_total_time_ns:int,zone_append_total_time_ns:int,flush_total_time_ns:int,unmap_total_time_ns:int,wr_highest_offset:int,rd_merged:int,wr_merged:int,zone_append_merged:int,unmap_merged:int,failed_rd_operations:int,failed_wr_operations:int,failed_zone_append_operations:int,failed_flush_operations:int,failed_unmap_operations:int,invalid_rd_operations:int,invalid_wr_operations:int,invalid_zone_append_operations:int,invalid_flush_operations:int,invalid_unmap_operations:int,account_invalid:bool,account_failed:bool,timed_stats:[any]" },
+	{ "BlockStats", "device:str?,qdev:str?,node-name:str?,stats:BlockDeviceStats,parent:BlockStats?" },
 	{ "SchemaMetaType", "builtin|enum|array|object|alternate|command|event" },
 	{ "SchemaInfo", "name:str,meta-type:SchemaMetaType" },
 	{ "KeyValue", "type:str,data:any" },
@@ -94,13 +99,19 @@ static const struct schema_entry commands[] = {
 	{ "blockdev-change-medium", "device:str?,id:str?,filename:str,format:str?,force:bool?,read-only-mode:str?", NULL },
 	{ "chardev-add", "id:str,backend:ChardevBackend", "ChardevReturn" }, { "chardev-remove", "id:str", NULL },
 	{ "object-add", "qom-type:str,id:str", NULL }, { "object-del", "id:str", NULL },
+	{ "query-blockstats", "query-nodes:bool?", "[BlockStats]" }, { "block_resize", "device:str?,node-name:str?,size:int", NULL },
+	{ "snapshot-save", "job-id:str,tag:str,vmstate:str,devices:[str]", NULL },
+	{ "snapshot-load", "job-id:str,tag:str,vmstate:str,devices:[str]", NULL },
+	{ "snapshot-delete", "job-id:str,tag:str,devices:[str]", NULL },
+	{ "query-jobs", "", "[JobInfo]" }, { "job-dismiss", "id:str", NULL }, { "job-cancel", "id:str", NULL },
 	{ "migrate", "uri:str,detach:bool?", NULL }, { "migrate-incoming", "uri:str", NULL }, { "migrate_cancel", "", NULL },
 };
 
 static const struct schema_entry events[] = {
 	{ "SHUTDOWN", "guest:bool,reason:ShutdownCause", NULL }, { "RESET", "guest:bool,reason:ShutdownCause", NULL },
 	{ "POWERDOWN", "", NULL }, { "STOP", "", NULL }, { "RESUME", "", NULL }, { "DEVICE_DELETED", "device:str?,path:str", NULL },
-	{ "GUEST_PANICKED", "action:GuestPanicAction", NULL }, { "BALLOON_CHANGE", "actual:int", NULL },
+	{ "GUEST_PANICKED", "action:GuestPanicAction", NULL }, { "JOB_STATUS_CHANGE", "id:str,status:JobStatus", NULL },
+	{ "BALLOON_CHANGE", "actual:int", NULL },
 };
 
 static struct json *add(struct json *list, const char *name, const char *meta)

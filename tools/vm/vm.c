@@ -13,10 +13,12 @@
 #include <unistd.h>
 #include "applet.h"
 #include "curses.h"
+#include "job.h"
 #include "log.h"
 #include "mem.h"
 #include "qopts.h"
 #include "gdb.h"
+#include "snapshot.h"
 
 #define A struct vm_args
 static const struct opt vm_opts[] = {
@@ -70,6 +72,7 @@ static const struct opt vm_opts[] = {
 	OPT_LIST(0, "action", "EVENT=ACTION,...", A, action, "reboot=reset|shutdown, shutdown=poweroff|pause, panic=shutdown|pause|exit-failure|none"),
 	OPT_FLAG(0, "daemonize", A, daemonize, "go into the background when the machine is built"),
 	OPT_STR(0, "incoming", "URI", A, incoming, "go on from a saved machine: file:PATH, exec:COMMAND, fd:N, unix:PATH, tcp:HOST:PORT; defer: wait for migrate-incoming"),
+	OPT_STR(0, "loadvm", "TAG", A, loadvm, "begin with a snapshot of the machine (savevm) in its disks"),
 	OPT_STR(0, "pidfile", "FILE", A, pidfile, "write the process id there"),
 	OPT_GROUP("Debugging"),
 	OPT_STR('d', NULL, "ITEM,...", A, debug_items, "log items: int, mmu, pio, mmio, pci, ..."),
@@ -311,6 +314,7 @@ static int build(struct vm *vm, struct err *err)
 static void destroy(struct vm *vm)
 {
 	vm_migrate_stop(vm);
+	vm_jobs_free(vm);
 	gdb_stop(vm);
 	vm_curses_stop(vm);
 	qtest_stop(vm);
@@ -335,6 +339,7 @@ static void destroy(struct vm *vm)
 static int vm_run(void *args, const struct opt_call *call)
 {
 	struct vm vm = { .args = args, .program = call->program };
+	static const struct vm_snapshot_disks all_disks = { .names = NULL };
 	struct err err = ERR_INIT;
 	int code = 1, ready = -1;
 
@@ -351,6 +356,8 @@ static int vm_run(void *args, const struct opt_call *call)
 	if (ready >= 0)
 		tell_parent(ready);
 	vm.autostart = !vm.args->stopped;
+	if (vm.args->loadvm && vm_snapshot_load(&vm, vm.args->loadvm, &all_disks, &err) < 0)
+		goto out_destroy;
 	if (vm.args->incoming) {
 		if (vm_incoming(&vm, vm.args->incoming, &err) < 0)
 			goto out_destroy;

@@ -26,7 +26,7 @@ enum vm_accel { VM_ACCEL_INTERP, VM_ACCEL_JIT, VM_ACCEL_QTEST };
 enum vm_panic { VM_PANIC_SHUTDOWN, VM_PANIC_PAUSE, VM_PANIC_EXIT_FAILURE, VM_PANIC_NONE };
 
 struct vm_args {
-	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb, *boot, *incoming;
+	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb, *boot, *incoming, *loadvm;
 	const char *display, *vga, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
 	const char *hd[4], *cdrom;
 	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev, object, action, netdev, nic, net;
@@ -57,6 +57,7 @@ struct vm {
 	struct qtest *qtest;
 	struct gdb *gdb;
 	struct vm_migration *migration;	/* migrate.c */
+	struct vm_job *jobs;		/* job.c */
 	bool started;			/* pc_start() was called: what comes now is hot plug */
 	bool no_reboot, no_shutdown;	/* also by -action */
 	int panic;			/* enum vm_panic */
@@ -104,6 +105,8 @@ int  vm_migrate(struct vm *vm, const char *uri, struct err *err);
 int  vm_migrate_wait(struct vm *vm, struct err *err);
 /* -incoming URI (or "defer"), migrate-incoming. Files and commands are read at once, sockets when somebody connects. */
 int  vm_incoming(struct vm *vm, const char *uri, struct err *err);
+/* What must be the same where a state is loaded; "_running" is only told. For mig_save(); NULL: out of memory. */
+struct json *vm_migrate_config(struct vm *vm, bool running);
 /* `info migrate` */
 void vm_migrate_info(struct vm *vm, struct strbuf *out);
 void vm_migrate_stop(struct vm *vm);
