@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line: qtestos run, graph, shell, replay."""
+import argparse
+import os
+import shutil
+import sys
+
+from . import drivers as _drivers		# noqa: F401 (they join the graph)
+from . import runner, solver
+from .model import BOARDS, DRIVERS
+from .probe import Binary
+from .proto import QtestError
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def find_binary(name):
+    name = name or os.environ.get("VMBOX") or "vmbox"
+    path = shutil.which(name)
+    if not path:
+        raise QtestError(f"{name}: not found; name an emulator by --binary or $VMBOX")
+    return Binary(os.path.abspath(path))
+
+
+def default_tests():
+    """The tests of the tree that this lies in."""
+    return [os.path.normpath(os.path.join(HERE, "../../tests/qtestos"))]
+
+
+def cmd_run(a):
+    binary = find_binary(a.binary)
+    tests = runner.load(a.tests or default_tests())
+    can, cannot = runner.select(tests, binary, a.match, a.machine)
+    if a.why or a.list:
+        for case in can:
+            print("can run   ", case.name)
+        for name, why in cannot if a.why else ():
+            print("cannot run", name + ":", why)
+        print(f"# {len(can)} can run, {len(cannot)} cannot, on {binary.path} ({binary.kind}, -accel {binary.accel})")
+        return 0
+    if a.format == "unittest":
+        import unittest
+        return 0 if unittest.TextTestRunner(verbosity=2).run(runner.unittest_suite(can, binary)).wasSuccessful() else 1
+    results = runner.run(can, binary, a.jobs, a.record)
+    if a.format == "junit":
+        with open(a.output, "w", encoding="utf-8") if a.output else sys.stdout as out:
+            failed = runner.junit(results, cannot, out)
+    else:
+        failed = runner.tap(results, len(can))
+        print(f"# {len(can)} cases, {failed} failed; {len(cannot)} cannot run on {binary.path} (--why tells)")
+    if not can:
+        print("qtestos: no case can run here; --why tells", file=sys.stderr)
+    return 1 if failed or not can else 0
+
+
+def cmd_graph(a):
+    tests = runner.load(a.tests) if a.tests else []
+    if a.dot:
+        sys.stdout.write(solver.dot(tests))
+        return 0
+    for name, b in BOARDS.items():
+        print(f"{b.arch}/{name}")
+        for d in DRIVERS:
+            for p in solver.shortest(d, b):
+                print("   ", "/".join(x.name for x in p))
+    return 0
+
+
+def parser():
+    p = argparse.ArgumentParser(prog="qtestos", description="Tests devices of an emulator with drivers of its own.")
+    sub = p.add_subparsers(dest="command", required=True)
+    r = sub.add_parser("run", help="run tests")
+    r.add_argument("tests", nargs="*", help="files or folders (default: those of this tree)")
+    r.add_argument("--binary", help="emulator (default: $VMBOX)")
+    r.add_argument("--match", "-k", action="append", default=[], help="only cases with this in their name")
+    r.add_argument("--machine", action="append", help="only on this machine type")
+    r.add_argument("--jobs", "-j", type=int, help="cases at a time (default: as many as processors)")
+    r.add_argument("--why", action="store_true", help="run nothing; tell which cases can run, and why the others cannot")
+    r.add_argument("--list", action="store_true", help="run nothing; tell which cases can run")
+    r.add_argument("--record", metavar="FOLDER", help="write a transcript of each case there")
+    r.add_argument("--format", choices=("tap", "junit", "unittest"), default="tap")
+    r.add_argument("--output", help="where the JUnit report goes")
+    r.set_defaults(fn=cmd_run)
+    g = sub.add_parser("graph", help="show the graph of boards and drivers")
+    g.add_argument("tests", nargs="*", help="tests to show with it")
+    g.add_argument("--dot", action="store_true", help="for Graphviz")
+    g.set_defaults(fn=cmd_graph)
+    return p
+
+
+def main(argv=None):
+    a = parser().parse_args(argv)
+    try:
+        return a.fn(a)
+    except QtestError as e:
+        print(f"qtestos: {e}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 1
