@@ -90,6 +90,11 @@ class Driver:
         return {}
 
     @classmethod
+    def sensible(cls, variant):
+        """Whether these values go together at all: cases where they do not are not made."""
+        return True
+
+    @classmethod
     def command(cls, node, line):
         """Adds to the command line (a machine.CommandLine). A driver that needs a disk says
         line.device(node, drive=line.drive("1M"))."""

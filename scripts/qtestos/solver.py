@@ -189,7 +189,9 @@ class Test:
         params = self.marks.get("params", {})
         for vs in itertools.product(*own.values()):
             for ps in itertools.product(*params.values()):
-                yield Case(self, board, targets, dict(zip(own, vs)), dict(zip(params, ps)))
+                case = Case(self, board, targets, dict(zip(own, vs)), dict(zip(params, ps)))
+                if all(n.cls.sensible(n.variant) for n in case.nodes()[0]):
+                    yield case
 
 
 def edges():
