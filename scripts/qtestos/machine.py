@@ -9,6 +9,7 @@ import tempfile
 import time
 
 from .memory import Allocator
+from .model import Node
 from .proto import Died, Ops, Qtest, QtestError, TimedOut, Transcript
 from .qmp import Qmp
 
@@ -193,6 +194,19 @@ class Machine(Ops):
     @property
     def has_clock(self):
         return self.binary.has_clock
+
+    def pci_host(self):
+        """The driver of the host bridge, also where no path goes through it."""
+        from .solver import host_of
+        if "pci-host" not in self.by_name:
+            cls = host_of(self.desc)
+            node = Node(cls, None, "pci-host", {})
+            host = next((d for d in self.by_name.values() if isinstance(d, cls)), None)
+            if host is None:
+                host = cls(self, None, node)
+                host.start()
+            self.by_name["pci-host"] = host
+        return self.by_name["pci-host"]
 
     # ---- interrupts ----
 

@@ -40,6 +40,11 @@ def shortest(cls, board, via=()):
     return [p for p in have if len(p) == least]
 
 
+def host_of(board):
+    """The driver of the board's PCI host bridge."""
+    return next(d for d in DRIVERS if Board in consumed(d) and d.matches in board.parts and hasattr(d, "ecam_read"))
+
+
 def why_no_path(interface, board):
     """What stops a search backwards from the interface, in words."""
     ends = concrete(interface)

@@ -297,7 +297,8 @@ class Msi:
     def take(self):
         """The data of the last message since the last call, None: no message."""
         got = self.m.readl(self.at)
-        self.m.writel(self.at, 0)
+        if got:		# clearing what is clear could lose one that comes just then
+            self.m.writel(self.at, 0)
         return got or None
 
     def wait(self):
@@ -342,7 +343,8 @@ class Msix:
     def take(self, v):
         """Whether vector v's message came since the last call."""
         got = self.m.readl(self.at + 4 * v)
-        self.m.writel(self.at + 4 * v, 0)
+        if got:
+            self.m.writel(self.at + 4 * v, 0)
         return got == 0x8000 + v
 
     def wait(self, v):
