@@ -472,7 +472,7 @@ static void set_ids(struct virtio_dev *v)
 {
 	static const u16 transitional[] = {
 		[VIRTIO_ID_NET] = 0x1000, [VIRTIO_ID_BLOCK] = 0x1001, [VIRTIO_ID_CONSOLE] = 0x1003,
-		[VIRTIO_ID_RNG] = 0x1005, [VIRTIO_ID_BALLOON] = 0x1002, [VIRTIO_ID_SCSI] = 0x1004,
+		[VIRTIO_ID_RNG] = 0x1005, [VIRTIO_ID_BALLOON] = 0x1002, [VIRTIO_ID_SCSI] = 0x1004, [VIRTIO_ID_VSOCK] = 0x1012,
 	};
 	u8 *c = v->pci.config;
 
