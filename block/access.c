@@ -11,6 +11,13 @@ static int check_range(const struct blk_node *n, u64 off, u64 len)
 	return 0;
 }
 
+static int copy_on_read(struct blk_node *n, u64 off, u64 len)
+{
+	struct blk_node *t = blk_fill_target(n);
+
+	return t && t->flags & BLK_O_RDWR ? blk_node_fill(t, NULL, off, len) : 0;
+}
+
 int blk_preadv(struct blk_node *n, u64 off, const struct iovec *iov, int niov)
 {
 	u64 len = iov_bytes(iov, niov);
@@ -19,7 +26,9 @@ int blk_preadv(struct blk_node *n, u64 off, const struct iovec *iov, int niov)
 	if (ret)
 		return ret;
 	blk_enter(n);
-	ret = blk_node_preadv(n, off, iov, niov, len);
+	if (unlikely(n->flags & BLK_O_COPY_ON_READ))
+		ret = copy_on_read(n, off, len);
+	ret = ret ?: blk_node_preadv(n, off, iov, niov, len);
 	blk_leave(n);
 	return ret;
 }

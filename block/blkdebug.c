@@ -309,8 +309,8 @@ static int dbg_parse(const char *filename, struct blk_opts *o, struct err *e)
 	char *c;
 	int ret = 0;
 
-	if (strncmp(filename, "blkdebug:", 9))
-		return err_set(e, EINVAL, "File name string must start with 'blkdebug:'");
+	if (strncmp(filename, "blkdebug:", 9))	/* driver=blkdebug was said already */
+		return blk_opts_set(o, "x-image", filename);
 	colon = strchr(conf, ':');
 	if (!colon)
 		return err_set(e, EINVAL, "blkdebug requires both config file and image path");

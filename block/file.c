@@ -141,8 +141,8 @@ static int check_type(struct blk_node *n, struct file_priv *f, struct err *e)
 		return err_set(e, EINVAL, "'file' driver requires '%s' to be a regular file",
 			       n->filename);
 	if (f->device && !S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-		return err_set(e, EINVAL, "'host_device' driver requires '%s' to be either a "
-			       "character or block device", n->filename);
+		return err_set(e, EINVAL, "'%s' driver requires '%s' to be either a "
+			       "character or block device", n->drv->name, n->filename);
 	return 0;
 }
 
@@ -158,6 +158,20 @@ static int set_alignment(struct blk_node *n, struct file_priv *f)
 		n->lim.request_align = (u32)sect;
 	else
 		n->lim.request_align = 4096;
+	return 0;
+}
+
+/* What others call the node: the path, so that nobody takes a colon in it for a protocol's. */
+static int plain_name(struct blk_node *n, const char *path)
+{
+	bool colon = blk_protocol_prefix(path) > 0;
+
+	free(n->filename);
+	n->filename = malloc(strlen(path) + 3);
+	if (!n->filename)
+		return -ENOMEM;
+	strcpy(n->filename, colon ? "./" : "");
+	strcat(n->filename, path);
 	return 0;
 }
 
@@ -182,10 +196,9 @@ static int common_open(struct blk_node *n, struct blk_opts *o, bool device, stru
 	blk_opts_del(o, "aio-max-batch");
 	blk_opts_del(o, "drop-cache");
 	f->use_lock = lock != 1 && !device;
-	if (!n->filename[0]) {
-		free(n->filename);
-		n->filename = strdup(path);
-	}
+	ret = plain_name(n, path);
+	if (ret)
+		goto fail;
 	f->fd = open_fd(path, n->flags);
 	if (f->fd < 0) {
 		ret = err_errno(e, -f->fd, "Could not open '%s'", path);
@@ -229,7 +242,8 @@ static int file_parse(const char *filename, struct blk_opts *o, struct err *e)
 {
 	size_t p = blk_protocol_prefix(filename);
 
-	if (p && (!strncmp(filename, "file:", 5) || !strncmp(filename, "host_device:", 12)))
+	if (p && (!strncmp(filename, "file:", 5) || !strncmp(filename, "host_device:", 12) ||
+		  !strncmp(filename, "host_cdrom:", 11)))
 		filename += p;
 	return blk_opts_set(o, "filename", filename) ? err_set(e, ENOMEM, "Out of memory") : 0;
 }
@@ -606,14 +620,17 @@ static const struct blk_driver file_driver = {
 };
 BLOCK_FORMAT(file_driver);
 
-static const struct blk_driver device_driver = {
-	.name = "host_device", .prefix = "host_device", .flags = BLK_DRV_PROTOCOL,
-	.priv_size = sizeof(struct file_priv),
-	.parse_filename = file_parse,
-	.open = device_open, .close = file_close, .reopen = file_reopen,
-	.create_file = file_create,
-	.preadv = file_preadv, .pwritev = file_pwritev, .flush = file_flush,
-	.status = file_status, .zero = file_zero, .discard = file_discard,
-	.truncate = file_truncate, .disk_size = file_disk_size,
-};
-BLOCK_FORMAT(device_driver);
+#define DEVICE_DRIVER(var, called) \
+static const struct blk_driver var = { \
+	.name = called, .prefix = called, .flags = BLK_DRV_PROTOCOL, \
+	.priv_size = sizeof(struct file_priv), .parse_filename = file_parse, \
+	.open = device_open, .close = file_close, .reopen = file_reopen, \
+	.create_file = file_create, \
+	.preadv = file_preadv, .pwritev = file_pwritev, .flush = file_flush, \
+	.status = file_status, .zero = file_zero, .discard = file_discard, \
+	.truncate = file_truncate, .disk_size = file_disk_size, \
+}; \
+BLOCK_FORMAT(var)
+
+DEVICE_DRIVER(device_driver, "host_device");
+DEVICE_DRIVER(cdrom_driver, "host_cdrom");

@@ -20,6 +20,7 @@ struct blk_graph {
 	struct blk_policy policy;
 	struct blk_node *nodes;
 	struct blk_secret *secrets;
+	struct blk_object *objects;
 	struct blk_codecs *codecs;
 	struct blk_mem_store *mem;	/* contents of "mem:NAME" files */
 	unsigned int serial;		/* of generated node names */
@@ -41,6 +42,8 @@ void blk_range_unlock(struct blk_node *n, struct blk_range *r);
 void blk_enter(struct blk_node *n);
 void blk_leave(struct blk_node *n);
 
+#define BLK_AS_DATA	BIT(16)		/* write flag: zeros too are stored as data */
+
 /* ---- io.c: no bounds check, no drain gate; beyond the end reads zeros ---- */
 int blk_node_preadv(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len);
 int blk_node_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len,
@@ -55,6 +58,17 @@ int blk_node_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, st
 /* Stores [off, off+len) compressed; the unit must be free of other writers (the engine locks). */
 int blk_node_put_compressed(struct blk_node *n, u64 off, u32 len, const void *cbuf, u32 clen);
 bool blk_is_mapping(const struct blk_node *n);
+/* The caller holds the range, aligned to clusters, exclusively; write: of what is not allocated. */
+int blk_node_read_locked(struct blk_node *n, u64 off, void *buf, size_t len);
+int blk_node_write_locked(struct blk_node *n, u64 off, void *buf, size_t len);
+/* ---- object.c ---- */
+void blk_objects_free(struct blk_graph *g);
+
+/* ---- fill.c: copy on read ---- */
+/* The image below filters that takes copies; NULL: there is none. */
+struct blk_node *blk_fill_target(struct blk_node *n);
+/* What @n leaves to its backing nodes above @base (NULL: to all) is copied into @n, in whole clusters. */
+int blk_node_fill(struct blk_node *n, struct blk_node *base, u64 off, u64 len);
 
 struct iov_cur {
 	const struct iovec *v;
@@ -67,6 +81,7 @@ void iov_cur_to_buf(struct iov_cur *c, void *buf, size_t len);
 void iov_cur_from_buf(struct iov_cur *c, const void *buf, size_t len);
 void iov_cur_zero(struct iov_cur *c, u64 len);
 u64 iov_bytes(const struct iovec *iov, int niov);
+bool iov_is_zero(const struct iovec *iov, int niov);
 
 /* ---- units.c: unpacked compressed units ---- */
 struct blk_units;

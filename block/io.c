@@ -35,15 +35,15 @@ static bool misaligned(const struct blk_node *n, u64 off, const struct iovec *io
 
 static int read_bounced(struct blk_node *n, u64 off, struct iov_cur *c, u64 len)
 {
-	u32 al = n->lim.request_align;
-	u8 *buf = blk_buf_alloc(BOUNCE_MAX);
+	u32 al = n->lim.request_align, max = MAX(BOUNCE_MAX, al);
+	u8 *buf = blk_buf_alloc(max);
 	int ret = 0;
 
 	if (!buf)
 		return -ENOMEM;
 	while (!ret && len) {
 		u64 start = ALIGN_DOWN(off, al), head = off - start;
-		u64 m = MIN(len, BOUNCE_MAX - head);
+		u64 m = MIN(len, max - head);
 		struct iovec v = { buf, ALIGN_UP(head + m, al) };
 
 		ret = n->drv->preadv(n, start, &v, 1, v.iov_len);
@@ -84,8 +84,8 @@ static int read_bytes(struct blk_node *n, u64 off, const struct iovec *iov, int 
 
 static int write_bounced(struct blk_node *n, u64 off, struct iov_cur *c, u64 len, u32 flags)
 {
-	u32 al = n->lim.request_align;
-	u8 *buf = blk_buf_alloc(BOUNCE_MAX);
+	u32 al = n->lim.request_align, max = MAX(BOUNCE_MAX, al);
+	u8 *buf = blk_buf_alloc(max);
 	struct blk_range r;
 	int ret = 0;
 
@@ -95,7 +95,7 @@ static int write_bounced(struct blk_node *n, u64 off, struct iov_cur *c, u64 len
 		       true);
 	while (!ret && len) {
 		u64 start = ALIGN_DOWN(off, al), head = off - start;
-		u64 m = MIN(len, BOUNCE_MAX - head);
+		u64 m = MIN(len, max - head);
 		struct iovec v = { buf, ALIGN_UP(head + m, al) };
 
 		if (head || v.iov_len != m) {
@@ -516,6 +516,28 @@ static int write_mapped(struct blk_node *n, u64 off, struct iov_cur *c, u64 len)
 	return ret;
 }
 
+int blk_node_read_locked(struct blk_node *n, u64 off, void *buf, size_t len)
+{
+	return read_old(n, off, buf, len);
+}
+
+int blk_node_write_locked(struct blk_node *n, u64 off, void *buf, size_t len)
+{
+	struct iovec v = { buf, len };
+	struct iov_cur c = { &v, 1, 0 };
+	u64 left = len;
+	int ret = 0;
+
+	while (!ret && left) {
+		u64 done = 0;
+
+		ret = write_allocating(n, off, &c, left, &done);
+		off += done;
+		left -= done;
+	}
+	return ret;
+}
+
 /* ---- compressed writes ---- */
 
 int blk_node_put_compressed(struct blk_node *n, u64 off, u32 len, const void *cbuf, u32 clen)
@@ -595,6 +617,9 @@ int blk_node_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int n
 		return 0;
 	if (!(n->flags & BLK_O_RDWR))
 		return -EBADF;
+	if (unlikely(n->detect_zeroes) && !(flags & (BLK_AS_DATA | BLK_COMPRESS)) && iov_is_zero(iov, niov))
+		return blk_node_zero(n, off, len, (flags & BLK_FUA) |
+				     (n->detect_zeroes == BLK_ZEROES_UNMAP ? BLK_MAY_UNMAP : 0));
 	if (!blk_is_mapping(n))
 		return n->drv->pwritev ? write_bytes(n, off, iov, niov, len, flags) : -ENOTSUP;
 	ret = blk_will_write(n);
@@ -626,7 +651,7 @@ int blk_node_flush(struct blk_node *n)
 		return 0;
 	if (n->drv->flush)
 		ret = n->drv->flush(n);
-	if (n->drv->flags & BLK_DRV_PROTOCOL || n->flags & BLK_O_NO_FLUSH)
+	if (n->drv->flags & (BLK_DRV_PROTOCOL | BLK_DRV_FLUSHES) || n->flags & BLK_O_NO_FLUSH)
 		return ret;
 	for (int i = 0; !ret && i < n->n_children; i++)
 		if (n->child[i].node != n->backing)

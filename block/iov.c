@@ -96,3 +96,11 @@ u64 blk_max_meta(const struct blk_node *n)
 
 	return m ? m : 64 * MiB;
 }
+
+bool iov_is_zero(const struct iovec *iov, int niov)
+{
+	for (int i = 0; i < niov; i++)
+		if (!buf_is_zero(iov[i].iov_base, iov[i].iov_len))
+			return false;
+	return true;
+}

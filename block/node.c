@@ -35,6 +35,7 @@ void blk_graph_free(struct blk_graph *g)
 		free(s->id);
 		free(s);
 	}
+	blk_objects_free(g);
 	blk_mem_stores_free(g);
 	blk_codecs_free(g->codecs);
 	free(g);

@@ -114,6 +114,12 @@ static int common_options(struct blk_node *n, struct blk_opts *o, struct err *e)
 		    (discard >= 2 ? BLK_O_UNMAP : 0) | (share ? BLK_O_FORCE_SHARE : 0);
 	if (ro)
 		n->flags &= ~(u32)BLK_O_RDWR;
+	if (dz == BLK_ZEROES_UNMAP && !(n->flags & BLK_O_UNMAP))
+		return err_set(e, EINVAL, "setting detect-zeroes to unmap is not allowed without setting discard "
+			       "operation to unmap");
+	if (ro && n->flags & BLK_O_COPY_ON_READ)
+		return err_set(e, EINVAL, "Can't use copy-on-read on read-only device");
+	n->detect_zeroes = (enum blk_zeroes)dz;
 	name = blk_opts_take(o, "node-name");
 	if (name && blk_graph_find(n->graph, name)) {
 		ret = err_set(e, EINVAL, "Duplicate nodes with node-name='%s'", name);
@@ -145,7 +151,7 @@ static int set_filename(struct blk_node *n, const char *filename)
 {
 	const char *f = filename;
 
-	if (n->file && n->file->filename && (!f || !strncmp(f, "json:", 5)))
+	if (n->file && n->file->filename && (!f || !strncmp(f, "json:", 5) || !strncmp(f, "file:", 5)))
 		f = n->file->filename;
 	free(n->filename);
 	n->filename = strdup(f ? f : "");
@@ -307,7 +313,7 @@ static int open_file_child(struct blk_graph *g, const char *filename, struct blk
 		}
 	}
 	if (!ret)
-		ret = blk_open(g, filename, &sub, flags | BLK_O_PROTOCOL, out, e);
+		ret = blk_open(g, filename, &sub, flags, out, e);
 	blk_opts_free(&sub);
 	return ret;
 }
@@ -322,10 +328,11 @@ static int open_format(struct blk_graph *g, const struct blk_driver *drv, const 
 	int ret;
 
 	if (!drv || !(drv->flags & BLK_DRV_NO_FILE)) {
-		u32 ff = flags & ~(u32)(BLK_O_NO_BACKING | BLK_O_COPY_ON_READ | BLK_O_CHECK |
+		u32 ff = flags & ~(u32)(BLK_O_PROTOCOL | BLK_O_NO_BACKING | BLK_O_COPY_ON_READ | BLK_O_CHECK |
 					BLK_O_WRITETHROUGH);
+		bool image = drv && drv->flags & BLK_DRV_FILTER && strcmp(drv->name, "raw");
 
-		ret = open_file_child(g, filename, o, ff | BLK_O_UNMAP, &file, e);
+		ret = open_file_child(g, filename, o, ff | BLK_O_UNMAP | (image ? 0 : BLK_O_PROTOCOL), &file, e);
 		if (ret)
 			return ret;
 	}
@@ -415,7 +422,7 @@ static int choose(struct blk_graph *g, const char *filename, struct blk_opts *o,
 		return open_protocol(g, drv, filename, o, flags & ~(u32)BLK_O_PROTOCOL, out, e);
 	if (!drv && flags & BLK_O_NO_PROBE)
 		drv = blk_driver_find("raw");
-	if (drv && drv->parse_filename && filename && blk_protocol_prefix(filename)) {
+	if (drv && drv->parse_filename && filename) {
 		int ret = drv->parse_filename(filename, o, e);
 
 		return ret ? ret : open_format(g, drv, NULL, o, flags, out, e);
@@ -464,6 +471,32 @@ int blk_open_child(struct blk_node *n, const char *role, const char *filename,
 	return ret;
 }
 
+/* What names the node cannot change; 0 and gone when it says what is so already. */
+static int reopen_same(struct blk_node *n, struct blk_opts *o, const char *key, const char *now, struct err *e)
+{
+	char *v = blk_opts_take(o, key);
+	int ret = v && strcmp(v, now) ? err_set(e, EINVAL, "Cannot change the option '%s'", key) : 0;
+
+	free(v);
+	return ret;
+}
+
+static int reopen_options(struct blk_node *n, struct blk_opts *o, struct err *e)
+{
+	int ret = reopen_same(n, o, "driver", n->drv->name, e);
+
+	ret = ret ?: reopen_same(n, o, "node-name", n->name, e);
+	for (int i = 0; !ret && i < n->n_children; i++) {
+		struct blk_opts sub = { 0 };
+
+		ret = blk_opts_take_sub(o, n->child[i].role, &sub);
+		if (!ret && sub.n)
+			ret = blk_reopen(n->child[i].node, &sub, n->child[i].node->flags, e);
+		blk_opts_free(&sub);
+	}
+	return ret;
+}
+
 int blk_reopen(struct blk_node *n, struct blk_opts *opts, u32 flags, struct err *e)
 {
 	struct blk_opts none = { 0 }, *o = opts ? opts : &none;
@@ -476,6 +509,7 @@ int blk_reopen(struct blk_node *n, struct blk_opts *opts, u32 flags, struct err 
 		ret = blk_reopen(n->file, NULL, (n->file->flags & ~(u32)(BLK_O_RDWR | BLK_O_DIRECT |
 				 BLK_O_NO_FLUSH)) | (flags & (BLK_O_RDWR | BLK_O_DIRECT |
 				 BLK_O_NO_FLUSH)), e);
+	ret = ret ?: reopen_options(n, o, e);
 	if (!ret && n->drv->reopen)
 		ret = n->drv->reopen(n, o, flags, e);
 	if (!ret) {

@@ -40,6 +40,13 @@ int blk_combine_path(const char *image, const char *backing, char **out)
 	return 0;
 }
 
+bool blk_has_no_directory(const struct blk_node *file)
+{
+	while (file && !(file->drv->flags & BLK_DRV_PROTOCOL))
+		file = file->file;
+	return !file;
+}
+
 /* ---- exact names ---- */
 
 static bool needs_json(const struct blk_node *n)

@@ -48,7 +48,14 @@ static int raw_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 
 static int raw_reopen(struct blk_node *n, struct blk_opts *o, u32 flags, struct err *e)
 {
+	struct raw_priv *p = n->priv, next = { 0 };
+	int ret = apply_options(n, o, &next, e);
+
+	if (ret)
+		return ret;
+	*p = next;
 	n->lim.request_align = n->file->lim.request_align;
+	blk_set_length(n, p->window ? p->size : ALIGN_UP(blk_length(n->file) - p->offset, 512));
 	return 0;
 }
 
@@ -131,6 +138,7 @@ static int raw_measure(struct blk_opts *o, struct blk_node *src, struct blk_meas
 	u64 size = src ? blk_length(src) : 0;
 	int ret = src ? 0 : blk_opts_take_size(o, "size", &size, e);
 
+	blk_opts_del(o, "preallocation");	/* a hole counts as its bytes anyway */
 	m->required = m->fully_allocated = raw_fully(size);
 	return ret;
 }

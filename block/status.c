@@ -66,6 +66,12 @@ static int status_through(struct blk_node *n, u64 off, u64 len, struct blk_statu
 {
 	int ret = blk_node_map(n, off, len, x);
 
+	/* The rest of the last sector, behind the file's end. */
+	if (!ret && x->node != n && !n->drv->map && x->host + (off - x->off) >= blk_length(x->node)) {
+		x->kind = BLK_ZERO;
+		x->flags |= BLK_X_OFFSET;
+		return 0;
+	}
 	if (!ret && x->kind == BLK_DATA && x->node != n && !n->drv->map && n->drv->status)
 		return blk_status(x->node, x->host + (off - x->off),
 				  MIN(len, x->off + x->len - off), st) ?: 1;

@@ -25,7 +25,7 @@ static int write_zero_bytes(struct blk_node *n, u64 off, u64 len, u32 flags)
 			v[k].iov_len = MIN(len - m, (u64)ZERO_BUF);
 			m += v[k].iov_len;
 		}
-		ret = blk_node_pwritev(n, off, v, k, m, flags & BLK_FUA);
+		ret = blk_node_pwritev(n, off, v, k, m, (flags & BLK_FUA) | BLK_AS_DATA);
 		off += m;
 		len -= m;
 	}

@@ -276,6 +276,33 @@ static int count_data(struct blk_node *src, u64 cs, u64 *clusters)
 	return 0;
 }
 
+/* Room for the persistent bitmaps of @src, all of their bits stored. */
+static int measure_bitmaps(struct blk_node *src, u64 cs, struct blk_measure *m)
+{
+	struct blk_bitmap *v = NULL;
+	u64 dir = 0;
+	int n;
+
+	while (src && !src->drv->bitmaps && src->drv->flags & BLK_DRV_FILTER && strcmp(src->drv->name, "raw"))
+		src = src->file;
+	if (!src || !src->drv->bitmaps || ((struct qcow2 *)src->priv)->version < 3)
+		return 0;
+	n = src->drv->bitmaps->list(src, &v);
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n; i++) {
+		u64 bits = DIV_ROUND_UP(blk_length(src), v[i].granularity);
+		u64 clusters = DIV_ROUND_UP(DIV_ROUND_UP(bits, 8), cs);
+
+		m->bitmaps += clusters * cs + ALIGN_UP(clusters * 8, cs);
+		dir += ALIGN_UP(24 + strlen(v[i].name), 8);
+	}
+	m->bitmaps += ALIGN_UP(dir, cs);
+	m->has_bitmaps = true;
+	free(v);
+	return 0;
+}
+
 int qcow2_measure(struct blk_opts *o, struct blk_node *src, struct blk_measure *m, struct err *e)
 {
 	struct create c = { 0 };
@@ -301,6 +328,8 @@ int qcow2_measure(struct blk_opts *o, struct blk_node *src, struct blk_measure *
 	if (c.prealloc == BLK_PREALLOC_FALLOC || c.prealloc == BLK_PREALLOC_FULL)
 		clusters = all;
 	m->required = m->fully_allocated - (all - clusters) * c.cluster_size;
+	if (c.version >= 3)
+		ret = measure_bitmaps(src, c.cluster_size, m);
 out:
 	free(c.data_file);
 	free(c.backing);

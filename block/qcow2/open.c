@@ -131,6 +131,7 @@ static void fill_node(struct qcow2 *q)
 
 	n->size = q->size;
 	n->lim.cluster = q->cluster_size;
+	n->lim.cow_unit = q->sub_size;
 	n->lim.request_align = 1;
 	n->lim.max_compressed = q->has_data_file || q->crypt_method ? 0 : q->cluster_size;
 	n->encrypted = q->crypt_method;

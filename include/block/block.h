@@ -182,6 +182,8 @@ const char *blk_probe_format(const u8 *buf, size_t len, const char *filename);
 bool blk_is_protocol_name(const char *name);
 /* Path of @backing as named by image @image: relative names start at the image's directory. */
 int blk_combine_path(const char *image, const char *backing, char **out);
+/* Names that an image on @file gives cannot be relative to it: no single file stands below. */
+bool blk_has_no_directory(const struct blk_node *file);
 /* File name text for messages and JSON: plain path where one says it all, else "json:{...}". */
 int blk_exact_filename(struct blk_node *n, char **out);
 

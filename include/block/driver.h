@@ -75,6 +75,7 @@ struct blk_alloc {
 struct blk_limits {
 	u32 request_align;	/* byte drivers: of offset, length and memory */
 	u32 cluster;		/* mapping drivers: unit of allocation; 1 without one */
+	u32 cow_unit;		/* smaller unit that can be allocated alone; 0: cluster */
 	u32 max_compressed;	/* largest unit that compressed() takes; 0: cannot */
 	u32 max_packed;		/* bytes that such a unit may take packed; 0: max_compressed */
 	bool compressed_only;	/* all writes are of whole units, compressed */
@@ -88,6 +89,7 @@ struct blk_limits {
 #define BLK_DRV_BACKING		BIT(4)	/* the format can name a backing file */
 #define BLK_DRV_SNAPSHOTS	BIT(5)
 #define BLK_DRV_GROWS		BIT(6)	/* the format needs a file that can grow */
+#define BLK_DRV_FLUSHES		BIT(8)	/* flush() flushes the children too */
 #define BLK_DRV_NAMED		BIT(7)	/* open() sets a file name that says all options */
 
 struct blk_driver {
@@ -172,6 +174,8 @@ struct blk_driver {
 
 #define BLK_MAX_CHILDREN 16
 
+enum blk_zeroes { BLK_ZEROES_OFF, BLK_ZEROES_ON, BLK_ZEROES_UNMAP };	/* what becomes of written zeros */
+
 struct blk_child {
 	char role[16];			/* "file", "backing", "data-file", "extents.0" */
 	struct blk_node *node;
@@ -194,6 +198,7 @@ struct blk_node {
 	char *backing_name, *backing_fmt;	/* as the image says; NULL: none */
 	bool backing_missing_ok;
 	bool encrypted, probed;
+	enum blk_zeroes detect_zeroes;
 	bool written;			/* will_write() was called; atomic */
 	void *ranges;			/* range lock */
 	void *units;			/* decompressed units */

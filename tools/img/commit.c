@@ -15,20 +15,32 @@ struct commit_args {
 #define A struct commit_args
 #define BUF (2 * MiB)
 
+static bool same_file(const char *a, const char *b)
+{
+	char *ra, *rb;
+	bool same = !strcmp(a, b);
+
+	if (same || blk_is_protocol_name(a) || blk_is_protocol_name(b))
+		return same;
+	ra = realpath(a, NULL);
+	rb = realpath(b, NULL);
+	same = ra && rb && !strcmp(ra, rb);
+	free(ra);
+	free(rb);
+	return same;
+}
+
+/* @name is relative to the overlay's directory, as backing files are. */
 static struct blk_node *find_base(struct blk_node *n, const char *name)
 {
 	struct blk_node *p = blk_backing(n);
+	char *full = NULL;
 
-	for (; p && name; p = blk_backing(p)) {
-		char *full = NULL;
-		bool hit = !strcmp(blk_filename(p), name);
-
-		if (!hit && !blk_combine_path(blk_filename(n), name, &full))
-			hit = !strcmp(blk_filename(p), full);
-		free(full);
-		if (hit)
-			break;
-	}
+	if (!name || blk_combine_path(blk_filename(n), name, &full))
+		return p;
+	while (p && !same_file(blk_filename(p), full))
+		p = blk_backing(p);
+	free(full);
 	return p;
 }
 

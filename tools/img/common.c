@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "block/object.h"
 #include "img.h"
 #include "json.h"
 #include "log.h"
@@ -33,14 +34,19 @@ static const char *top_program(const struct opt_call *call)
 	return call->program ? call->program : "";
 }
 
+bool img_as_qemu(const struct opt_call *call)
+{
+	const char *prog = top_program(call), *slash = strrchr(prog, '/');
+
+	return !strncmp(slash ? slash + 1 : prog, "qemu-", 5);
+}
+
 static int choose_follow(const struct img_args *a, const struct opt_call *call, struct blk_policy *p)
 {
 	static const char *const names[] = { "all", "dir", "none", NULL };
-	const char *prog = top_program(call), *slash = strrchr(prog, '/');
 	int i;
 
-	prog = slash ? slash + 1 : prog;
-	p->follow = strncmp(prog, "qemu-", 5) ? BLK_FOLLOW_DIR : BLK_FOLLOW_ALL;
+	p->follow = !img_as_qemu(call) ? BLK_FOLLOW_DIR : BLK_FOLLOW_ALL;
 	if (!a->follow)
 		return 0;
 	for (i = 0; names[i] && strcmp(names[i], a->follow); i++)
@@ -51,24 +57,6 @@ static int choose_follow(const struct img_args *a, const struct opt_call *call, 
 	}
 	p->follow = (enum blk_follow)i;
 	return 0;
-}
-
-static int add_object(struct blk_graph *g, const char *text, struct err *e)
-{
-	struct blk_opts o = { 0 };
-	char *type;
-	int ret = *text == '{' ? blk_opts_parse_json(&o, text, e) : blk_opts_parse(&o, text, "qom-type", e);
-
-	type = blk_opts_take(&o, "qom-type");
-	if (!ret && !type)
-		ret = err_set(e, EINVAL, "Parameter 'qom-type' is missing");
-	if (!ret && !strcmp(type, "secret"))
-		ret = blk_graph_add_secret(g, &o, e);
-	else if (!ret && strcmp(type, "throttle-group") && strcmp(type, "iothread"))
-		ret = err_set(e, EINVAL, "Parameter 'qom-type' does not accept value '%s'", type);
-	free(type);
-	blk_opts_free(&o);
-	return ret;
 }
 
 struct blk_graph *img_graph(const struct img_args *a, const struct opt_call *call)
@@ -85,7 +73,7 @@ struct blk_graph *img_graph(const struct img_args *a, const struct opt_call *cal
 		return NULL;
 	}
 	for (size_t i = 0; i < a->objects.n; i++) {
-		if (add_object(g, a->objects.v[i].val, &e)) {
+		if (blk_graph_add_object(g, a->objects.v[i].val, &e)) {
 			img_error_err(&e);
 			blk_graph_free(g);
 			return NULL;
@@ -184,7 +172,7 @@ int img_size(const char *text, const char *what, u64 *out)
 
 	if (!ret && *out <= (u64)INT64_MAX)
 		return 0;
-	if (ret == -ERANGE || !ret)
+	if (ret == -ERANGE || !ret || (text[0] == '-' && !blk_parse_size(text + 1, out)))
 		img_error("Invalid %s specified. Must be between 0 and %lld.", what, (long long)INT64_MAX);
 	else
 		img_error("Invalid %s specified. You may use k, M, G, T, P or E suffixes for \n"

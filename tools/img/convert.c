@@ -29,6 +29,7 @@ struct convert {
 	u64 total;
 	struct blk_node *dst;
 	bool no_create, prealloc;
+	bool on_backing;		/* -B, or -o backing_file: only the source's top layer is copied */
 	struct blk_opts open;		/* secrets that the target was made with open it too */
 };
 
@@ -102,6 +103,7 @@ static int create_options(struct convert *c, struct blk_opts *o, struct err *e)
 		ret = blk_opts_set(o, "backing_file", c->a->backing);
 	if (!ret && c->a->backing_fmt)
 		ret = blk_opts_set(o, "backing_fmt", c->a->backing_fmt);
+	c->on_backing = blk_opts_get(o, "backing_file");
 	if (!ret && !blk_opts_get(o, "size"))
 		ret = blk_opts_set_u64(o, "size", c->total);
 	return ret;
@@ -184,7 +186,7 @@ static int open_target(struct convert *c, const char *fmt)
 		return -EINVAL;
 	}
 	/* Written as a whole, the target's backing file is not read, unless clusters are partly copied. */
-	if (!c->a->backing && !c->no_create)
+	if (!c->on_backing && !c->no_create)
 		flags |= BLK_O_NO_BACKING;
 	c->dst = c->a->target_opts ? img_open(c->g, &ta, c->out, NULL, flags) :
 				     img_open_file(c->g, c->out, fmt, &c->open, flags, c->a->a.quiet);
@@ -234,7 +236,11 @@ static int copy(struct convert *c)
 	}
 	if (a->rate && img_size(a->rate, "rate limit", &k.rate))
 		return -EINVAL;
-	if (a->backing) {
+	if (c->on_backing && a->checksum) {
+		img_error("--checksum needs all of the data, and on a backing file only a part is copied");
+		return -EINVAL;
+	}
+	if (c->on_backing) {
 		k.dst_backing = c->dst;
 		k.src_base = blk_backing(c->src[0].node);
 	}
@@ -355,6 +361,10 @@ static int check_args(const struct convert_args *a)
 		img_error("Unknown checksum '%s': sha256 is known", a->checksum);
 		return -EINVAL;
 	}
+	if (a->no_create && a->options.n) {
+		img_error("-o has no effect when skipping image creation");
+		return -EINVAL;
+	}
 	if (a->checksum && a->backing) {
 		img_error("--checksum needs all of the data, and with -B only a part is copied");
 		return -EINVAL;
@@ -387,7 +397,7 @@ static int convert(struct convert *c)
 static int run(void *args, const struct opt_call *call)
 {
 	struct convert_args *a = args;
-	struct convert c = { .a = a, .no_create = a->no_create };
+	struct convert c = { .a = a, .no_create = a->no_create, .on_backing = a->backing };
 	char *text = NULL;
 	int ret;
 

@@ -141,9 +141,7 @@ static int look_at_backing(struct blk_graph *g, const struct create_args *c, str
 		ret = blk_opts_set(&bo, "driver", fmt);
 	ret = ret ?: blk_open(g, path, &bo, BLK_O_NO_IO, &n, e);
 	if (ret) {
-		err_prefix(e, "Could not open '%s'", path);
-		if (strcmp(bf, path) || !strncmp(bf, "json:", 5))
-			err_prefix(e, "Could not open backing image to determine size.\n%s", "");
+		snprintf(e->msg + strlen(e->msg), sizeof(e->msg) - strlen(e->msg), "\nCould not open backing image.");
 	} else if (!fmt) {
 		ret = err_set(e, EINVAL, "Backing file specified without backing format\n"
 			      "Detected format of %s.", blk_driver_name(n));

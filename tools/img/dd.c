@@ -226,7 +226,8 @@ static int dd_job(struct dd *d)
 
 static int run(void *args, const struct opt_call *call)
 {
-	struct dd d = { .a = args, .ifd = -1, .ofd = -1, .spool_fd = -1, .odd = -1 };
+	struct dd d = { .a = args, .ifd = -1, .ofd = -1, .spool_fd = -1, .odd = -1,
+			.status = img_as_qemu(call) ? STATUS_NONE : 0 };	/* qemu-img says nothing */
 	int ret;
 
 	if (parse_all(&d))

@@ -50,6 +50,8 @@ struct img_args {
 
 /* A graph with the policy and the objects of the command line; NULL: an error was printed. */
 struct blk_graph *img_graph(const struct img_args *a, const struct opt_call *call);
+/* Was it called as qemu-img? Then its ways are followed where ours are better but differ. */
+bool img_as_qemu(const struct opt_call *call);
 /* Opens, printing the error that qemu-img prints. NULL on failure. */
 struct blk_node *img_open(struct blk_graph *g, const struct img_args *a, const char *name,
 			  const char *fmt, u32 flags);

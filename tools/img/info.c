@@ -77,19 +77,16 @@ static int add_specific(struct blk_node *n, struct json *j)
 static int add_backing(struct blk_node *n, struct json *j)
 {
 	char *full = NULL;
-	int ret;
+	int ret = 0;
 
 	if (!n->backing_name)
 		return 0;
-	ret = json_set(j, "backing-filename", json_new_str(n->backing_name));
-	if (!ret && n->backing_fmt)
-		ret = json_set(j, "backing-filename-format", json_new_str(n->backing_fmt));
-	if (ret || !strncmp(n->backing_name, "json:", 5))
-		return ret;
-	ret = blk_combine_path(n->file ? n->file->filename : n->filename, n->backing_name, &full);
-	ret = ret ?: json_set(j, "full-backing-filename", json_new_str(full));
-	free(full);
-	return ret;
+	if (strncmp(n->backing_name, "json:", 5) && n->file && !blk_has_no_directory(n->file)) {
+		ret = blk_combine_path(n->file->filename, n->backing_name, &full);
+		ret = ret ?: json_set(j, "full-backing-filename", json_new_str(full));
+		free(full);
+	}
+	return ret ?: json_set(j, "backing-filename", json_new_str(n->backing_name));
 }
 
 static struct json *describe(struct blk_node *n, bool children);
@@ -126,9 +123,10 @@ static struct json *describe(struct blk_node *n, bool children)
 	int ret = j ? blk_exact_filename(n, &name) : -ENOMEM;
 
 	ret = ret ?: add_snapshots(n, j);
-	ret = ret ?: add_backing(n, j);
 	if (children)
 		ret = ret ?: add_children(n, j);
+	if (n->backing_fmt && n->backing_name)
+		ret = ret ?: json_set(j, "backing-filename-format", json_new_str(n->backing_fmt));
 	ret = ret ?: json_set(j, "virtual-size", json_new_uint(blk_length(n)));
 	ret = ret ?: json_set(j, "filename", json_new_str(name));
 	if (n->lim.cluster > 1)
@@ -139,6 +137,7 @@ static struct json *describe(struct blk_node *n, bool children)
 	if (n->encrypted)
 		ret = ret ?: json_set(j, "encrypted", json_new_bool(true));
 	ret = ret ?: add_specific(n, j);
+	ret = ret ?: add_backing(n, j);
 	ret = ret ?: json_set(j, "dirty-flag", json_new_bool(false));
 	free(name);
 	if (ret) {
@@ -229,6 +228,8 @@ static void print_backing(const struct json *j)
 	printf("backing file: %s", b);
 	if (full && strcmp(full, b))
 		printf(" (actual path: %s)", full);
+	else if (!full && strncmp(b, "json:", 5))
+		printf(" (cannot determine actual path)");
 	putchar('\n');
 	if (fmt)
 		printf("backing file format: %s\n", fmt);
@@ -293,13 +294,24 @@ static void print_human(const struct json *j, int indent, const char *path, bool
 
 /* ---- running ---- */
 
+static bool seen(const struct json *list, const char *name)
+{
+	for (size_t i = 0; i < list->arr.n; i++) {
+		const char *f = text(list->arr.v[i], "filename");
+
+		if (f && !strcmp(f, name))
+			return true;
+	}
+	return false;
+}
+
 /* The chain is walked by names, image after image, so that a missing one is told in its place. */
 static int collect(struct blk_graph *g, const struct info_args *ia, struct json *list)
 {
 	const char *fmt = ia->a.fmt;
 	char *name = strdup(ia->file), *f = NULL;
 	bool first = true;
-	int ret = 0, n = 0;
+	int ret = 0;
 
 	while (name && !ret) {
 		struct img_args a = ia->a;
@@ -307,6 +319,11 @@ static int collect(struct blk_graph *g, const struct info_args *ia, struct json 
 		struct json *j;
 
 		a.image_opts = first && a.image_opts;
+		if (seen(list, name)) {
+			img_error("Backing file '%s' creates an infinite loop.", name);
+			ret = -ELOOP;
+			break;
+		}
 		node = img_open(g, &a, name, fmt, BLK_O_NO_BACKING | BLK_O_NO_IO);
 		free(name);
 		name = NULL;
@@ -330,10 +347,7 @@ static int collect(struct blk_graph *g, const struct info_args *ia, struct json 
 							 BLK_O_NO_BACKING | BLK_O_NO_IO, &e);
 			if (ret && e.code)
 				img_error_err(&e);
-			if (!ret && ++n > 200) {
-				img_error("Backing file '%s' creates an infinite loop.", name);
-				ret = -ELOOP;
-			}
+
 		}
 		first = false;
 		blk_unref(node);

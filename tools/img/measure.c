@@ -11,7 +11,7 @@
 struct measure_args {
 	struct img_args a;
 	const char *out_fmt, *size, *snapshot, *file;
-	struct opt_list options;
+	struct opt_list options, files;
 };
 #define A struct measure_args
 
@@ -68,6 +68,39 @@ static int measure(struct measure_args *ma, struct blk_node *n, int json)
 	return print(&m, json);
 }
 
+static int check_operands(struct measure_args *m)
+{
+	const char *bad = NULL;
+
+	for (size_t i = 0; i < m->options.n; i++) {
+		const char *t = m->options.v[i].val;
+
+		if (!*t || *t == ',' || t[strlen(t) - 1] == ',') {
+			img_error("Invalid option list: %s", t);
+			return -EINVAL;
+		}
+	}
+	if (m->snapshot && !strncmp(m->snapshot, "snapshot.", 9) && strncmp(m->snapshot, "snapshot.id=", 12) &&
+	    strncmp(m->snapshot, "snapshot.name=", 14)) {
+		img_error("Invalid parameter '%.*s'", (int)strcspn(m->snapshot, "="), m->snapshot);
+		img_error("Failed in parsing snapshot param '%s'", m->snapshot);
+		return -EINVAL;
+	}
+	if (m->files.n > 1)
+		bad = "At most one filename argument is allowed.";
+	else if (m->files.n)
+		m->file = m->files.v[0].val;
+	else if (m->a.image_opts || m->a.fmt || m->snapshot)
+		bad = "--image-opts, -f, and -l require a filename argument.";
+	if (!bad && !m->size && !m->file)
+		bad = "Either --size N or one filename must be specified.";
+	if (!bad && m->size && m->file)
+		bad = "--size N cannot be used together with a filename.";
+	if (bad)
+		img_error("%s", bad);
+	return bad ? -EINVAL : 0;
+}
+
 static int run(void *args, const struct opt_call *call)
 {
 	struct measure_args *m = args;
@@ -77,15 +110,8 @@ static int run(void *args, const struct opt_call *call)
 
 	if (json < 0)
 		return 1;
-	if (!m->size == !m->file) {
-		img_error(m->file ? "--size N cannot be used together with a filename" :
-			  "Either --size N or one filename must be specified.");
+	if (check_operands(m))
 		return 1;
-	}
-	if (!m->file && (m->a.image_opts || m->a.fmt || m->snapshot)) {
-		img_error("--image-opts, -f, and -l can only be used with a filename argument.");
-		return 1;
-	}
 	g = img_graph(&m->a, call);
 	if (!g)
 		return 1;
@@ -119,7 +145,7 @@ static const struct opt opts[] = {
 	OPT_STR(0, "size", "SIZE", A, size, "of an empty image of SIZE"),
 	OPT_STR('l', "snapshot", "SNAPSHOT", A, snapshot, "of this snapshot of FILE"),
 	OPT_LIST('o', "options", "OPTIONS", A, options, "options of the new format"),
-	OPERAND_OPT("FILE", A, file, "the image that would be converted"),
+	OPERAND_REST("FILE", A, files, "the image that would be converted"),
 	OPT_END
 };
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "applet.h"
 #include "block/driver.h"
+#include "block/object.h"
 #include "log.h"
 #include "qio.h"
 
@@ -177,15 +178,9 @@ static int set_cache(const char *c, u32 *f)
 static int add_objects(struct qio *s, const struct args *a)
 {
 	for (size_t i = 0; i < a->objects.n; i++) {
-		struct blk_opts o = { 0 };
 		struct err e = ERR_INIT;
-		int ret = blk_opts_parse(&o, a->objects.v[i].val, "qom-type", &e);
+		int ret = blk_graph_add_object(s->g, a->objects.v[i].val, &e);
 
-		if (!ret && !strcmp(blk_opts_get(&o, "qom-type") ? blk_opts_get(&o, "qom-type") : "", "secret")) {
-			blk_opts_del(&o, "qom-type");
-			ret = blk_graph_add_secret(s->g, &o, &e);
-		}
-		blk_opts_free(&o);
 		if (ret) {
 			fprintf(stderr, "qemu-io: %s\n", e.msg);
 			return ret;

@@ -6,33 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 #include "block/driver.h"
+#include "block/object.h"
 #include "block/toolbox.h"
 #include "qnbd.h"
 #include "str.h"
-
-static int one_object(struct blk_graph *g, const char *text, struct err *e)
-{
-	struct blk_opts o = { 0 };
-	int ret = *text == '{' ? blk_opts_parse_json(&o, text, e) : blk_opts_parse(&o, text, "qom-type", e);
-	char *type = blk_opts_take(&o, "qom-type");
-
-	if (!ret && !type)
-		ret = err_set(e, EINVAL, "Parameter 'qom-type' is missing");
-	else if (!ret && !strcmp(type, "secret"))
-		ret = blk_graph_add_secret(g, &o, e);
-	else if (!ret)
-		ret = err_set(e, EINVAL, "Parameter 'qom-type' does not accept value '%s'", type);
-	free(type);
-	blk_opts_free(&o);
-	return ret;
-}
 
 int qnbd_objects(struct blk_graph *g, const struct qnbd_args *a)
 {
 	struct err e = ERR_INIT;
 
 	for (size_t i = 0; i < a->objects.n; i++) {
-		if (one_object(g, a->objects.v[i].val, &e)) {
+		if (blk_graph_add_object(g, a->objects.v[i].val, &e)) {
 			qnbd_error("%s", e.msg);
 			return -EINVAL;
 		}
