@@ -375,18 +375,47 @@ static __noreturn void leave_to_interp(struct x86_cpu *cpu, u32 info)
 	cpu->sys->jit->thunks.raw_leave(cpu, (u64)JIT_INFO_OFF(info) << 32 | JIT_EXIT_INTERP);
 }
 
+static void fill_beside(struct x86_cpu *cpu, struct x86_jit_slot *slot, u64 lin, u8 *host, unsigned len)
+{
+	slot->page = lin;
+	slot->host = (uintptr_t)host;
+	for (unsigned n = 0; n < ARRAY_SIZE(slot->limit); n++)
+		slot->limit[n] = cpu->jit.no_fill || len < 1u << n ? 0 : len - (1u << n) + 1;
+}
+
+/* A page with code, but none in these bytes: the slot gets the granules without code. 0: nothing so simple. */
+static u64 store_beside_code(struct x86_cpu *cpu, u64 lin, u32 info)
+{
+	unsigned size = JIT_INFO_SIZE(info), first, len, off = lin & X86_PAGE_MASK;
+	struct x86_xlate x;
+
+	if (off + size > 4096 || drx_data_armed(cpu) || cpu->mmu->align ||
+	    mmu_translate(cpu, lin, X86_WRITE, cpu->mmu->cls, &x) || !x.host)
+		return 0;
+	len = code_free_run(cpu->sys, x.gpa, size, &first);
+	if (!len)
+		return 0;
+	mmu_mark_dirty(x.dirty, x.run_first, x.gpa);
+	fill_beside(cpu, cpu->jit.slot[0] + (info >> JIT_INFO_SLOT_SHIFT), lin - off + first, x.host - off + first, len);
+	return (uintptr_t)x.host;
+}
+
 u64 jit_c_mem_w(struct x86_cpu *cpu, u64 lin, u32 info)
 {
 	unsigned size = JIT_INFO_SIZE(info);
 	const struct x86_tlb_entry *e = x86_tlb_w(cpu, lin);
+	u64 host;
 
 	from_code(cpu);
 	at(cpu, info);
 	x86_probe(cpu, lin, size, X86_WRITE);
 	cpu->cur = NULL;
-	if (!x86_tlb_hit(cpu, e, lin, size))
+	if (likely(x86_tlb_hit(cpu, e, lin, size)))
+		return lin + e->addend;
+	host = store_beside_code(cpu, lin, info);
+	if (!host)
 		leave_to_interp(cpu, info);
-	return lin + e->addend;
+	return host;
 }
 
 void jit_c_helper(struct x86_cpu *cpu, struct jit_op *op)

@@ -69,7 +69,7 @@
 struct x86_code_page {
 	_Atomic u64 granules;
 	_Atomic u32 gen;
-	u32 unused;
+	_Atomic u32 beside;	/* somebody stores to it without coming by code_stored() */
 };
 
 #define CODE_CHUNK_BITS	18			/* pages of one chunk: 1 GiB */
@@ -189,6 +189,7 @@ bool mmu_load_pdptes(struct x86_cpu *cpu, u64 cr3);	/* false: reserved bits, #GP
 void mmu_space_changed(struct x86_cpu *cpu);		/* CR3 or PKRU: non-global pages differ */
 void mmu_retag(struct x86_cpu *cpu);			/* first level forgotten, second kept */
 void mmu_drop_writes(struct x86_cpu *cpu, const u8 *host_page);	/* from the first level; NULL: all */
+void mmu_drop_write_slots(struct x86_cpu *cpu);	/* what generated code remembers of writable pages */
 const struct x86_run_cache *mmu_phys_run(struct x86_cpu *cpu, u64 gpa);
 void mmu_check_phys_generation(struct x86_cpu *cpu);
 void mmu_mark_dirty(u64 *dirty, u64 run_first, u64 gpa);
@@ -222,6 +223,11 @@ void code_mark(struct x86_cpu *cpu, struct x86_code_page *cp, u64 gpa, unsigned 
 bool code_still_marked(struct x86_code_page *cp, u64 gpa, unsigned len);
 bool code_present(struct x86_system *sys, u64 gpa);
 /* After a store by cpu: drops decoded code, stops the running block if it is hit. */
+/*
+ * Bytes from *first in the page of gpa, around the len bytes there, that hold no
+ * decoded code. They may be stored to until the vCPU's write slots are dropped. 0: there is code.
+ */
+unsigned code_free_run(struct x86_system *sys, u64 gpa, unsigned len, unsigned *first);
 void code_stored(struct x86_cpu *cpu, u64 gpa, unsigned len);
 
 /* ---- interp/ ---- */

@@ -142,7 +142,7 @@ static bool vec_operands(const struct x86_insn *in)
 static bool vec_op(const struct x86_insn *in)
 {
 	switch (in->op) {
-	case X86_OP_LDMXCSR: case X86_OP_STMXCSR: case X86_OP_VMASKMOVPS: case X86_OP_VMASKMOVPD:
+	case X86_OP_LDMXCSR: case X86_OP_VMASKMOVPS: case X86_OP_VMASKMOVPD:
 	case X86_OP_VPMASKMOVD: case X86_OP_VPMASKMOVQ: case X86_OP_MASKMOVDQU: case X86_OP_PCMPESTRI:
 	case X86_OP_PCMPESTRM:
 		return false;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * String instructions. A repeated one updates rCX, rSI and rDI at every
- * iteration, so faults and interrupts restart it where it stopped. MOVS and
- * STOS go by whole page pieces when both sides are plain memory.
+ * iteration, so faults and interrupts restart it where it stopped. MOVS,
+ * STOS, SCAS and CMPS go by whole page pieces when both sides are plain memory.
  */
 #include "general.h"
 
@@ -183,6 +183,70 @@ static u64 piece_stos(const struct string *s, u64 count)
 	return n;
 }
 
+static u64 element(const u8 *p, unsigned size)
+{
+	u64 v = 0;
+
+	__builtin_memcpy(&v, p, size);
+	return v;
+}
+
+/* Stops behind the element that ends it; the flags are that one's, or the last one's. */
+static u64 piece_scas(const struct string *s, u64 count)
+{
+	u64 want = zext(s->cpu->gpr[X86_RAX], s->size * 8), v = 0, dst, n, i;
+	bool equal = s->in->prefixes & X86_PFX_REP;
+	const u8 *p;
+
+	if (s->step < 0 || !flat_addressing(s, X86_ES))
+		return 0;
+	dst = s->cpu->gpr[X86_RDI] & s->cpu->lin_mask;
+	n = MIN(count, room_in_page(dst) / s->size);
+	p = fast_read(s->cpu, dst);
+	if (!n || !p)
+		return 0;
+	for (i = 0; i < n; i++) {
+		v = element(p + i * s->size, s->size);
+		if ((v == want) != equal) {
+			i++;
+			break;
+		}
+	}
+	compare(s->cpu, want, v, s->size);
+	advance(s, X86_RDI, i);
+	return i;
+}
+
+static u64 piece_cmps(const struct string *s, u64 count)
+{
+	bool equal = s->in->prefixes & X86_PFX_REP;
+	u64 src, dst, n, i, a = 0, b = 0;
+	const u8 *p, *q;
+
+	if (s->step < 0 || !flat_addressing(s, s->in->seg))
+		return 0;
+	src = (s->cpu->gpr[X86_RSI] + s->cpu->seg_base[s->in->seg]) & s->cpu->lin_mask;
+	dst = s->cpu->gpr[X86_RDI] & s->cpu->lin_mask;
+	n = MIN(room_in_page(src), room_in_page(dst)) / s->size;
+	n = MIN(count, n);
+	p = fast_read(s->cpu, src);
+	q = fast_read(s->cpu, dst);
+	if (!n || !p || !q)
+		return 0;
+	for (i = 0; i < n; i++) {
+		a = element(p + i * s->size, s->size);
+		b = element(q + i * s->size, s->size);
+		if ((a == b) != equal) {
+			i++;
+			break;
+		}
+	}
+	compare(s->cpu, a, b, s->size);
+	advance(s, X86_RSI, i);
+	advance(s, X86_RDI, i);
+	return i;
+}
+
 /* ---- repetition ---- */
 
 typedef void (*one_fn)(const struct string *s);
@@ -239,8 +303,8 @@ static void run(struct x86_cpu *cpu, const struct x86_insn *in, one_fn one, piec
 static void x_movs(struct x86_cpu *cpu, const struct x86_insn *in) { run(cpu, in, one_movs, piece_movs, false); }
 static void x_stos(struct x86_cpu *cpu, const struct x86_insn *in) { run(cpu, in, one_stos, piece_stos, false); }
 static void x_lods(struct x86_cpu *cpu, const struct x86_insn *in) { run(cpu, in, one_lods, NULL, false); }
-static void x_cmps(struct x86_cpu *cpu, const struct x86_insn *in) { run(cpu, in, one_cmps, NULL, true); }
-static void x_scas(struct x86_cpu *cpu, const struct x86_insn *in) { run(cpu, in, one_scas, NULL, true); }
+static void x_cmps(struct x86_cpu *cpu, const struct x86_insn *in) { run(cpu, in, one_cmps, piece_cmps, true); }
+static void x_scas(struct x86_cpu *cpu, const struct x86_insn *in) { run(cpu, in, one_scas, piece_scas, true); }
 
 static void x_ins(struct x86_cpu *cpu, const struct x86_insn *in)
 {

@@ -11,6 +11,10 @@
  * stores, fences, and looks at the granules. Either A reads B's bytes or B
  * sees A's granules; B clears granules before it raises the generation, so A
  * never keeps a block under a generation whose granules are gone.
+ *
+ * Generated code may remember a run of granules without code and store to it
+ * directly. It sets `beside` and then looks at the granules; A sets its granules
+ * and then looks at `beside`, and if it is set stops all vCPUs and makes them forget.
  */
 #include <sys/mman.h>
 #include "../priv.h"
@@ -69,15 +73,41 @@ bool code_present(struct x86_system *sys, u64 gpa)
 void code_mark(struct x86_cpu *cpu, struct x86_code_page *cp, u64 gpa, unsigned len, const u8 *host_page)
 {
 	struct x86_system *sys = cpu->sys;
+	u64 mask = granule_mask(gpa, len), old = atomic_fetch_or(&cp->granules, mask);
 
-	if (atomic_fetch_or(&cp->granules, granule_mask(gpa, len)))
+	if (old && (!(mask & ~old) || !atomic_load(&cp->beside)))
 		return;
 	if (sys->ncpus > 1)
 		x86_exclusive_begin(cpu);
-	for (unsigned i = 0; i < sys->ncpus; i++)
-		mmu_drop_writes(sys->cpu[i], host_page);
+	atomic_store(&cp->beside, 0);
+	for (unsigned i = 0; i < sys->ncpus; i++) {
+		if (old)
+			mmu_drop_write_slots(sys->cpu[i]);
+		else
+			mmu_drop_writes(sys->cpu[i], host_page);
+	}
 	if (sys->ncpus > 1)
 		x86_exclusive_end(cpu);
+}
+
+unsigned code_free_run(struct x86_system *sys, u64 gpa, unsigned len, unsigned *first)
+{
+	struct x86_code_page *cp = code_page(sys, gpa, false);
+	unsigned lo = (gpa & X86_PAGE_MASK) >> 6, hi = lo + 1;
+	u64 granules;
+
+	if (!cp)
+		return 0;
+	atomic_store(&cp->beside, 1);
+	granules = atomic_load(&cp->granules);
+	if (granules & granule_mask(gpa, len))
+		return 0;
+	while (lo > 0 && !(granules >> (lo - 1) & 1))
+		lo--;
+	while (hi < 64 && !(granules >> hi & 1))
+		hi++;
+	*first = lo << 6;
+	return (hi - lo) << 6;
 }
 
 /* Returns the page's record if decoded code was dropped. */

@@ -341,13 +341,18 @@ void x86_tlb_flush_page_pcid(struct x86_cpu *cpu, u64 lin, u32 pcid)
 	flush_page(cpu, lin, pcid, false);
 }
 
+void mmu_drop_write_slots(struct x86_cpu *cpu)
+{
+	if (!cpu->translator)
+		return;
+	slots_clear(cpu, 0, X86_JIT_SLOTS);
+	slots_clear(cpu, 1, X86_JIT_SLOTS);
+}
+
 /* A page that went into a slot of host_page's leaves the write side of the first level. */
 void mmu_drop_writes(struct x86_cpu *cpu, const u8 *host_page)
 {
-	if (cpu->translator) {
-		slots_clear(cpu, 0, X86_JIT_SLOTS);
-		slots_clear(cpu, 1, X86_JIT_SLOTS);
-	}
+	mmu_drop_write_slots(cpu);
 	for (unsigned c = 0; c < X86_TLB_CLASSES; c++)
 		for (unsigned i = 0; i < X86_TLB_SIZE; i++) {
 			struct x86_tlb_entry *e = &cpu->mmu->set[c].w[i];
