@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Random accesses to every device, from fixed seeds: the emulator must go on
-answering. Uses the sanitizer build when there is one."""
+answering. Uses the sanitizer build when there is one. A longer run by hand:
+FUZZ_SEED=1000 FUZZ_ROUNDS=200 are the first of other seeds and how many."""
 import os
 import random
 import sys
@@ -14,6 +15,9 @@ qt.requires_config("CONFIG_VM", "CONFIG_EDU", "CONFIG_VIRTIO_BLK", "CONFIG_VIRTI
 asan = os.environ.get("FUZZ_VMBOX") or os.path.join(os.environ.get("objtree", "."), "check/asan/vmbox")
 if os.access(asan, os.X_OK):
     qt.VMBOX = asan
+
+FIRST = int(os.environ.get("FUZZ_SEED", 0))
+ROUNDS = int(os.environ.get("FUZZ_ROUNDS", 0))
 
 PORTS = [(0x20, 2), (0x60, 5), (0x92, 1), (0xa0, 2), (0x40, 4), (0x61, 1), (0x70, 4), (0x3f8, 8), (0xb2, 2), (0xcf8, 8), (0x4d0, 2), (0x510, 12),
          (0x505, 1), (0x3b0, 48), (0x3c0, 16), (0x1ce, 4), (0xe0, 12), (0x2000, 24), (0xc100, 256), (0x600, 128), (0xc000, 64), (0xc040, 64)]
@@ -71,7 +75,7 @@ def line(r, ports=PORTS, mmio=MMIO):
 
 
 def test_all(t):
-    for seed in range(12):
+    for seed in range(FIRST, FIRST + (ROUNDS or 12)):
         r = random.Random(seed)
         mon = qt.Monitor()
         with open("flash.fd", "wb") as f:
@@ -97,7 +101,7 @@ def test_all(t):
 
 
 def test_disks(t):
-    for seed in range(8):
+    for seed in range(FIRST, FIRST + (ROUNDS or 8)):
         r = random.Random(100 + seed)
         m = qt.Machine(*DISKS)
         try:

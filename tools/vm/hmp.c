@@ -167,6 +167,7 @@ static const struct hmp_cmd commands[] = {
 	{ "sum", "ADDR SIZE", "checksum of physical memory", hmp_sum },
 	{ "memsave", "ADDR SIZE FILE", "virtual memory to a file", hmp_memsave },
 	{ "pmemsave", "ADDR SIZE FILE", "physical memory to a file", hmp_memsave },
+	{ "dump-guest-memory", "[-p] FILE", "memory and processors as an ELF core; -p: by virtual addresses", hmp_dump_guest_memory },
 	{ "log", "ITEM,...|none", "log more, or nothing", hmp_log },
 	{ "logfile", "FILE", "log there", hmp_logfile },
 	{ "gdbserver", "[DEV|none]", "start or end the gdb server", hmp_gdbserver },

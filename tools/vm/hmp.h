@@ -64,6 +64,8 @@ void hmp_savevm(struct hmp_call *c);
 void hmp_loadvm(struct hmp_call *c);
 void hmp_delvm(struct hmp_call *c);
 void hmp_info_snapshots(struct hmp_call *c);
+/* dump.c */
+void hmp_dump_guest_memory(struct hmp_call *c);
 /* hmp-media.c */
 void hmp_eject(struct hmp_call *c);
 void hmp_change(struct hmp_call *c);

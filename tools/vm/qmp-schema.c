@@ -64,6 +64,9 @@ static const struct schema_type types[] = {
 	{ "JobInfo", "id:str,type:JobType,status:JobStatus,current-progress:int,total-progress:int,error:str?" },
 	{ "BlockDeviceStats", "rd_bytes:int,wr_bytes:int,zone_append_bytes:int,unmap_bytes:int,rd_operations:int,wr_operations:int,zone_append_operations:int,flush_operations:int,unmap_operations:int,rd_total_time_ns:int,wr_total_time_ns:int,zone_append_total_time_ns:int,flush_total_time_ns:int,unmap_total_time_ns:int,wr_highest_offset:int,rd_merged:int,wr_merged:int,zone_append_merged:int,unmap_merged:int,failed_rd_operations:int,failed_wr_operations:int,failed_zone_append_operations:int,failed_flush_operations:int,failed_unmap_operations:int,invalid_rd_operations:int,invalid_wr_operations:int,invalid_zone_append_operations:int,invalid_flush_operations:int,invalid_unmap_operations:int,account_invalid:bool,account_failed:bool,timed_stats:[any]" },
 	{ "BlockStats", "device:str?,qdev:str?,node-name:str?,stats:BlockDeviceStats,parent:BlockStats?" },
+	{ "DumpStatus", "none|active|completed|failed" }, { "DumpQueryResult", "status:DumpStatus,completed:int,total:int" },
+	{ "DumpGuestMemoryFormat", "elf" },
+	{ "DumpGuestMemoryCapability", "formats:[DumpGuestMemoryFormat]" },
 	{ "SchemaMetaType", "builtin|enum|array|object|alternate|command|event" },
 	{ "SchemaInfo", "name:str,meta-type:SchemaMetaType" },
 	{ "KeyValue", "type:str,data:any" },
@@ -99,6 +102,8 @@ static const struct schema_entry commands[] = {
 	{ "blockdev-change-medium", "device:str?,id:str?,filename:str,format:str?,force:bool?,read-only-mode:str?", NULL },
 	{ "chardev-add", "id:str,backend:ChardevBackend", "ChardevReturn" }, { "chardev-remove", "id:str", NULL },
 	{ "object-add", "qom-type:str,id:str", NULL }, { "object-del", "id:str", NULL },
+	{ "dump-guest-memory", "paging:bool,protocol:str,detach:bool?,format:DumpGuestMemoryFormat?", NULL },
+	{ "query-dump-guest-memory-capability", "", "DumpGuestMemoryCapability" },
 	{ "query-blockstats", "query-nodes:bool?", "[BlockStats]" }, { "block_resize", "device:str?,node-name:str?,size:int", NULL },
 	{ "snapshot-save", "job-id:str,tag:str,vmstate:str,devices:[str]", NULL },
 	{ "snapshot-load", "job-id:str,tag:str,vmstate:str,devices:[str]", NULL },
@@ -110,7 +115,8 @@ static const struct schema_entry commands[] = {
 static const struct schema_entry events[] = {
 	{ "SHUTDOWN", "guest:bool,reason:ShutdownCause", NULL }, { "RESET", "guest:bool,reason:ShutdownCause", NULL },
 	{ "POWERDOWN", "", NULL }, { "STOP", "", NULL }, { "RESUME", "", NULL }, { "DEVICE_DELETED", "device:str?,path:str", NULL },
-	{ "GUEST_PANICKED", "action:GuestPanicAction", NULL }, { "JOB_STATUS_CHANGE", "id:str,status:JobStatus", NULL },
+	{ "GUEST_PANICKED", "action:GuestPanicAction", NULL }, { "DUMP_COMPLETED", "result:DumpQueryResult,error:str?", NULL },
+	{ "JOB_STATUS_CHANGE", "id:str,status:JobStatus", NULL },
 	{ "BALLOON_CHANGE", "actual:int", NULL },
 };
 
