@@ -5,8 +5,12 @@
 #include <errno.h>
 #include "dev/blkdev.h"
 #include "loop.h"
+#include "trace.h"
 
 #define WORKERS 4
+
+TRACE_EVENT(blkdev_submit, "req=%llx op=%llu off=%llu len=%llu");
+TRACE_EVENT(blkdev_done, "req=%llx ns=%llu ret=%lld");
 
 /* Compares and the like, which are calls, count as reads. */
 static void account(struct drive_stats *st, const struct blkdev_req *q)
@@ -17,7 +21,10 @@ static void account(struct drive_stats *st, const struct blkdev_req *q)
 	};
 	struct drive_stat *k = &st->kind[kinds[q->r.op]];
 
-	k->ns += loop_now_ns() - q->begun_ns;
+	u64 ns = loop_now_ns() - q->begun_ns;
+
+	trace(blkdev_done, (u64)(uintptr_t)q, ns, (u64)q->r.ret);
+	k->ns += ns;
 	if (q->r.ret < 0) {
 		k->failed++;
 		return;
@@ -98,6 +105,7 @@ void blkdev_submit(struct blkdev *b, struct blkdev_req *q)
 	q->r.next = NULL;
 	q->begun_ns = loop_now_ns();
 	b->in_flight++;
+	trace(blkdev_submit, (u64)(uintptr_t)q, (u64)q->r.op, q->r.off, q->r.len);
 	blk_queue_submit(b->queue, &q->r);
 }
 

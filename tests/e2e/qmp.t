@@ -45,7 +45,7 @@ class Vm:
                 return got
             self.events.append(got)
 
-    def cmd(self, name, **args):
+    def cmd(self, name, /, **args):
         return self.raw(json.dumps({"execute": name, "arguments": args} if args else {"execute": name}))
 
     def end(self):
@@ -93,7 +93,7 @@ def differences(ours, theirs, path=""):
 NEWER = (".opts_type is", ".subordinate", ".target")
 SAME_SHAPE = ["query-status", "query-version", "query-name", "query-uuid", "query-kvm", "query-cpus-fast", "query-machines",
               "query-cpu-definitions", "query-target", "query-chardev", "query-memory-size-summary", "query-iothreads", "query-pci",
-              "query-named-block-nodes", "query-block", "query-blockstats", "query-jobs", "query-commands", "query-migrate", "stop", "system_powerdown",
+              "query-named-block-nodes", "query-block", "query-blockstats", "query-jobs", "query-migrate-capabilities", "query-block-jobs", "query-commands", "query-migrate", "stop", "system_powerdown",
               "query-qmp-schema"]
 SAME_ERROR = [
     '{"execute": "no-such-command"}', '{"execute": "query-status", "arguments": {"foo": 1}}', '{"execute": "device_del"}',
@@ -107,7 +107,9 @@ SAME_ERROR = [
     '{"execute": "device_add", "arguments": {"driver": "edu", "bus": "nobody"}}', '{"execute": "device_add"}',
     '{"execute": "device_add", "arguments": {"driver": "edu", "bus": "pcie.0", "id": "e1"}}',
     '{"execute": "object-add", "arguments": {"qom-type": "iothread", "id": "io0"}}', '{"execute": "object-del", "arguments": {"id": "nobody"}}',
-    '{"execute": "chardev-remove", "arguments": {"id": "nobody"}}', '{"execute": "job-dismiss", "arguments": {"id": "nobody"}}',
+    '{"execute": "chardev-remove", "arguments": {"id": "nobody"}}', '{"execute": "trace-event-get-state", "arguments": {"name": "no_such_event"}}',
+    '{"execute": "trace-event-set-state", "arguments": {"name": "no_such_event", "enable": true}}',
+    '{"execute": "job-dismiss", "arguments": {"id": "nobody"}}',
     '{"execute": "block_resize", "arguments": {"size": 512}}', '{"execute": "block_resize", "arguments": {"device": "nobody", "size": 512}}',
     '{"execute": "qmp_capabilities"}',
 ]
@@ -175,6 +177,15 @@ def test_memory_commands(t):
         t.ok("io0" in hmp("info iothreads"), "info iothreads")
         t.ok("n0" in hmp("info block"), "info block")
         t.ok("LVT0" in hmp("info lapic"), "info lapic")
+        name = "blkdev_submit"
+        t.ok(name in [e["name"] for e in vm.cmd("trace-event-get-state", name="blkdev_*")["return"]], "trace points by pattern")
+        t.eq(vm.cmd("trace-event-set-state", name=name, enable=True), {"return": {}}, "a trace point is switched on")
+        t.eq(vm.cmd("trace-event-get-state", name=name), {"return": [{"name": name, "state": "enabled"}]}, "and is")
+        t.eq(vm.cmd("trace-event-set-state", name=name, enable=False), {"return": {}}, "off again")
+        t.eq(vm.cmd("trace-event-get-state", name=name)["return"][0]["state"], "disabled", "is too")
+        t.eq(vm.cmd("migrate-set-capabilities", capabilities=[{"capability": "xbzrle", "state": False}]), {"return": {}}, "a capability stays off")
+        for cap in ({"capability": "xbzrle", "state": True}, {"capability": "nobody", "state": False}, {"capability": "xbzrle"}):
+            t.ok("error" in vm.cmd("migrate-set-capabilities", capabilities=[cap]), "refused: %s" % cap)
         got = vm.cmd("chardev-add", id="c1", backend={"type": "file", "data": {"out": os.path.join(d, "a,b")}})
         t.eq(got, {"return": {}}, "chardev-add")
         t.ok(os.path.exists(os.path.join(d, "a,b")), "with a comma in the name")
