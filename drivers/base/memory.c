@@ -8,10 +8,12 @@
  * readers left, so a view is freed after both phases were seen empty.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "dev/device.h"
 #include "dev/memory.h"
@@ -246,34 +248,67 @@ void mem_map_del(struct mem_map *m)
 
 /* ---- regions ---- */
 
-int mem_region_init_ram(struct mem_region *r, const char *name, u64 size, struct err *err)
+/* Takes fd over, also on failure. */
+static int map_ram(struct mem_region *r, const char *name, int fd, u64 size, bool share, struct err *err)
 {
+	struct stat st;
 	void *host;
-	int fd;
 
-	memset(r, 0, sizeof(*r));
-	r->fd = -1;
 	r->name = name;
 	r->kind = MEM_RAM;
 	r->size = ALIGN_UP(size, PAGE);
-	fd = memfd_create(name, MFD_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, errno, "cannot create the memory '%s'", name);
-	if (ftruncate(fd, (off_t)r->size) < 0) {
+	if (fstat(fd, &st) < 0 || ((u64)st.st_size < r->size && ftruncate(fd, (off_t)r->size) < 0)) {
 		int e = errno;
 
 		close(fd);
 		return err_errno(err, e, "cannot size the memory '%s' to %llu bytes", name, r->size);
 	}
-	host = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	host = mmap(NULL, r->size, PROT_READ | PROT_WRITE, (share ? MAP_SHARED : MAP_PRIVATE) | MAP_NORESERVE, fd, 0);
 	if (host == MAP_FAILED) {
 		int e = errno;
 
 		close(fd);
 		return err_errno(err, e, "cannot map %llu bytes of memory '%s'", r->size, name);
 	}
-	r->fd = fd;
+	if (!share)
+		close(fd);
+	r->fd = share ? fd : -1;
 	r->host = host;
+	return 0;
+}
+
+int mem_region_init_ram(struct mem_region *r, const char *name, u64 size, struct err *err)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC);
+
+	memset(r, 0, sizeof(*r));
+	r->fd = -1;
+	if (fd < 0)
+		return err_errno(err, errno, "cannot create the memory '%s'", name);
+	return map_ram(r, name, fd, size, true, err);
+}
+
+int mem_region_init_file(struct mem_region *r, const char *name, const char *path, u64 size, bool share, struct err *err)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_CREAT, 0600);
+
+	memset(r, 0, sizeof(*r));
+	r->fd = -1;
+	if (fd < 0 && errno == EISDIR)
+		fd = open(path, O_RDWR | O_CLOEXEC | O_TMPFILE, 0600);
+	if (fd < 0)
+		return err_errno(err, errno, "cannot open the memory's file '%s'", path);
+	return map_ram(r, name, fd, size, share, err);
+}
+
+int mem_region_prealloc(struct mem_region *r, struct err *err)
+{
+	u64 at;
+
+	if (r->fd >= 0)
+		return fallocate(r->fd, 0, 0, (off_t)r->size) < 0 ? err_errno(err, errno, "cannot allocate the memory '%s'", r->name) : 0;
+	for (at = 0; at < r->size; at += PAGE)
+		__atomic_fetch_or(r->host + at, 0, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -296,7 +331,8 @@ void mem_region_free(struct mem_region *r)
 {
 	if (r->host) {
 		munmap(r->host, r->size);
-		close(r->fd);
+		if (r->fd >= 0)
+			close(r->fd);
 	}
 	r->host = NULL;
 	r->fd = -1;

@@ -78,6 +78,7 @@ struct machine {
 	u32 requests;			/* atomic, enum machine_request */
 	int exit_code;			/* of a shutdown that a device asks for (isa-debug-exit) */
 	bool shutdown_by_guest;
+	const char *ram_backend;	/* id of the memory backend that the RAM is made of; NULL: none */
 	enum run_state state;
 	bool running;			/* what devices were told last by set_running() */
 	/* Things others hang on the machine by name: "fw_cfg", "pic", "ioapic", "acpi-pm". */

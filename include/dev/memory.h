@@ -92,6 +92,13 @@ void mem_space_free(struct mem_space *s);
 /* RAM on a memfd of its own (size rounded up to 4 KiB), zero filled and lazily backed. */
 int  mem_region_init_ram(struct mem_region *r, const char *name, u64 size, struct err *err);
 /* As RAM, but guest writes go to ops->write or nowhere. */
+/*
+ * RAM that lies in a file, made longer if need be; a folder: in a file without a name there. share false: writes
+ * stay with this process, and the region has no fd.
+ */
+int  mem_region_init_file(struct mem_region *r, const char *name, const char *path, u64 size, bool share, struct err *err);
+/* All of it from the host now, so that it cannot run out later. */
+int  mem_region_prealloc(struct mem_region *r, struct err *err);
 int  mem_region_init_rom(struct mem_region *r, const char *name, u64 size, struct err *err);
 void mem_region_init_io(struct mem_region *r, struct device *dev, const char *name, u64 size,
 			const struct mem_ops *ops, void *opaque);

@@ -21,6 +21,9 @@ struct pc_config {
 	const char *cpu;		/* -cpu text, NULL: default */
 	unsigned cpus, max_cpus;
 	u64 ram_size;
+	const char *ram_backend;	/* id of the object that says so; NULL: none */
+	const char *ram_path;		/* the RAM lies in that file or folder; NULL: in none */
+	bool ram_share, ram_prealloc;
 	const char *kernel, *initrd, *append;
 	const char *bios;		/* NULL: none asked for */
 	const char *pflash[2];		/* drives: code, variables; NULL: none */

@@ -93,7 +93,7 @@ def differences(ours, theirs, path=""):
 NEWER = (".opts_type is", ".subordinate", ".target")
 SAME_SHAPE = ["query-status", "query-version", "query-name", "query-uuid", "query-kvm", "query-cpus-fast", "query-machines",
               "query-cpu-definitions", "query-target", "query-chardev", "query-memory-size-summary", "query-iothreads", "query-pci",
-              "query-named-block-nodes", "query-block", "query-blockstats", "query-jobs", "query-migrate-capabilities", "query-block-jobs", "query-commands", "query-migrate", "stop", "system_powerdown",
+              "query-named-block-nodes", "query-block", "query-blockstats", "query-jobs", "query-memdev", "query-migrate-capabilities", "query-block-jobs", "query-commands", "query-migrate", "stop", "system_powerdown",
               "query-qmp-schema"]
 SAME_ERROR = [
     '{"execute": "no-such-command"}', '{"execute": "query-status", "arguments": {"foo": 1}}', '{"execute": "device_del"}',

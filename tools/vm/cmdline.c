@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include "dev/hostmem.h"
 #include "log.h"
 #include "qopts.h"
 #include "str.h"
@@ -177,7 +178,7 @@ static int set_text(char **to, const char *text)
 static int parse_machine(struct vm *vm, struct err *err)
 {
 	struct qopts *q;
-	const char *type = "q35", *accel = NULL, *smm = NULL, *vmport = NULL, *flash[2] = { NULL };
+	const char *type = "q35", *accel = NULL, *smm = NULL, *vmport = NULL, *backend = NULL, *flash[2] = { NULL };
 	bool hpet = true, acpi = true, usb = false, graphics = true, i8042 = true, dump = true;
 
 	if (!vm->args->machine) {
@@ -198,6 +199,7 @@ static int parse_machine(struct vm *vm, struct err *err)
 	qopts_bool(q, "dump-guest-core", &dump, err);
 	qopts_str(q, "smm", &smm, err);
 	qopts_str(q, "vmport", &vmport, err);
+	qopts_str(q, "memory-backend", &backend, err);
 	qopts_str(q, "pflash0", &flash[0], err);
 	qopts_str(q, "pflash1", &flash[1], err);
 	if (qopts_done(q, err) == 0) {
@@ -208,7 +210,8 @@ static int parse_machine(struct vm *vm, struct err *err)
 		vm->cfg.board = "q35";
 		vm->cfg.no_hpet = !hpet;
 		vm->cfg.no_acpi = !acpi;
-		if (set_text(&vm->machine_flash[0], flash[0]) < 0 || set_text(&vm->machine_flash[1], flash[1]) < 0)
+		if (set_text(&vm->machine_flash[0], flash[0]) < 0 || set_text(&vm->machine_flash[1], flash[1]) < 0 ||
+		    set_text(&vm->ram_backend, backend) < 0)
 			err_set(err, ENOMEM, "out of memory");
 		if (accel && !err_is_set(err))
 			parse_accel(vm, accel, err);
@@ -295,6 +298,56 @@ static int parse_mem(struct vm *vm, struct err *err)
 	vm->cfg.ram_size = ALIGN_UP(vm->cfg.ram_size, 8192);
 	qopts_free(q);
 	return -err->code;
+}
+
+/* The object that is to be the memory: 1 when text describes it. */
+static int take_backend(struct vm *vm, const char *text, struct err *err)
+{
+	struct qopts *q = qopts_parse("-object", text, "qom-type", err);
+	const char *type = NULL, *id = NULL;
+	struct hostmem_conf c;
+	int ret = 0;
+
+	if (!q)
+		return -err->code;
+	qopts_str(q, "qom-type", &type, err);
+	qopts_str(q, "id", &id, err);
+	if (err_is_set(err) || !type || !id || !str_eq(id, vm->ram_backend))
+		goto out;
+	if (!hostmem_is_type(type)) {
+		err_set(err, EINVAL, "-machine: object '%s' is no memory backend", id);
+	} else if (hostmem_conf_read(type, q, &c, err) == 0) {
+		if (vm->args->mem && c.size != vm->cfg.ram_size)
+			err_set(err, EINVAL, "Machine memory size does not match the size of the memory backend");
+		else if (c.size < MiB || c.size > RAM_MAX || c.size % 4096)
+			err_set(err, EINVAL, "the size of memory backend '%s' must be whole pages between 1M and 4T", id);
+		else if (set_text(&vm->ram_path, c.path) < 0)
+			err_set(err, ENOMEM, "out of memory");
+		vm->cfg.ram_size = c.size;
+		vm->cfg.ram_share = c.share;
+		vm->cfg.ram_prealloc = c.prealloc;
+		ret = 1;
+	}
+out:
+	qopts_free(q);
+	return err_is_set(err) ? -err->code : ret;
+}
+
+static int find_backend(struct vm *vm, struct err *err)
+{
+	const struct opt_list *list = &vm->args->object;
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; vm->ram_backend && i < list->n && !ret; i++)
+		ret = take_backend(vm, list->v[i].val, err);
+	if (ret < 0)
+		return ret;
+	if (vm->ram_backend && !ret)
+		return err_set(err, ENOENT, "memory backend '%s' not found", vm->ram_backend);
+	vm->cfg.ram_backend = vm->ram_backend;
+	vm->cfg.ram_path = vm->ram_path;
+	return 0;
 }
 
 /* base=utc|localtime|2026-01-02T03:04:05 */
@@ -407,7 +460,7 @@ int vm_parse(struct vm *vm, struct err *err)
 	struct vm_args *a = vm->args;
 	size_t i;
 
-	if (parse_log(vm, err) < 0 || parse_machine(vm, err) < 0 || parse_smp(vm, err) < 0 || parse_mem(vm, err) < 0 ||
+	if (parse_log(vm, err) < 0 || parse_machine(vm, err) < 0 || parse_smp(vm, err) < 0 || parse_mem(vm, err) < 0 || find_backend(vm, err) < 0 ||
 	    parse_rtc(vm, err) < 0 || parse_uuid(vm, err) < 0 || parse_boot(vm, err) < 0 || parse_display(vm, err) < 0)
 		return -err->code;
 	for (i = 0; i < a->accel.n; i++)

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * QMP about trace points, what migration can be told, and block jobs, of
- * which there are none. Shapes are QEMU 10's.
+ * QMP about trace points, what migration can be told, memory backends, and
+ * block jobs, of which there are none. Shapes are QEMU 10's.
  */
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
+#include "dev/hostmem.h"
+#include "dev/object.h"
 #include "qmp-util.h"
 #include "str.h"
 #include "thread.h"
@@ -121,6 +123,36 @@ static int migrate_set_capabilities(struct qmp_call *c)
 	return 0;
 }
 QMP("migrate-set-capabilities", migrate_set_capabilities);
+
+/* ---- memory backends ---- */
+
+static int query_memdev(struct qmp_call *c)
+{
+	struct object *m;
+
+	if (qmp_new(c, JSON_ARRAY) < 0)
+		return -c->err.code;
+	for (m = c->m->objects; m; m = m->next) {
+		const struct hostmem_conf *conf = hostmem_conf_of(m);
+		struct json *o;
+
+		if (!conf)
+			continue;
+		o = json_new(JSON_OBJECT);
+		json_append(c->ret, o);
+		qmp_str(o, "id", m->id);
+		qmp_int(o, "size", conf->size);
+		qmp_bool(o, "merge", true);
+		qmp_bool(o, "dump", true);
+		qmp_bool(o, "prealloc", conf->prealloc);
+		qmp_bool(o, "share", conf->share);
+		qmp_bool(o, "reserve", true);
+		json_set(o, "host-nodes", json_new(JSON_ARRAY));
+		qmp_str(o, "policy", "default");
+	}
+	return 0;
+}
+QMP("query-memdev", query_memdev);
 
 /* ---- block jobs ---- */
 

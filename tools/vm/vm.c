@@ -23,7 +23,7 @@
 #define A struct vm_args
 static const struct opt vm_opts[] = {
 	OPT_GROUP("Machine"),
-	OPT_STR(0, "machine", "TYPE[,PROP=VALUE...]", A, machine, "machine type (help lists them); accel=, hpet=on|off, pflash0=NODE, unpack-kernel=on|off"),
+	OPT_STR(0, "machine", "TYPE[,PROP=VALUE...]", A, machine, "machine type (help lists them); accel=, hpet=on|off, pflash0=NODE, memory-backend=ID, unpack-kernel=on|off"),
 	OPT_STR('M', NULL, "TYPE", A, machine, "same as -machine"),
 	OPT_STR(0, "cpu", "MODEL[,+F,-F]", A, cpu, "processor model (help lists them)"),
 	OPT_LIST(0, "accel", "NAME", A, accel, "interp: interpreter; jit (or tcg): translator; qtest: no processor, clock by hand"),
@@ -47,7 +47,7 @@ static const struct opt vm_opts[] = {
 	OPT_STR(0, "hdc", "FILE", A, hd[2], "in the third"),
 	OPT_STR(0, "hdd", "FILE", A, hd[3], "in the fourth"),
 	OPT_STR(0, "cdrom", "FILE", A, cdrom, "CD image in the third SATA port"),
-	OPT_LIST(0, "object", "TYPE,id=ID[,PROP=VALUE...]", A, object, "object for devices: iothread, rng-random, rng-builtin, secret"),
+	OPT_LIST(0, "object", "TYPE,id=ID[,PROP=VALUE...]", A, object, "object for devices: iothread, rng-random, rng-builtin, secret, memory-backend-ram|file|memfd"),
 	OPT_LIST(0, "drive", "file=F[,if=virtio|ide|pflash|none][,format=FMT]...", A, drive, "disk image; if=virtio and ide make the device too, if=pflash a flash chip"),
 	OPT_LIST(0, "blockdev", "DRIVER,node-name=N,...", A, blockdev, "block node for -device ...,drive=N"),
 	OPT_LIST(0, "netdev", "TYPE,id=ID[,...]", A, netdev, "network backend for -device ...,netdev=ID (help lists them)"),
@@ -324,6 +324,8 @@ static void destroy(struct vm *vm)
 	netdevs_free(&vm->netdevs);
 	drives_free(&vm->drives);
 	mem_free(vm->boot_order);
+	mem_free(vm->ram_backend);
+	mem_free(vm->ram_path);
 	mem_free(vm->machine_flash[0]);
 	mem_free(vm->machine_flash[1]);
 	chardevs_free(vm->chardevs);

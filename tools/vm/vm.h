@@ -47,6 +47,7 @@ struct vm {
 	enum vm_display display;
 	bool vga;			/* the board has its adapter */
 	char *boot_order;		/* owned */
+	char *ram_backend, *ram_path;	/* -machine memory-backend=, its file; owned */
 	char *machine_flash[2];		/* -machine pflash0=, pflash1=; owned */
 	unsigned flash_units;		/* chips given by -drive so far */
 	struct vm_curses *curses;	/* NULL: not on the terminal */

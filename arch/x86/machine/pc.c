@@ -192,8 +192,12 @@ static int create_ram(struct pc *pc, struct err *err)
 
 	if (size < MiB)
 		return err_set(err, EINVAL, "a PC needs at least 1 MiB of memory");
-	if (mem_region_init_ram(&pc->ram, "pc.ram", size, err) < 0)
+	if (pc->cfg.ram_path ? mem_region_init_file(&pc->ram, "pc.ram", pc->cfg.ram_path, size, pc->cfg.ram_share, err) < 0
+			     : mem_region_init_ram(&pc->ram, "pc.ram", size, err) < 0)
 		return -err->code;
+	if (pc->cfg.ram_prealloc && mem_region_prealloc(&pc->ram, err) < 0)
+		return -err->code;
+	m->ram_backend = pc->cfg.ram_backend;
 	machine_ram_add(m, &pc->saved_ram, &pc->ram, NULL, "pc.ram");
 	m->ram = &pc->ram;
 	m->ram_size = size;
