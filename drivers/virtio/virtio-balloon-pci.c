@@ -88,6 +88,7 @@ static void inflate_page(struct balloon *b, u32 pfn)
 static void run_pages(struct balloon *b, unsigned q)
 {
 	struct virtq_elem *e;
+	bool any = false;
 
 	while (!b->paused && (e = virtq_pop(&b->v, q))) {
 		u8 raw[4 * BATCH];
@@ -100,8 +101,10 @@ static void run_pages(struct balloon *b, unsigned q)
 			off += 4 * got;
 		}
 		virtq_push(&b->v, q, e, 0);
+		any = true;
 	}
-	virtq_interrupt(&b->v, q);
+	if (any)
+		virtq_interrupt(&b->v, q);
 }
 
 static void run_reports(struct balloon *b, unsigned q)

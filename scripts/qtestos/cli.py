@@ -66,6 +66,57 @@ def cmd_graph(a):
     return 0
 
 
+def cmd_shell(a):
+    """A machine with the devices asked for, and Python: m is the machine, d0, d1, … the drivers."""
+    import code
+    import tempfile
+    by_name = {d.name: d for d in DRIVERS}
+    unknown = [n for n in a.device if n not in by_name]
+    if unknown or a.machine not in BOARDS:
+        raise QtestError(f"unknown: {', '.join(unknown) or a.machine}; there are {', '.join(sorted(BOARDS))} and {', '.join(sorted(by_name))}")
+    binary = find_binary(a.binary)
+    targets = {f"d{i}": by_name[n] for i, n in enumerate(a.device)}
+
+    def session():
+        """The devices of the command line."""
+    session.__annotations__ = targets
+    test = solver.Test(session)
+    test.wants = targets
+    cases, lost = test.cases([a.machine])
+    if not cases:
+        raise QtestError("; ".join(why for _, why in lost) or "there is no such path")
+    if not cases[0].probe(binary):
+        raise QtestError("; ".join(cases[0].missing))
+    with tempfile.TemporaryDirectory(prefix="qtestos-") as folder:
+        m, nodes, ends = runner.build(cases[0], binary, folder)
+        with m:
+            runner.bring_up(m, nodes, ends)
+            names = {"m": m, **{k: n.instance for k, n in ends.items()}}
+            said = "".join(f"{k} = {type(v).__name__}\n" for k, v in names.items())
+            code.interact(banner=f"{' '.join(m.argv())}\n{said}Try m.inl(0xcfc), m.clock_step(), d0.<TAB>.", local=names, exitmsg="")
+    return 0
+
+
+def cmd_replay(a):
+    """Sends a transcript to a new machine and compares, if the replies are beside it."""
+    from .machine import Machine
+    from .proto import replay
+    stem = a.transcript.removesuffix(".qtest")
+    with open(stem + ".qtest", encoding="ascii") as f:
+        commands = f.read().splitlines()
+    replies = None
+    if os.path.exists(stem + ".replies"):
+        with open(stem + ".replies", encoding="ascii") as f:
+            replies = [line for line in f.read().splitlines()]
+    binary = find_binary(a.binary)
+    with Machine(binary, BOARDS[a.machine], a.arguments) as m:
+        differ = replay(commands, m.q, replies)
+    for line, text, want, got in differ:
+        print(f"{stem}.qtest:{line}: {text}: {got}, recorded: {want}")
+    print(f"{len(commands)} commands, {len(differ)} answered otherwise")
+    return 1 if differ else 0
+
+
 def parser():
     p = argparse.ArgumentParser(prog="qtestos", description="Tests devices of an emulator with drivers of its own.")
     sub = p.add_subparsers(dest="command", required=True)
@@ -85,6 +136,17 @@ def parser():
     g.add_argument("tests", nargs="*", help="tests to show with it")
     g.add_argument("--dot", action="store_true", help="for Graphviz")
     g.set_defaults(fn=cmd_graph)
+    s = sub.add_parser("shell", help="a machine, its drivers, and Python")
+    s.add_argument("machine")
+    s.add_argument("--device", "-d", action="append", default=[], help="driver's name, as in graph")
+    s.add_argument("--binary")
+    s.set_defaults(fn=cmd_shell)
+    y = sub.add_parser("replay", help="send a transcript's commands, compare the replies")
+    y.add_argument("transcript", help="NAME.qtest")
+    y.add_argument("--machine", default="q35")
+    y.add_argument("--binary")
+    y.add_argument("arguments", nargs="*", help="more for the command line, after --")
+    y.set_defaults(fn=cmd_replay)
     return p
 
 

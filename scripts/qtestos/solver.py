@@ -119,6 +119,8 @@ class Case:
             missing += self._probe_node(binary, node)
         if needs & {"clock", "qtest"} and binary.accel != "qtest":
             missing.append("qtest accelerator: not in this binary, so time cannot be stepped")
+        if "running" in needs and binary.accel != "qtest":
+            missing.append("qtest accelerator: not in this binary, so the machine stands (-S) and its cards move no frames")
         if "vmbox" in needs and binary.kind != "vmbox":
             missing.append("vmbox: another emulator")
         if "qemu" in needs and binary.kind != "qemu":

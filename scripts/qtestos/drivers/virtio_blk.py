@@ -50,7 +50,7 @@ class VirtioBlk(VirtioDevice, BlockDevice):
     def read(self, lba, count): return self._run(IN, lba, room=count * 512)
     def write(self, lba, data): self._run(OUT, lba, out=data)
     def flush(self): self._run(FLUSH, 0)
-    def serial(self): return self._run(GET_ID, 0, room=20).rstrip(b"\0").decode()
+    def serial(self): return self._run(GET_ID, 0, room=20).split(b"\0")[0].decode()
 
     def range_request(self, kind, sector, count, flags=0):
         return self.request(kind, 0, out=struct.pack("<QII", sector, count, flags))[0]

@@ -17,7 +17,7 @@ class VirtioNet(VirtioDevice):
 
     @classmethod
     def command(cls, node, line):
-        ident = line.name("net")
+        ident = node.data["netdev"] = line.name("net")
         node.data["ours"], node.data["theirs"] = (os.path.join(line.folder, ident + x) for x in "ab")
         sock = node.data["sock"] = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         sock.bind(node.data["ours"])
@@ -35,7 +35,6 @@ class VirtioNet(VirtioDevice):
     def stop(self):
         super().stop()
         self.m.free(*self.posted.values())
-        self.wire.close()
 
     def send(self, frame, pieces=1):
         """Out to the wire."""

@@ -98,6 +98,7 @@ class VirtioSerial(VirtioDevice, VirtioSerialBus):
 class VirtioPort(Driver):
     """A port with a socket on the host as its other end: self.wire."""
     consumes = VirtioSerialBus
+    needs = ("running",)
 
     @classmethod
     def command(cls, node, line):
