@@ -170,8 +170,8 @@ static void transmit(struct isa_serial *s)
 			s->thr_pending = true;
 			break;
 		}
-		if (s->mcr & MCR_LOOP)
-			rx_put(s, c);
+		if (s->mcr & MCR_LOOP)	/* a word has 5 to 8 bits */
+			rx_put(s, c & (0xff >> (3 - (s->lcr & 3))));
 		else if (s->fe.chr && !chardev_write(&s->fe, &c, 1))
 			break;
 		if (s->fcr & FCR_ENABLE) {

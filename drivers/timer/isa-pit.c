@@ -17,6 +17,7 @@
 struct channel {
 	u32 count;		/* 1..65536 */
 	u64 start_ns;		/* when it was loaded or its gate rose */
+	u64 stop_ns;		/* while the gate is low: when it fell, or a load after that */
 	u64 next_ns;		/* channel 0: logical time of the next output change */
 	u16 latched_count;
 	u8  latch_left;		/* bytes of the latched count still to be read */
@@ -26,6 +27,7 @@ struct channel {
 	u8  rw;			/* RW_* */
 	u8  mode;		/* 0..5 */
 	bool bcd, gate;
+	bool triggered;		/* modes 1 and 5: the gate rose since the mode was written */
 	bool loaded;		/* a count was written since the mode was */
 	bool read_high, write_high;
 	u8  write_low;
@@ -46,8 +48,18 @@ static u64 now_ns(const struct pit *p)
 	return clock_ns(p->dev.machine->clock);
 }
 
+/* Modes 1 and 5 are started by the gate's edge; in the others its level lets them count. */
+static bool edge_mode(const struct channel *c)
+{
+	return c->mode == 1 || c->mode == 5;
+}
+
 static u64 ticks(const struct channel *c, u64 now)
 {
+	if (edge_mode(c) && !c->triggered)
+		return 0;
+	if (!edge_mode(c) && !c->gate)
+		now = c->stop_ns;
 	return now > c->start_ns ? muldiv64(now - c->start_ns, PIT_HZ, NSEC_PER_SEC) : 0;
 }
 
@@ -85,7 +97,7 @@ static u16 counter(const struct pit *p, const struct channel *c)
 
 static bool output_at(const struct channel *c, u64 d)
 {
-	if (!c->loaded)
+	if (!c->loaded || (edge_mode(c) && !c->triggered))
 		return c->mode != 0;
 	switch (c->mode) {
 	case 0:
@@ -105,7 +117,7 @@ static u64 next_change(const struct channel *c, u64 d)
 {
 	u64 base = d - d % c->count, half = (c->count + 1) / 2;
 
-	if (!c->loaded)
+	if (!c->loaded || (edge_mode(c) && !c->triggered))
 		return 0;
 	switch (c->mode) {
 	case 0:
@@ -158,7 +170,7 @@ static void load(struct pit *p, struct channel *c, u32 val)
 	c->count = val ? val : c->bcd ? 10000 : 0x10000;
 	if (c->mode == 3 && c->count == 1)
 		c->count = 0x10000;
-	c->start_ns = now_ns(p);
+	c->start_ns = c->stop_ns = now_ns(p);
 	c->loaded = true;
 	if (c == &p->ch[0])
 		update_irq0(p, c->start_ns);
@@ -166,9 +178,15 @@ static void load(struct pit *p, struct channel *c, u32 val)
 
 static void set_gate(struct pit *p, struct channel *c, bool gate)
 {
-	/* A rising edge starts modes 1, 2, 3 and 5; the level only stops counting in 2 and 3. */
-	if (gate && !c->gate && c->mode != 0 && c->mode != 4)
-		c->start_ns = now_ns(p);
+	u64 now = now_ns(p);
+
+	if (gate && !c->gate) {
+		/* The edge starts modes 1, 2, 3 and 5; 0 and 4 go on where they stood. */
+		c->start_ns = c->mode == 0 || c->mode == 4 ? now - (c->stop_ns - c->start_ns) : now;
+		c->triggered = c->loaded;
+	} else if (!gate && c->gate) {
+		c->stop_ns = now;
+	}
 	c->gate = gate;
 }
 
@@ -215,6 +233,7 @@ static void write_control(struct pit *p, u8 val)
 	if (c->mode > 5)
 		c->mode -= 4;	/* bit 2 is don't care in modes 2 and 3 */
 	c->bcd = val & 1;
+	c->triggered = false;
 	c->loaded = c->read_high = c->write_high = false;
 	c->latch_left = 0;
 	c->count = c->bcd ? 10000 : 0x10000;
@@ -338,6 +357,7 @@ static const struct state_field channel_fields[] = {
 	STATE(struct channel, mode, U8), STATE(struct channel, bcd, BOOL), STATE(struct channel, gate, BOOL),
 	STATE(struct channel, loaded, BOOL), STATE(struct channel, read_high, BOOL),
 	STATE(struct channel, write_high, BOOL), STATE(struct channel, write_low, U8),
+	STATE_SINCE(struct channel, stop_ns, U64, 2), STATE_SINCE(struct channel, triggered, BOOL, 2),
 	STATE_END
 };
 
@@ -354,14 +374,18 @@ static int pit_post_load(void *dev, u8 version, struct err *err)
 	struct pit *p = dev;
 	int i;
 
-	(void)version;
-	for (i = 0; i < CHANNELS; i++)
+	for (i = 0; i < CHANNELS; i++) {
+		if (version < 2) {	/* those ran without a trigger, and without the gate */
+			p->ch[i].triggered = p->ch[i].loaded;
+			p->ch[i].stop_ns = p->ch[i].start_ns;
+		}
 		if (!p->ch[i].count || p->ch[i].count > 0x10000 || p->ch[i].mode > 5)
 			return err_set(err, EINVAL, "channel %d: count or mode out of range", i);
+	}
 	return 0;
 }
 
-static const struct state_table pit_state = { .version = 1, .fields = pit_fields, .post_load = pit_post_load };
+static const struct state_table pit_state = { .version = 2, .fields = pit_fields, .post_load = pit_post_load };
 
 static const struct device_class isa_pit_class = {
 	.name = "isa-pit", .desc = "8254 interval timer", .bus = "ISA", .category = "Misc",

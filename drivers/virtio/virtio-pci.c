@@ -63,6 +63,7 @@
 const struct prop virtio_props[] = {
 	PROP(struct virtio_dev, pci.devfn, "addr", DEVFN, (u64)-1, "slot and function: SLOT[.FUNCTION]"),
 	PROP(struct virtio_dev, pci.multifunction, "multifunction", BOOL, 0, "other functions of the slot are used too"),
+	PROP(struct virtio_dev, pci.bootindex, "bootindex", S32, (u64)-1, "place in the firmware's boot order, -1: none"),
 	PROP(struct virtio_dev, pci.romfile, "romfile", STR, 0, "expansion ROM"),
 	PROP(struct virtio_dev, pci.rombar, "rombar", U32, 1, "0: no expansion ROM BAR"),
 	PROP(struct virtio_dev, disable_legacy, "disable-legacy", ONOFFAUTO, 0, "on: modern interface only; auto: behind a PCIe port"),

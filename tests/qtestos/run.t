@@ -17,6 +17,7 @@ EXPECTED = (
     r"machine pc: ",					# QEMU's older board is for QEMU
     r"-> piix3-ide(-onboard)?:",			# the older IDE channels
     r"^qemu: another emulator",
+    r"^vmbox: it has no (-fw_cfg|geometry)",	# options of QEMU's
 )
 
 with open(os.path.join(os.environ.get("objtree", "."), ".config"), encoding="ascii") as f:
