@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <linux/audit.h>
@@ -37,28 +39,44 @@
 #define AUDIT_ARCH_HERE AUDIT_ARCH_AARCH64
 #endif
 
+/* Rights that came after the first version, and after this machine's headers. */
+#define FS_TRUNCATE	(1ULL << 14)
+#define FS_IOCTL_DEV	(1ULL << 15)
+
+#define READ_RIGHTS	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define WRITE_RIGHTS	(LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE)
+#define DIR_RIGHTS	(LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE)
+
 /* Rights over files of each version: 13 bits, REFER since 2, TRUNCATE since 3, devices' ioctls since 5. */
 static u64 known_rights(long abi)
 {
 	return (1ULL << (abi >= 5 ? 16 : abi >= 3 ? 15 : abi >= 2 ? 14 : 13)) - 1;
 }
 
-static int allow_dir(int rules, const char *dir)
+static int allow(int rules, const struct sandbox_rule *r, u64 known)
 {
 	struct landlock_path_beneath_attr a = {
-		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
-		.parent_fd = open(dir, O_PATH | O_CLOEXEC),
+		.parent_fd = r->path ? open(r->path, O_PATH | O_CLOEXEC) : r->fd,
 	};
+	u64 rights = READ_RIGHTS | (r->write ? WRITE_RIGHTS | DIR_RIGHTS : 0);
+	struct stat st;
 	int ret;
 
 	if (a.parent_fd < 0)
 		return -errno;
-	ret = syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &a, 0) < 0 ? -errno : 0;
-	close(a.parent_fd);
-	return ret;
+	ret = fstat(a.parent_fd, &st) < 0 ? -errno : 0;
+	if (!ret && !S_ISDIR(st.st_mode))
+		rights = (rights & ~(u64)DIR_RIGHTS) | FS_IOCTL_DEV;
+	a.allowed_access = rights & known;
+	if (!ret && syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &a, 0) < 0)
+		ret = -errno;
+	if (r->path)
+		close(a.parent_fd);
+	/* Pipes and the like have no place in the file system: nobody can open them either. */
+	return ret == -EBADFD || ret == -EBADF ? 0 : ret;
 }
 
-static int landlock(const char *const *dirs)
+static int landlock(const struct sandbox_rule *r, int n)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	u64 attr;
@@ -70,15 +88,15 @@ static int landlock(const char *const *dirs)
 	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (rules < 0)
 		return -errno;
-	for (; *dirs && !ret; dirs++)
-		ret = allow_dir(rules, *dirs);
+	for (int i = 0; i < n && !ret; i++)
+		ret = allow(rules, &r[i], attr);
 	if (!ret && syscall(SYS_landlock_restrict_self, rules, 0) < 0)
 		ret = -errno;
 	close(rules);
 	return ret;
 }
 
-static const int allowed[] = {
+static const int reading[] = {
 	SYS_read, SYS_pread64, SYS_readv, SYS_preadv, SYS_write, SYS_writev, SYS_lseek, SYS_close, SYS_fcntl,
 	SYS_openat, SYS_openat2, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs, SYS_fstatfs, SYS_readlinkat,
 	SYS_faccessat, SYS_faccessat2, SYS_getcwd, SYS_ioctl, SYS_fadvise64, SYS_dup, SYS_fdatasync, SYS_fsync,
@@ -92,34 +110,54 @@ static const int allowed[] = {
 #endif
 };
 
-static int seccomp(void)
-{
-	enum { N = ARRAY_SIZE(allowed) };
-	struct sock_filter f[N + 6];
-	struct sock_fprog p = { .filter = f };
-	unsigned int k = 0;
+static const int writing[] = {
+	SYS_pwrite64, SYS_pwritev, SYS_ftruncate, SYS_fallocate, SYS_unlinkat, SYS_copy_file_range,
+#ifdef __x86_64__
+	SYS_unlink,
+#endif
+};
 
-	_Static_assert(N < 250, "jumps are of eight bits");
-	f[k++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-	f[k++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_HERE, 1, 0);
-	f[k++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	f[k++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	for (unsigned int i = 0; i < N; i++)
-		f[k++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (u32)allowed[i], (u8)(N - i), 0);
-	f[k++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
-	f[k++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	p.len = (unsigned short)k;
+static struct sock_filter *let_pass(struct sock_filter *f, const int *calls, unsigned int n, unsigned int *left)
+{
+	for (unsigned int i = 0; i < n; i++)
+		*f++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (u32)calls[i], (u8)(*left)--, 0);
+	return f;
+}
+
+static int seccomp(bool write)
+{
+	enum { R = ARRAY_SIZE(reading), W = ARRAY_SIZE(writing) };
+	struct sock_filter f[R + W + 6], *at = f;
+	struct sock_fprog p = { .filter = f };
+	unsigned int left = R + (write ? W : 0);
+
+	_Static_assert(R + W < 250, "jumps are of eight bits");
+	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_HERE, 1, 0);
+	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	at = let_pass(at, reading, R, &left);
+	if (write)
+		at = let_pass(at, writing, W, &left);
+	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	p.len = (unsigned short)(at - f);
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p) < 0 ? -errno : 0;
 }
 
-int sandbox_read_only(const char *const *dirs, struct err *e)
+int sandbox_enter(const struct sandbox_rule *rules, int n, struct err *e)
 {
+	const struct rlimit no_core = { 0, 0 };
+	bool write = false;
 	int files, calls;
 
+	for (int i = 0; i < n; i++)
+		write |= rules[i].write;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_errno(e, errno, "no sandbox");
-	files = landlock(dirs);
-	calls = seccomp();
+	setrlimit(RLIMIT_CORE, &no_core);
+	files = landlock(rules, n);
+	calls = seccomp(write);
 	if (files && calls)
 		return err_set(e, -files, "no sandbox: this kernel has neither Landlock nor seccomp");
 	if (files || calls)

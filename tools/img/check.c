@@ -141,7 +141,7 @@ static int run(void *args, const struct opt_call *call)
 	g = img_graph(&c->a, call);
 	if (!g)
 		return 1;
-	if (!fix && img_sandbox(g, &c->a, (const char *const []){ c->file, NULL })) {
+	if (img_sandbox_places(g, &c->a, &(struct img_place){ c->file, -1, fix }, 1)) {
 		blk_graph_free(g);
 		return 1;
 	}

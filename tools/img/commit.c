@@ -127,7 +127,8 @@ static int run(void *args, const struct opt_call *call)
 	g = img_graph(&c->a, call);
 	if (!g)
 		return 1;
-	n = img_open(g, &c->a, c->file, c->a.fmt, flags);
+	n = img_sandbox_places(g, &c->a, &(struct img_place){ c->file, -1, true }, 1) ? NULL :
+	    img_open(g, &c->a, c->file, c->a.fmt, flags);
 	if (n) {
 		ret = commit(c, n);
 		if (blk_unref(n) && !ret)
@@ -138,7 +139,7 @@ static int run(void *args, const struct opt_call *call)
 }
 
 static const struct opt opts[] = {
-	IMG_COMMON(A), IMG_QUIET(A), IMG_CACHE(A, "writeback"), IMG_PROGRESS(A),
+	IMG_COMMON(A), IMG_SANDBOX(A), IMG_QUIET(A), IMG_CACHE(A, "writeback"), IMG_PROGRESS(A),
 	OPT_STR('b', "base", "BASE", A, base, "commit into BASE, further down in the chain"),
 	OPT_FLAG('d', "drop", A, drop, "do not empty FILE afterwards"),
 	OPT_STR('r', "rate-limit", "RATE", A, rate, "bytes a second", .flags = OPT_HIDDEN),

@@ -380,11 +380,44 @@ static int check_args(const struct convert_args *a)
 	return 0;
 }
 
+static bool names_files(const struct convert_args *a)
+{
+	for (size_t i = 0; i < a->options.n; i++)
+		if (strstr(a->options.v[i].val, "data_file") || strstr(a->options.v[i].val, "backing_file"))
+			return true;
+	return a->target_opts;
+}
+
+/* The sources are read, and the target's directory is written; -o may name files anywhere. */
+static int close_sandbox(struct convert *c)
+{
+	const struct convert_args *a = c->a;
+	struct img_place *p = calloc((size_t)c->n_src + 2, sizeof(*p));
+	char *backing = NULL;
+	int n = 0, ret;
+
+	if (!p || (a->backing && blk_combine_path(c->out, a->backing, &backing))) {
+		free(p);
+		img_error("out of memory");
+		return -ENOMEM;
+	}
+	for (; n < c->n_src; n++)
+		p[n] = (struct img_place){ a->files.v[n].val, -1, false };
+	p[n++] = (struct img_place){ c->out, -1, true };
+	if (backing)
+		p[n++] = (struct img_place){ backing, -1, false };
+	ret = names_files(a) ? 0 : img_sandbox_places(c->g, &a->a, p, n);
+	free(backing);
+	free(p);
+	return ret;
+}
+
 static int convert(struct convert *c)
 {
 	const char *fmt = c->a->out_fmt ? c->a->out_fmt : c->a->target_opts ? NULL : "raw";
-	int ret = open_sources(c);
+	int ret = close_sandbox(c);
 
+	ret = ret ?: open_sources(c);
 	ret = ret ?: load_snapshot(c);
 	if (!ret && !c->no_create)
 		ret = create_target(c, fmt);
@@ -437,7 +470,7 @@ static void defaults(void *args)
 }
 
 static const struct opt opts[] = {
-	IMG_COMMON(A), IMG_SHARE(A), IMG_QUIET(A), IMG_CACHE(A, "unsafe"), IMG_SRC_CACHE(A), IMG_PROGRESS(A),
+	IMG_COMMON(A), IMG_SANDBOX(A), IMG_SHARE(A), IMG_QUIET(A), IMG_CACHE(A, "unsafe"), IMG_SRC_CACHE(A), IMG_PROGRESS(A),
 	OPT_STR('O', "target-format", "FMT", A, out_fmt, "format of the target (default: raw)"),
 	OPT_STR('B', "backing", "FILE", A, backing, "the target stands on FILE and gets only what differs"),
 	OPT_STR('F', "backing-format", "FMT", A, backing_fmt, "format of that file"),

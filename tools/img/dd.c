@@ -13,6 +13,7 @@
 #include "block/driver.h"
 #include "dd.h"
 #include "str.h"
+#include "stream.h"
 
 #define A struct dd_args
 
@@ -206,9 +207,24 @@ static int parse_all(struct dd *d)
 
 /* ---- running ---- */
 
+static int close_sandbox(struct dd *d)
+{
+	const char *in = d->a->in, *out = d->a->out;
+	const struct img_place p[] = {
+		{ dd_is_std(in) ? NULL : in, STDIN_FILENO, false },
+		{ dd_is_std(out) ? NULL : out, STDOUT_FILENO, true },
+		{ img_temp_dir(), -1, true },
+	};
+
+	for (size_t i = 0; i < d->a->options.n; i++)
+		if (strstr(d->a->options.v[i].val, "_file"))	/* may be anywhere */
+			return 0;
+	return img_sandbox_places(d->g, &d->a->a, p, ARRAY_SIZE(p));
+}
+
 static int dd_job(struct dd *d)
 {
-	int ret = dd_open_in(d);
+	int ret = close_sandbox(d) ?: dd_open_in(d);
 
 	if (!ret && d->skip_missed && d->status != STATUS_NONE)
 		img_error("'%s': cannot skip to specified offset", d->a->in ? d->a->in : "standard input");
@@ -252,7 +268,7 @@ static int run(void *args, const struct opt_call *call)
 }
 
 static const struct opt opts[] = {
-	IMG_COMMON(A), IMG_SHARE(A),
+	IMG_COMMON(A), IMG_SANDBOX(A), IMG_SHARE(A),
 	OPT_STR('O', "target-format", "FMT", A, out_fmt, "format of the output (default: raw)"),
 	OPT_LIST('o', "options", "OPTIONS", A, options, "options of that format"),
 	OPT_GROUP("Operands"),

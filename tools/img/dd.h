@@ -56,6 +56,7 @@ struct dd {
 extern volatile sig_atomic_t dd_stopped;
 
 /* dd_side.c */
+bool dd_is_std(const char *name);	/* standard input or output */
 int dd_open_in(struct dd *d);
 int dd_open_out(struct dd *d);
 int dd_close(struct dd *d);

@@ -40,7 +40,7 @@ static bool fd_seeks(int fd)
 	       lseek(fd, 0, SEEK_CUR) >= 0;
 }
 
-static bool std_name(const char *s)
+bool dd_is_std(const char *s)
 {
 	return !s || !strcmp(s, "-");
 }
@@ -114,12 +114,12 @@ int dd_open_in(struct dd *d)
 	bool raw = fmt && !strcmp(fmt, "raw");
 
 	d->ifd = -1;
-	if (!std_name(name) && (d->a->a.image_opts || blk_is_protocol_name(name) || (fmt && !raw) ||
+	if (!dd_is_std(name) && (d->a->a.image_opts || blk_is_protocol_name(name) || (fmt && !raw) ||
 				(!fmt && is_image(d, name))))
 		return open_in_image(d, name, fmt);
-	if (std_name(name) && fmt && !raw)
+	if (dd_is_std(name) && fmt && !raw)
 		return open_in_stdin(d, fmt);
-	d->ifd = std_name(name) ? STDIN_FILENO : open(name, O_RDONLY | open_flags(d->iflag));
+	d->ifd = dd_is_std(name) ? STDIN_FILENO : open(name, O_RDONLY | open_flags(d->iflag));
 	if (d->ifd < 0) {
 		img_error("failed to open '%s': %s", name, strerror(errno));
 		return -errno;
@@ -241,7 +241,7 @@ static int cut_raw(struct dd *d)
 {
 	const char *name = d->a->out;
 
-	if (d->conv & CONV_NOTRUNC || std_name(name) || d->seek < d->obs)
+	if (d->conv & CONV_NOTRUNC || dd_is_std(name) || d->seek < d->obs)
 		return 0;
 	if (ftruncate(d->ofd, (off_t)d->out_pos) < 0 && errno != EINVAL) {
 		img_error("failed to truncate '%s': %s", name, strerror(errno));
@@ -258,13 +258,13 @@ static int open_raw(struct dd *d)
 
 	if (!(d->conv & CONV_NOTRUNC) && d->seek < d->obs)
 		fl |= O_TRUNC;
-	d->ofd = std_name(name) ? STDOUT_FILENO : open(name, fl, 0666);
+	d->ofd = dd_is_std(name) ? STDOUT_FILENO : open(name, fl, 0666);
 	if (d->ofd < 0) {
 		img_error("failed to open '%s': %s", name, strerror(errno));
 		return -errno;
 	}
 	now = fcntl(d->ofd, F_GETFL);
-	if (std_name(name) && open_flags(d->oflag) & ~now & (O_APPEND | O_NONBLOCK | O_DIRECT))
+	if (dd_is_std(name) && open_flags(d->oflag) & ~now & (O_APPEND | O_NONBLOCK | O_DIRECT))
 		fcntl(d->ofd, F_SETFL, now | (open_flags(d->oflag) & (O_APPEND | O_NONBLOCK | O_DIRECT)));
 	if (d->oflag & FL_APPEND && !(d->conv & CONV_NOTRUNC))
 		img_error("you probably want conv=notrunc with oflag=append");
@@ -285,7 +285,7 @@ static bool is_stream(const char *name)
 {
 	struct stat st;
 
-	if (std_name(name))
+	if (dd_is_std(name))
 		return true;
 	return !stat(name, &st) && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode) || S_ISSOCK(st.st_mode));
 }
@@ -304,7 +304,7 @@ int dd_open_out(struct dd *d)
 		return open_raw(d);
 	if (is_stream(d->a->out)) {
 		d->stream = true;
-		d->ofd = std_name(d->a->out) ? STDOUT_FILENO : open(d->a->out, O_WRONLY | O_CLOEXEC);
+		d->ofd = dd_is_std(d->a->out) ? STDOUT_FILENO : open(d->a->out, O_WRONLY | O_CLOEXEC);
 		if (d->ofd < 0)
 			img_error("failed to open '%s': %s", d->a->out, strerror(errno));
 		return d->ofd < 0 ? -errno : 0;

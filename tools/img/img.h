@@ -69,10 +69,19 @@ int img_budgets(const struct img_args *a, struct blk_policy *p);
 /* Ends the program with IMG_OVER_BUDGET when @n, or why it could not be opened (@ret), is over a budget. */
 void img_check_budget(struct blk_node *n, int ret);
 void img_over_budget(const char *fmt, ...) __printf(1, 2) __attribute__((noreturn));
+/* A file that a sub-command uses: with it all of its directory, as it may name others there. */
+struct img_place {
+	const char *name;	/* NULL: the file that @fd is */
+	int fd;
+	bool write;
+};
+
 /*
- * For sub-commands that only read the images @names (at most 3): closes the cage before anything is
- * opened, where policy and kernel allow it. 0 or -errno (printed).
+ * Closes the cage around @places before anything of them is opened, where policy and kernel allow
+ * it. 0 or -errno (printed).
  */
+int img_sandbox_places(struct blk_graph *g, const struct img_args *a, const struct img_place *places, int n);
+/* The same for sub-commands that only read the images @names (at most 3, then NULL). */
 int img_sandbox(struct blk_graph *g, const struct img_args *a, const char *const *names);
 
 void img_error(const char *fmt, ...) __printf(1, 2);

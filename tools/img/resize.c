@@ -84,7 +84,8 @@ static int run(void *args, const struct opt_call *call)
 	g = img_graph(&r->a, call);
 	if (!g)
 		return 1;
-	n = img_open(g, &r->a, r->file, r->a.fmt, BLK_O_RDWR | BLK_O_UNMAP);
+	n = img_sandbox_places(g, &r->a, &(struct img_place){ r->file, -1, true }, 1) ? NULL :
+	    img_open(g, &r->a, r->file, r->a.fmt, BLK_O_RDWR | BLK_O_UNMAP);
 	ret = n ? do_resize(r, n, prealloc) : 1;
 	if (n && blk_unref(n) && !ret)
 		ret = 1;
@@ -105,7 +106,7 @@ static int take_minus(void *args, const struct opt *o, const char *arg, struct e
 
 #define DIGIT(c) OPT_CALL(c, NULL, "", take_minus, "", .flags = OPT_HIDDEN | OPT_OPTARG)
 static const struct opt opts[] = {
-	IMG_COMMON(A), IMG_QUIET(A),
+	IMG_COMMON(A), IMG_SANDBOX(A), IMG_QUIET(A),
 	OPT_STR(0, "preallocation", "MODE", A, prealloc, "space for the new part: off, metadata, falloc, full"),
 	OPT_FLAG(0, "shrink", A, shrink, "allow a smaller size"),
 	DIGIT('0'), DIGIT('1'), DIGIT('2'), DIGIT('3'), DIGIT('4'), DIGIT('5'), DIGIT('6'), DIGIT('7'),

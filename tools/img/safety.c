@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What keeps strange images harmless: budgets with an exit code of their own,
- * and the sandbox around the sub-commands that only read.
+ * and the sandbox around the sub-commands that read what others made.
  */
 #include <errno.h>
 #include <signal.h>
@@ -9,12 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "block/driver.h"
 #include "img.h"
 #include "log.h"
 #include "sandbox.h"
 #include "str.h"
+
+/* Memory of a caged program: enough for the largest blocks of dd. */
+#define SANDBOX_DATA (8 * GiB)
 
 static u64 max_ratio;
 
@@ -98,12 +103,64 @@ static char *dir_of(const char *path)
 	return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
-int img_sandbox(struct blk_graph *g, const struct img_args *a, const char *const *names)
+/* The path that a rule for @name must have: a device alone, else all of the directory. */
+static char *rule_path(const char *name)
+{
+	struct stat st;
+
+	if (!stat(name, &st) && !S_ISREG(st.st_mode))
+		return strdup(name);
+	return dir_of(name);
+}
+
+/* Rules for the place @p, two if it is named by a link that leads to another directory; their number. */
+static int rules_for(const struct img_place *p, struct sandbox_rule *r)
+{
+	char *real;
+
+	*r = (struct sandbox_rule){ NULL, p->fd, p->write };
+	if (!p->name)
+		return 1;
+	r[0].path = rule_path(p->name);
+	real = realpath(p->name, NULL);
+	if (!real)
+		return 1;
+	r[1] = (struct sandbox_rule){ rule_path(real), -1, p->write };
+	free(real);
+	return 2;
+}
+
+/* What this kernel has of it. */
+static int enter(const struct img_place *p, int n, bool require)
+{
+	struct sandbox_rule *r = calloc((size_t)n * 2 + 1, sizeof(*r));
+	struct err e = ERR_INIT;
+	int k = 0, ret;
+
+	if (!r) {
+		img_error("out of memory");
+		return -ENOMEM;
+	}
+	for (int i = 0; i < n; i++)
+		k += rules_for(&p[i], r + k);
+	ret = sandbox_enter(r, k, &e);
+	if (ret && require) {
+		img_error("%s", e.msg);
+	} else if (ret) {
+		log_info("%s", e.msg);
+		ret = 0;
+	}
+	while (k--)
+		free((char *)r[k].path);
+	free(r);
+	return ret;
+}
+
+int img_sandbox_places(struct blk_graph *g, const struct img_args *a, const struct img_place *p, int n)
 {
 	static const char *const modes[] = { "auto", "off", "require", NULL };
-	int mode = a->sandbox ? str_to_index(a->sandbox, modes) : 0, n = 0, ret = 0;
-	char *dirs[4] = { NULL };
-	struct err e = ERR_INIT;
+	const struct rlimit data = { SANDBOX_DATA, SANDBOX_DATA };
+	int mode = a->sandbox ? str_to_index(a->sandbox, modes) : 0;
 
 	if (mode < 0) {
 		img_error("--sandbox takes auto, off or require, not '%s'", a->sandbox);
@@ -112,20 +169,21 @@ int img_sandbox(struct blk_graph *g, const struct img_args *a, const char *const
 	/* Without --follow=all all that is opened is below the images' own directories. */
 	if (mode == 1 || (mode == 0 && (blk_graph_policy(g)->follow == BLK_FOLLOW_ALL || a->image_opts)))
 		return 0;
-	for (; names[n] && n < 3; n++) {
-		if (blk_is_protocol_name(names[n]) && mode == 0)
-			goto out;
-		dirs[n] = dir_of(names[n]);
-	}
-	ret = sandbox_read_only((const char *const *)dirs, &e);
-	if (ret && mode == 2) {
-		img_error("%s", e.msg);
-	} else if (ret) {
-		log_info("%s", e.msg);
-		ret = 0;
-	}
-out:
-	while (n--)
-		free(dirs[n]);
-	return ret;
+	for (int i = 0; mode == 0 && i < n; i++)
+		if (p[i].name && blk_is_protocol_name(p[i].name))
+			return 0;
+	tzset();	/* reads a file */
+	if (!a->max_memory)
+		setrlimit(RLIMIT_DATA, &data);
+	return enter(p, n, mode == 2);
+}
+
+int img_sandbox(struct blk_graph *g, const struct img_args *a, const char *const *names)
+{
+	struct img_place p[3];
+	int n = 0;
+
+	for (; n < 3 && names[n]; n++)
+		p[n] = (struct img_place){ names[n], -1, false };
+	return img_sandbox_places(g, a, p, n);
 }

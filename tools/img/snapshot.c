@@ -100,7 +100,8 @@ static int run(void *args, const struct opt_call *call)
 	g = img_graph(&s->a, call);
 	if (!g)
 		return 1;
-	n = img_open(g, &s->a, s->file, s->a.fmt, flags);
+	n = img_sandbox_places(g, &s->a, &(struct img_place){ s->file, -1, !s->list }, 1) ? NULL :
+	    img_open(g, &s->a, s->file, s->a.fmt, flags);
 	if (n) {
 		ops = blk_snapshots(n, &owner);
 		if (s->list)
@@ -115,7 +116,7 @@ static int run(void *args, const struct opt_call *call)
 }
 
 static const struct opt opts[] = {
-	IMG_COMMON(A), IMG_SHARE(A), IMG_QUIET(A),
+	IMG_COMMON(A), IMG_SANDBOX(A), IMG_SHARE(A), IMG_QUIET(A),
 	OPT_FLAG('l', "list", A, list, "list the snapshots (the default)"),
 	OPT_STR('a', "apply", "SNAPSHOT", A, apply, "go back to SNAPSHOT"),
 	OPT_STR('c', "create", "SNAPSHOT", A, create, "create SNAPSHOT"),

@@ -13,13 +13,19 @@
 #define CHUNK	(1U << 20)
 #define MAX_BITS (1ULL << 31)	/* units of a disk: 256 MiB of bits */
 
-int img_temp_file(struct err *e)
+const char *img_temp_dir(void)
 {
 	const char *dir = getenv("TMPDIR");
+
+	return dir && *dir ? dir : "/var/tmp";
+}
+
+int img_temp_file(struct err *e)
+{
+	const char *dir = img_temp_dir();
 	char name[4096];
 	int fd;
 
-	dir = dir && *dir ? dir : "/var/tmp";
 	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		return fd;

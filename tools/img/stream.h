@@ -48,7 +48,8 @@ int img_stream_data(struct img_stream *s, u64 off, u64 len, struct err *e);
 /* A bit for each @unit bytes of the disk that is not all zeros; *used counts them. NULL: error set. */
 u8 *img_stream_used(struct img_stream *s, u64 unit, u64 *units, u64 *used, struct err *e);
 
-/* An unnamed temporary file (TMPDIR or /var/tmp), or -errno with text. */
+const char *img_temp_dir(void);		/* TMPDIR or /var/tmp */
+/* An unnamed temporary file there, or -errno with text. */
 int img_temp_file(struct err *e);
 
 #endif
