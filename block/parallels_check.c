@@ -122,6 +122,38 @@ static int check_end(struct par_walk *w)
 	return blk_node_truncate(w->n->file, end, true, 0, NULL);
 }
 
+/* The entry at or after @i to look at; *known: up to which it is known that the file has data. */
+static u64 skip_hole(struct par_walk *w, u64 i, u64 *known)
+{
+	u64 off = w->p->bat.table_off + i * 4;
+	struct blk_status st;
+
+	if (off < *known)
+		return i;
+	if (blk_status(w->n->file, off, w->size - off, &st) || st.len < 4)
+		return i;
+	*known = off + st.len;
+	return st.flags & BLK_ST_ZERO ? i + st.len / 4 : i;
+}
+
+static int check_entries(struct par_walk *w)
+{
+	struct blk_bat *b = &w->p->bat;
+	u64 known = 0;
+	int ret = 0;
+
+	/* What the file does not hold of the table reads as zeros: no clusters. */
+	for (u64 i = 0; !ret && i < b->entries && b->table_off + i * 4 < w->size; i++) {
+		u64 next = skip_hole(w, i, &known);
+
+		if (next == i)
+			ret = check_entry(w, i);
+		else
+			i = next - 1;
+	}
+	return ret;
+}
+
 int par_check(struct blk_node *n, struct blk_check *c, struct err *e)
 {
 	struct parallels *p = n->priv;
@@ -140,9 +172,7 @@ int par_check(struct blk_node *n, struct blk_check *c, struct err *e)
 	}
 	c->image_end_offset = p->data_off;
 	take_extension(&w);
-	/* What the file does not hold of the table reads as zeros: no clusters. */
-	for (u64 i = 0; !ret && i < p->bat.entries && p->bat.table_off + i * 4 < w.size; i++)
-		ret = check_entry(&w, i);
+	ret = check_entries(&w);
 	ret = ret ?: check_end(&w);
 	if (!ret && c->fix)
 		ret = blk_bat_flush(&p->bat);

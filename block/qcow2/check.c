@@ -6,6 +6,7 @@
  * the memory follows what is in use, not the length of a sparse file.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "qcow2.h"
 
@@ -24,6 +25,8 @@ struct walk {
 	struct chunk **hash;
 	u32 hash_bits;
 	u64 chunks, max_chunks;
+	u64 *order;		/* indices of the first n_order chunks made, ascending */
+	u64 n_order;
 	u64 highest;		/* cluster in use */
 	u64 next_contiguous;
 	bool rebuild;
@@ -75,12 +78,45 @@ static u32 count(struct walk *w, u64 cluster)
 	return p ? *p : 0;
 }
 
-/* The next cluster at or after @c, but below @end, that may have references. */
+static int by_index(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* For next_counted(), after chunks were made: a file of exabytes may have three of them. */
+static int order_chunks(struct walk *w)
+{
+	u64 *v = realloc(w->order, (w->chunks + 1) * sizeof(*v)), k = 0;
+
+	if (!v)
+		return -ENOMEM;
+	w->order = v;
+	for (u32 i = 0; i < 1U << w->hash_bits; i++)
+		for (const struct chunk *c = w->hash[i]; c; c = c->next)
+			v[k++] = c->index;
+	w->n_order = k;
+	qsort(v, k, sizeof(*v), by_index);
+	return 0;
+}
+
+/* The next cluster at or after @c, but below @end, that may have references; else @end. */
 static u64 next_counted(struct walk *w, u64 c, u64 end)
 {
-	while (c < end && !count_at(w, c, false))
-		c = ((c >> CHUNK_BITS) + 1) << CHUNK_BITS;
-	return MIN(c, end);
+	u64 lo = 0, hi = w->n_order, index = c >> CHUNK_BITS;
+
+	while (lo < hi) {
+		u64 mid = (lo + hi) / 2;
+
+		if (w->order[mid] < index)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == w->n_order)
+		return end;
+	return MIN(MAX(c, w->order[lo] << CHUNK_BITS), end);
 }
 
 static int add(struct walk *w, u64 off, u64 len)
@@ -345,24 +381,36 @@ static int region_block(struct walk *w, u64 r, u64 *off)
 	return ret;
 }
 
+/* The first region at or after @r that has references to clusters up to @last; ~0: none. */
+static u64 next_used_region(struct walk *w, u64 r, u64 last)
+{
+	u64 end = last + 1;
+
+	for (u64 c = next_counted(w, r << w->q->rb_bits, end); c < end; c = next_counted(w, c + 1, end))
+		if (count(w, c))
+			return c >> w->q->rb_bits;
+	return ~0ULL;
+}
+
 static bool region_used(struct walk *w, u64 r, u64 last)
 {
-	u64 first = r << w->q->rb_bits, end = MIN(first + (1ULL << w->q->rb_bits), last + 1);
+	return next_used_region(w, r, MIN(((r + 1) << w->q->rb_bits) - 1, last)) == r;
+}
 
-	for (u64 c = next_counted(w, first, end); c < end; c = next_counted(w, c + 1, end))
-		if (count(w, c))
-			return true;
-	return false;
+/* The region after @r that can have something to say: each in the table, beyond it those in use. */
+static u64 next_region(struct walk *w, u64 r)
+{
+	return ++r < table_entries(w->q) ? r : next_used_region(w, r, w->highest);
 }
 
 static int pass2(struct walk *w)
 {
 	struct qcow2 *q = w->q;
 	u64 regions = MAX(table_entries(q), (w->highest >> q->rb_bits) + 1);
-	int ret = 0;
+	int ret = order_chunks(w);
 
 	/* First the ones that are referenced but have no block: they decide on a rebuild. */
-	for (u64 r = 0; !ret && r < regions; r++) {
+	for (u64 r = 0; !ret && r < regions; r = next_region(w, r)) {
 		u64 off;
 
 		ret = region_block(w, r, &off);
@@ -370,7 +418,7 @@ static int pass2(struct walk *w)
 			continue;
 		w->rebuild |= region_used(w, r, w->highest);
 	}
-	for (u64 r = 0; !ret && r < regions; r++) {
+	for (u64 r = 0; !ret && r < regions; r = next_region(w, r)) {
 		u64 off, first = r << q->rb_bits;
 
 		ret = region_block(w, r, &off);
@@ -420,8 +468,10 @@ static int rebuild(struct walk *w)
 	u32 old_cl = q->reftable_clusters;
 	u64 k = 0;
 	u8 *t, *b;
-	int ret = 0;
+	int ret = order_chunks(w);
 
+	if (ret)
+		return ret;
 	/* The old structure is no longer referenced. */
 	for (u64 c = 0; c < old_cl; c++) {
 		u32 *p = count_at(w, q_index(q, old_off) + c, false);
@@ -439,8 +489,8 @@ static int rebuild(struct walk *w)
 		if (p && *p)
 			--*p;
 	}
-	for (u64 r = 0; r <= last_r; r++)
-		used += region_used(w, r, w->highest);
+	for (u64 r = next_used_region(w, 0, w->highest); r <= last_r; r = next_used_region(w, r + 1, w->highest))
+		used++;
 	/* Blocks for the area itself included; a fixed point is reached quickly. */
 	for (blocks = used, tclusters = 1;;) {
 		u64 nb, nt;
@@ -460,14 +510,13 @@ static int rebuild(struct walk *w)
 	ret = blk_node_truncate(q->n->file, end << q->cluster_bits, false, 0, NULL);
 	for (u64 c = start; !ret && c < end; c++)
 		ret = add(w, c << q->cluster_bits, 1);
+	ret = ret ?: order_chunks(w);
 	if (ret)
 		return ret;
 	t = calloc(tclusters, q->cluster_size);
 	b = malloc(q->cluster_size);
 	ret = t && b ? 0 : -ENOMEM;
-	for (u64 r = 0; !ret && r <= (end - 1) >> q->rb_bits; r++) {
-		if (!region_used(w, r, end - 1))
-			continue;
+	for (u64 r = next_used_region(w, 0, end - 1); !ret && r != ~0ULL; r = next_used_region(w, r + 1, end - 1)) {
 		memset(b, 0, q->cluster_size);
 		for (u64 i = 0; i < 1ULL << q->rb_bits; i++)
 			put_count(q, b, i, count(w, (r << q->rb_bits) + i));
@@ -564,6 +613,7 @@ static void free_walk(struct walk *w)
 		}
 	}
 	free(w->hash);
+	free(w->order);
 }
 
 static int run(struct walk *w)
