@@ -316,6 +316,10 @@ static int mem_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int
 		ret = hook(m->s, BLK_MEM_WRITE, off, iov[i].iov_base, k);
 		if (!ret)
 			ret = write_locked(m->s, off, iov[i].iov_base, k);
+		if (ret == BLK_MEM_TAKEN) {
+			m->s->size = MAX(m->s->size, off + k);
+			ret = 0;
+		}
 		off += k;
 		len -= k;
 	}

@@ -25,8 +25,10 @@ int blk_mem_set_size(struct blk_mem_store *s, u64 size);
 void blk_mem_set_limit(struct blk_mem_store *s, u64 max);
 /*
  * Every change is shown to @hook first (any thread, the store's lock held);
- * non-zero fails the operation with that -errno and changes nothing.
+ * -errno fails the operation and changes nothing. BLK_MEM_TAKEN for a write:
+ * the file grows, but its content is not kept, and reads as before.
  */
+#define BLK_MEM_TAKEN 1
 void blk_mem_set_hook(struct blk_mem_store *s,
 		      int (*hook)(void *opaque, enum blk_mem_op op, u64 off, const void *data,
 				  u64 len),

@@ -38,6 +38,23 @@ for o in force_size=on subformat=fixed,force_size=on; do
 	dd_ -f qcow2 if=src.qcow2 -O vpc -o $o | cat >a.vhd
 	ok "VHD to a pipe, $o" qemu-img compare -q -f vpc -F raw a.vhd src.raw
 done
+if grep -q '^CONFIG_BLOCK_VMDK=y' "$objtree/.config" 2>/dev/null; then
+	for w in "-f qcow2 if=src.qcow2" "-f raw if=src.raw bs=64k" "-f raw if=src.raw -o adapter_type=lsilogic,subformat=streamOptimized"; do
+		dd_ $w -O vmdk | cat >a.vmdk
+		ok "VMDK to a pipe, $w" qemu-img compare -q -f vmdk -F raw a.vmdk src.raw
+	done
+	like "$(qemu-img info a.vmdk)" "create type: streamOptimized" "of the sort that is made for it"
+	ok "qemu-img check finds no fault" qemu-img check -q -f vmdk a.vmdk
+	dd_ -f qcow2 if=src.qcow2 -O vmdk | xz -0 | xz -dc >b.vmdk
+	is "$(stat -c %s b.vmdk)" "$(stat -c %s a.vmdk)" "the same length through xz"
+	cat src.raw | dd_ bs=4k -O vmdk | cat >c.vmdk
+	ok "from a pipe" qemu-img compare -q -f vmdk -F raw c.vmdk src.raw
+	truncate -s 3M empty.raw
+	dd_ -f raw if=empty.raw -O vmdk | cat >d.vmdk
+	ok "of an empty disk" qemu-img compare -q -f vmdk -F raw d.vmdk empty.raw
+	is "$(cat a.vmdk | dd_ -f vmdk | cksum)" "$(cksum <src.raw)" "a VMDK that comes by a pipe"
+	is "$(dd_ -f raw if=src.raw -O vmdk -o subformat=monolithicFlat 2>/dev/null | wc -c)" 0 "another sort is refused"
+fi
 mkfifo fifo
 cat fifo >e.qcow2 &
 dd_ -f raw if=src.raw -O qcow2 of=fifo

@@ -165,7 +165,7 @@ static int stream_raw(struct img_stream *s, struct err *e)
 const struct img_stream_format *img_stream_find(const char *format)
 {
 	static const struct img_stream_format raw = { "raw", stream_raw };
-	const struct img_stream_format *const all[] = { &raw, &img_stream_qcow2, &img_stream_vpc };
+	const struct img_stream_format *const all[] = { &raw, &img_stream_qcow2, &img_stream_vmdk, &img_stream_vpc };
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		if (!strcmp(all[i]->name, format))

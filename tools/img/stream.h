@@ -30,7 +30,7 @@ struct img_stream_format {
 	int (*run)(struct img_stream *s, struct err *e);
 };
 
-extern const struct img_stream_format img_stream_qcow2, img_stream_vpc;
+extern const struct img_stream_format img_stream_qcow2, img_stream_vmdk, img_stream_vpc;
 /* NULL: @format cannot be streamed. */
 const struct img_stream_format *img_stream_find(const char *format);
 
