@@ -24,12 +24,17 @@ static unsigned page_hash(u64 gpa)
 	return (unsigned)((gpa >> 12) * 0x9e3779b97f4a7c15ULL >> (64 - JIT_PAGE_BITS));
 }
 
-struct jit_block *jit_cache_find(struct jit *j, u64 gpa, u32 mode)
+static bool current(struct jit_block *b)
+{
+	return atomic_load_explicit(&b->page->gen, memory_order_acquire) == b->gen &&
+	       (b->gpa2 == JIT_NO_PAGE || atomic_load_explicit(&b->page2->gen, memory_order_acquire) == b->gen2);
+}
+
+struct jit_block *jit_cache_find(struct jit *j, u64 gpa, u64 gpa2, u32 mode)
 {
 	struct jit_block *b = atomic_load_explicit(&j->hash[hash_of(gpa, mode)], memory_order_acquire);
 
-	while (b && (b->gpa != gpa || b->mode != mode ||
-		     atomic_load_explicit(&b->page->gen, memory_order_acquire) != b->gen))
+	while (b && (b->gpa != gpa || b->mode != mode || b->gpa2 != gpa2 || !current(b)))
 		b = atomic_load_explicit(&b->next, memory_order_acquire);
 	return b;
 }
@@ -41,6 +46,11 @@ void jit_cache_insert(struct jit *j, struct jit_block *b)
 
 	b->page_next = *pages;
 	*pages = b;
+	if (b->gpa2 != JIT_NO_PAGE) {
+		pages = &j->pages2[page_hash(b->gpa2)];
+		b->next2 = *pages;
+		*pages = b;
+	}
 	atomic_store_explicit(&b->next, atomic_load_explicit(slot, memory_order_relaxed), memory_order_relaxed);
 	atomic_store_explicit(slot, b, memory_order_release);
 	j->stats.blocks++;
@@ -57,6 +67,31 @@ static void unhash(struct jit *j, struct jit_block *b)
 		atomic_store_explicit(p, atomic_load_explicit(&b->next, memory_order_relaxed), memory_order_release);
 }
 
+static void drop(struct jit *j, struct jit_block *b)
+{
+	if (b->dropped)
+		return;
+	b->dropped = true;
+	unhash(j, b);
+	jit_host_drop(j, b);
+	j->stats.dropped++;
+}
+
+/* Blocks whose second page it is; those dropped before leave the list too. */
+static void drop_second(struct jit *j, u64 gpa)
+{
+	struct jit_block **p = &j->pages2[page_hash(gpa)], *b;
+
+	while ((b = *p)) {
+		if (!b->dropped && (b->gpa2 ^ gpa) & ~X86_PAGE_MASK) {
+			p = &b->next2;
+			continue;
+		}
+		*p = b->next2;
+		drop(j, b);
+	}
+}
+
 void jit_drop_page(struct x86_system *sys, u64 gpa)
 {
 	struct jit *j = sys->jit;
@@ -70,10 +105,9 @@ void jit_drop_page(struct x86_system *sys, u64 gpa)
 			continue;
 		}
 		*p = b->page_next;
-		unhash(j, b);
-		jit_host_drop(j, b);
-		j->stats.dropped++;
+		drop(j, b);
 	}
+	drop_second(j, gpa);
 	pthread_mutex_unlock(&j->lock);
 }
 
@@ -83,11 +117,9 @@ void jit_drop_all(struct x86_system *sys)
 
 	pthread_mutex_lock(&j->lock);
 	for (unsigned i = 0; i < 1u << JIT_PAGE_BITS; i++) {
-		for (struct jit_block *b = j->pages[i]; b; b = b->page_next) {
-			unhash(j, b);
-			jit_host_drop(j, b);
-		}
-		j->pages[i] = NULL;
+		for (struct jit_block *b = j->pages[i]; b; b = b->page_next)
+			drop(j, b);
+		j->pages[i] = j->pages2[i] = NULL;
 	}
 	pthread_mutex_unlock(&j->lock);
 }
@@ -131,6 +163,7 @@ static void switch_region(struct jit *j)
 	for (unsigned i = 0; i < 1u << JIT_HASH_BITS; i++)
 		atomic_store_explicit(&j->hash[i], NULL, memory_order_relaxed);
 	__builtin_memset(j->pages, 0, sizeof(j->pages));
+	__builtin_memset(j->pages2, 0, sizeof(j->pages2));
 	r->used = r->rw;
 	r->meta_used = r->meta;
 	j->stats.flushes++;

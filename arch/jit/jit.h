@@ -18,6 +18,7 @@
 #define JIT_RANGES	12		/* of bytes that one block relies on */
 #define JIT_HASH_BITS	16
 #define JIT_PAGE_BITS	12
+#define JIT_NO_PAGE	(~0ULL)
 #define JIT_REGIONS	4
 #define JIT_BLOCK_ROOM	(48 * KiB)	/* code of the largest block, with room */
 #define JIT_JUMP_BITS	14
@@ -63,6 +64,16 @@ struct jit_block {
 	struct x86_code_page *page;
 	const u8 *entry;			/* executable address */
 	const u8 *stale;			/* where the entry leads when the block is dropped */
+	bool marker;				/* no code: the instruction there goes over the page's end */
+	bool dropped;
+	u32 gen2;
+	/*
+	 * One instruction that goes over the page's end, with this second page. Reached
+	 * through the jump table only, whose keys hold while both pages are mapped there.
+	 */
+	u64 gpa2;				/* JIT_NO_PAGE: an ordinary block */
+	struct x86_code_page *page2;
+	struct jit_block *next2;		/* of the same second page */
 };
 
 /* A direct jump inside a page. */
@@ -100,6 +111,8 @@ struct jit_insn {
 struct jit_trace {
 	struct x86_cpu *cpu;
 	u64 gpa;		/* of the page */
+	u64 gpa2;		/* of the page behind it for an instruction on both, or JIT_NO_PAGE */
+	unsigned limit;		/* bytes of page[] that are valid */
 	u32 mode;		/* jit_mode() */
 	unsigned count;
 	unsigned start;		/* offset of the first instruction */
@@ -158,6 +171,7 @@ struct jit {
 	u32 host_features[(X86_FEAT_COUNT + 31) / 32];
 	_Atomic(struct jit_block *) hash[1u << JIT_HASH_BITS];
 	struct jit_block *pages[1u << JIT_PAGE_BITS];	/* all blocks, by page */
+	struct jit_block *pages2[1u << JIT_PAGE_BITS];	/* by second page */
 };
 
 #define JIT_TAGS 16
@@ -185,7 +199,7 @@ static inline struct jit_jump *jit_jump_slot(struct x86_cpu *cpu, u64 lin)
 }
 
 /* cache.c; region and drop functions under the lock. */
-struct jit_block *jit_cache_find(struct jit *j, u64 gpa, u32 mode);
+struct jit_block *jit_cache_find(struct jit *j, u64 gpa, u64 gpa2, u32 mode);
 bool jit_cache_room(struct jit *j);		/* false: no region is free yet */
 void *jit_cache_meta(struct jit *j, size_t size);	/* NULL: none left, the block must do without */
 void jit_cache_insert(struct jit *j, struct jit_block *b);
@@ -193,6 +207,8 @@ void jit_cache_seen(struct x86_cpu *cpu);	/* by a vCPU outside of generated code
 
 /* trace.c: decodes from the copy in t->page. No instructions: the one at start crosses the page's end. */
 void jit_trace_decode(struct jit_trace *t);
+/* The instruction at off goes over the page's end: it cannot be linked to. */
+bool jit_trace_crosses(struct jit_trace *t, unsigned off);
 
 /* run.c */
 u64  jit_c_mem_r(struct x86_cpu *cpu, u64 lin, u32 info);

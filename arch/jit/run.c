@@ -153,25 +153,46 @@ static bool trace_unchanged(struct jit_trace *t, const u8 *host_page)
 	return true;
 }
 
-/* Under the lock. The generation is read first, and the bytes compared after it. */
-static struct jit_block *make_block(struct jit *j, struct jit_trace *t, struct x86_code_page *cp, const u8 *host_page)
+/* The page behind, for an instruction on both. */
+struct second {
+	u64 gpa;		/* JIT_NO_PAGE: none */
+	const u8 *host;
+	struct x86_code_page *cp;
+};
+
+/* Bytes on the second page; what was decoded may have become shorter meanwhile. */
+static unsigned second_len(const struct jit_trace *t)
 {
-	u32 gen = atomic_load(&cp->gen);
+	return t->count && t->next > 4096 ? t->next - 4096 : 1;
+}
+
+static bool second_holds(struct jit_trace *t, const struct second *s)
+{
+	return s->gpa == JIT_NO_PAGE || (code_still_marked(s->cp, s->gpa, second_len(t)) &&
+					 !__builtin_memcmp(t->page + 4096, s->host, second_len(t)));
+}
+
+/* Under the lock. The generations are read first, and the bytes compared after it. */
+static struct jit_block *make_block(struct jit *j, struct jit_trace *t, struct x86_code_page *cp, const u8 *host_page,
+				    const struct second *s)
+{
+	u32 gen = atomic_load(&cp->gen), gen2 = s->cp ? atomic_load(&s->cp->gen) : 0;
 	struct jit_block *b;
 
-	if (!trace_marked(t, cp) || !trace_unchanged(t, host_page))
+	if (!trace_marked(t, cp) || !trace_unchanged(t, host_page) || !second_holds(t, s))
 		return NULL;
 	b = jit_cache_meta(j, sizeof(*b));
 	if (!b)
 		return NULL;
-	*b = (struct jit_block){ .gpa = t->gpa + t->start, .mode = t->mode, .gen = gen, .page = cp };
+	*b = (struct jit_block){ .gpa = t->gpa + t->start, .mode = t->mode, .gen = gen, .page = cp, .marker = !t->count,
+				 .gpa2 = s->gpa, .gen2 = gen2, .page2 = s->cp };
 	if (!jit_host_block(j, t, b))
 		return NULL;
 	jit_cache_insert(j, b);
 	return b;
 }
 
-static struct jit_block *translate(struct x86_cpu *cpu, u64 gpa, const u8 *host, u32 mode)
+static struct jit_block *translate(struct x86_cpu *cpu, u64 gpa, const u8 *host, u32 mode, const struct second *s)
 {
 	struct jit *j = cpu->sys->jit;
 	struct jit_trace *t = &cpu->translator->trace;
@@ -185,18 +206,43 @@ static struct jit_block *translate(struct x86_cpu *cpu, u64 gpa, const u8 *host,
 	t->gpa = gpa & ~X86_PAGE_MASK;
 	t->start = gpa & X86_PAGE_MASK;
 	t->mode = mode;
+	t->gpa2 = s->gpa;
 	__builtin_memcpy(t->page, host_page, 4096);
+	if (s->gpa != JIT_NO_PAGE)
+		__builtin_memcpy(t->page + 4096, s->host, 15);
 	jit_trace_decode(t);
 	for (unsigned i = 0; i < t->nranges; i++)
 		code_mark(cpu, cp, t->gpa + t->range[i].off, t->range[i].len, host_page);
+	if (s->gpa != JIT_NO_PAGE)
+		code_mark(cpu, s->cp, s->gpa, second_len(t), s->host);
 	pthread_mutex_lock(&j->lock);
-	b = jit_cache_find(j, gpa, mode);
+	b = jit_cache_find(j, gpa, s->gpa, mode);
 	if (!b && jit_cache_room(j)) {
 		jit_cache_seen(cpu);
-		b = make_block(j, t, cp, host_page);
+		b = make_block(j, t, cp, host_page, s);
 	}
 	pthread_mutex_unlock(&j->lock);
 	return b;
+}
+
+/* marker: what stands for the instruction at lin, which goes over the end of its page. */
+static struct jit_block *find_crossing(struct x86_cpu *cpu, u64 lin, u64 gpa, const u8 *host, struct jit_block *marker)
+{
+	u64 behind = (lin | X86_PAGE_MASK) + 1;
+	struct second s = { 0 };
+	struct jit_block *b;
+
+	if (!x86_canonical(cpu, behind))
+		return marker;
+	s.host = x86_fetch_page(cpu, behind, &s.gpa);
+	if (!s.host)
+		return marker;
+	b = jit_cache_find(cpu->sys->jit, gpa, s.gpa, marker->mode);
+	if (b)
+		return b;
+	s.cp = code_page(cpu->sys, s.gpa, true);
+	b = s.cp ? translate(cpu, gpa, host, marker->mode, &s) : NULL;
+	return b ? b : marker;
 }
 
 static struct jit_block *find_at(struct x86_cpu *cpu, u64 lin, u32 mode)
@@ -210,8 +256,10 @@ static struct jit_block *find_at(struct x86_cpu *cpu, u64 lin, u32 mode)
 	host = x86_fetch_page(cpu, lin, &gpa);
 	if (!host)
 		return NULL;
-	b = jit_cache_find(cpu->sys->jit, gpa, mode);
-	return b ? b : translate(cpu, gpa, host, mode);
+	b = jit_cache_find(cpu->sys->jit, gpa, JIT_NO_PAGE, mode);
+	if (!b)
+		b = translate(cpu, gpa, host, mode, &(struct second){ .gpa = JIT_NO_PAGE });
+	return b && b->marker ? find_crossing(cpu, lin, gpa, host, b) : b;
 }
 
 /* NULL: the interpreter must do one instruction. */
@@ -240,8 +288,8 @@ static void link_jump(struct x86_cpu *cpu, struct jit_link *l, u32 mode)
 
 	pthread_mutex_lock(&j->lock);
 	if (j->flush_gen == l->region_gen && atomic_load(&l->from->page->gen) == l->from->gen && l->from->mode == mode)
-		b = jit_cache_find(j, (l->from->gpa & ~X86_PAGE_MASK) + (u64)(s64)l->off, mode);
-	if (b)
+		b = jit_cache_find(j, (l->from->gpa & ~X86_PAGE_MASK) + (u64)(s64)l->off, JIT_NO_PAGE, mode);
+	if (b && !b->marker)
 		jit_host_link(j, l->site, b->entry);
 	pthread_mutex_unlock(&j->lock);
 }

@@ -27,7 +27,7 @@ static bool note_range(struct jit_trace *t, unsigned off, unsigned len)
 
 static int decode_at(struct jit_trace *t, unsigned off, struct x86_insn *in)
 {
-	return x86_decode(in, t->page + off, MIN(4096 - off, 15u), t->mode & X86_MODEF_SIZE);
+	return x86_decode(in, t->page + off, MIN(t->limit - off, 15u), t->mode & X86_MODEF_SIZE);
 }
 
 /* Target of a direct near branch as an offset from the page's start. */
@@ -44,6 +44,13 @@ static bool direct(const struct x86_insn *in)
 static bool in_page(s64 off)
 {
 	return off >= 0 && off < 4096;
+}
+
+bool jit_trace_crosses(struct jit_trace *t, unsigned off)
+{
+	struct x86_insn in;
+
+	return off > 4096 - 15 && decode_at(t, off, &in) == -X86_DECODE_NEED_MORE;
 }
 
 static bool in_trace(const struct jit_trace *t, unsigned off)
@@ -97,7 +104,7 @@ static u32 fl_killed(const struct x86_insn *in)
 		return all;
 	/* a shift by a constant that is not 0 */
 	if (info->ctl == X86_CTL_NONE && in->opnd[1].kind == X86_OPND_IMM &&
-	    (in->imm & (in->opsize == 8 ? 63 : 31)) && in->opnd[2].kind == X86_OPND_NONE &&
+	    (in->imm & (in->opnd[0].size == 8 ? 63 : 31)) && in->opnd[2].kind == X86_OPND_NONE &&
 	    !(info->fl_read & X86_FL_CF))
 		return all;
 	return 0;
@@ -176,7 +183,7 @@ static bool add_insn(struct jit_trace *t, unsigned *off)
 		return false;
 	if (err)
 		i->in.len = 1;
-	if (!note_range(t, *off, i->in.len))
+	if (!note_range(t, *off, MIN(i->in.len, 4096 - *off)))
 		return false;
 	i->off = (u16)*off;
 	i->err = (s8)err;
@@ -211,14 +218,16 @@ static bool add_insn(struct jit_trace *t, unsigned *off)
 
 void jit_trace_decode(struct jit_trace *t)
 {
-	unsigned off = t->start;
+	unsigned off = t->start, max = t->cpu->sys->jit->single || t->gpa2 != JIT_NO_PAGE ? 1 : JIT_INSNS;
 
 	t->count = t->nranges = 0;
 	t->falls = true;
 	t->vec = t->x87 = false;
-	while (t->count < (t->cpu->sys->jit->single ? 1 : JIT_INSNS) && off < 4096 && !(t->count && in_trace(t, off)) && add_insn(t, &off))
+	t->limit = t->gpa2 != JIT_NO_PAGE ? 4096 + 15 : 4096;
+	while (t->count < max && off < 4096 && !(t->count && in_trace(t, off)) && add_insn(t, &off))
 		;
 	t->next = off;
+	t->limit = 4096;
 	if (t->count)
 		find_live(t);
 	else

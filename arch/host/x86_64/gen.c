@@ -218,11 +218,17 @@ static bool in_page(s64 off)
 	return off >= 0 && off < 4096;
 }
 
+/* Nothing to be linked to. */
+static bool far(struct gen *g, s64 off)
+{
+	return !in_page(off) || jit_trace_crosses(g->t, (unsigned)off);
+}
+
 void gen_goto(struct gen *g, s64 off, bool look)
 {
 	struct ebuf *b = &g->b;
 
-	if (!in_page(off)) {
+	if (far(g, off)) {
 		far_target(g, off);
 		gen_far(g, 0);
 		return;
@@ -239,7 +245,7 @@ void gen_goto_cc(struct gen *g, unsigned cc, s64 off)
 {
 	struct ebuf *b = &g->b;
 
-	if (!in_page(off)) {
+	if (far(g, off)) {
 		gen_cold(g, COLD_FAR, e_jcc(b, cc))->code = (u64)g->i->off << 32 | (u32)off;
 		return;
 	}

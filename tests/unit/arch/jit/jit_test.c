@@ -94,6 +94,20 @@ TEST(page_remapped_under_code)
 	bare_destroy(RUN_BOTH(remapped));
 }
 
+/* An instruction on two pages, whose second one is written to and shows physical 0x31000 or 0x32000. */
+GUEST(crossing,
+      "	movw $0x01b8, 0x30ffe\n	movl $0xc3000000, 0x31000\n	movl $0xc3000005, 0x32000\n"
+      "	mov $60, %ecx\n	xor %ebx, %ebx\n"
+      "1:	mov $0x30ffe, %edx\n	call *%rdx\n	add %rax, %rbx\n	call *%rdx\n	add %rax, %rbx\n"
+      "	movb %cl, 0x31001\n	call *%rdx\n	lea (%rax, %rbx, 2), %rbx\n	mov $0xffffff, %eax\n	and %rax, %rbx\n"
+      "	movb %cl, 0x30fff\n	call *%rdx\n	add %rax, %rbx\n"
+      "	xorq $0x3000, 0x103000+0x31*8\n	invlpg 0x31000\n	dec %ecx\n	jnz 1b\n" EXIT);
+
+TEST(instruction_on_two_pages)
+{
+	bare_destroy(RUN_BOTH(crossing));
+}
+
 /* The same for data, through a base register that stays. */
 GUEST(remapped_data,
       "	movq $1, 0x40000\n	movq $2, 0x41000\n	mov $0x40000, %esi\n	mov $50, %ecx\n	xor %ebx, %ebx\n"
