@@ -27,6 +27,16 @@ static const struct object_class *find_class(const char *name, struct err *err)
 	return NULL;
 }
 
+bool object_is_late(const char *class_name)
+{
+	const struct object_class *c;
+
+	REGISTRY_FOREACH(object, c)
+		if (str_eq(c->name, class_name))
+			return c->late;
+	return false;
+}
+
 static struct object *find(struct machine *m, const char *id)
 {
 	struct object *o;

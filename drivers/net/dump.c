@@ -106,7 +106,7 @@ static void dump_destroy(struct object *o)
 
 static const char *const props[] = { "netdev", "file", "maxlen", "status", NULL };
 static const struct object_class filter_dump_class = {
-	.name = "filter-dump", .desc = "writes a backend's packets to a pcap file", .size = sizeof(struct dump), .props = props,
+	.name = "filter-dump", .desc = "writes a backend's packets to a pcap file", .size = sizeof(struct dump), .props = props, .late = true,
 	.create = dump_create, .destroy = dump_destroy,
 };
 REGISTER(object, filter_dump_class);

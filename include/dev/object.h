@@ -21,6 +21,7 @@ struct object_class {
 	const char *desc;
 	size_t size;			/* of the struct that begins with struct object */
 	const char *const *props;	/* names, NULL terminated; for qom-list and help */
+	bool late;			/* it refers to devices or backends: the command line makes it behind them */
 	/* Reads its keys of q; the caller refuses what was not asked for. */
 	int  (*create)(struct object *o, struct qopts *q, struct err *err);
 	void (*destroy)(struct object *o);
@@ -37,6 +38,8 @@ struct object {
 REGISTRY_DECLARE(object);
 
 /* q: qom-type (implied first key) and id, then what the class takes. */
+/* True: -object makes it when the devices are there. */
+bool object_is_late(const char *class_name);
 int  object_add(struct machine *m, struct qopts *q, struct err *err);
 int  object_del(struct machine *m, const char *id, struct err *err);
 /* class_prefix: what its class's name must begin with, NULL: anything. Err names what is missing. */

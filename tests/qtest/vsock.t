@@ -239,4 +239,70 @@ def test_random(t):
             s.close()
 
 
+def blocks(data):
+    """[(type, body)] of a pcapng stream."""
+    at, found = 0, []
+    while at + 12 <= len(data):
+        kind, n = struct.unpack_from("<II", data, at)
+        assert struct.unpack_from("<I", data, at + n - 4)[0] == n
+        found.append((kind, data[at + 8:at + n - 4]))
+        at += n
+    assert at == len(data)
+    return found
+
+
+def packets(found):
+    """[(direction, CIDs, ports, op, virtio op, payload)] of enhanced packet blocks."""
+    out = []
+    for kind, b in found:
+        if kind == 6:
+            n, real = struct.unpack_from("<II", b, 12)
+            r, opts = b[20:20 + n], b[20 + (n + 3 & ~3):]
+            assert r[26:30] == b"\2\0\x2c\0" and r[:24] == r[32:56] and opts[:4] == b"\2\0\4\0"
+            out.append((opts[4], struct.unpack_from("<QQ", r), struct.unpack_from("<II", r, 16), r[24], r[62], r[76:], real - n))
+    return out
+
+
+def test_capture(t):
+    with tempfile.TemporaryDirectory() as where:
+        f, late, path = where + "/f.pcapng", where + "/late.pcapng", where + "/sock"
+        mon = qt.Monitor()
+        with Guest("-object", f"filter-vsock-dump,id=one,dev=vs,file={f}", "-object", f"filter-vsock-dump,id=two,dev=vs,path={path}",
+                   *mon.arguments()) as g:
+            client = socket.socket(socket.AF_UNIX)
+            client.settimeout(10)
+            client.connect(path)
+            client.recv(1, socket.MSG_PEEK)
+            t.ok("no virtio-vsock-pci" in mon.run(f"object_add filter-vsock-dump,id=x,dev=none,file={late}"), "a device that is not there")
+            t.ok("either" in mon.run("object_add filter-vsock-dump,id=x,dev=vs"), "neither file nor path")
+            mon.run(f"object_add filter-vsock-dump,id=three,dev=vs,file={late},maxlen=80")
+            c = g.open()
+            g.send(RW, 1, 100, b"hello")
+            c.recv(10)
+            c.sendall(b"answer")
+            g.recv()
+            g.send(RST, 1, 100)
+            c.recv(1)
+            mon.run("object_del three")
+            g.send(REQUEST, 9, 99)
+            g.recv()
+            mon.run("object_del one")
+            mon.run("object_del two")
+            stream = b""
+            while data := client.recv(65536):
+                stream += data
+            to, back = ((5, 2), (1, 100)), ((2, 5), (100, 1))
+            want = [(1, *to, 1, 1, b"", 0), (2, *back, 1, 2, b"", 0), (1, *to, 4, 5, b"hello", 0), (2, *back, 4, 5, b"answer", 0),
+                    (1, *to, 2, 3, b"", 0)]
+            more = [(1, (5, 2), (9, 99), 1, 1, b"", 0), (2, (2, 5), (99, 9), 2, 3, b"", 0)]
+            whole = blocks(open(f, "rb").read())
+            t.eq(packets(whole), want + more, "the file has every packet with its direction")
+            t.eq((whole[0][0], whole[1][0], whole[-1][0]), (0x0a0d0d0a, 1, 5), "section, interface, statistics")
+            t.eq(whole[-1][1].find(struct.pack("<HHQHHQ", 4, 8, 7, 5, 8, 0)) > 0, True, "seven received, none lost")
+            t.eq(packets(blocks(stream)), want + more, "the socket has the same")
+            cut = [w[:5] + (w[5][:4], max(0, len(w[5]) - 4)) for w in want]
+            t.eq(packets(blocks(open(late, "rb").read())), cut, "made later, cut to 80 bytes")
+            t.eq(os.path.exists(path), False, "the socket is gone")
+
+
 qt.run_all(sys.modules[__name__])

@@ -308,15 +308,16 @@ static int add_drive(struct vm *vm, const char *text, struct err *err)
 	return device_create(vm->m, NULL, "virtio-blk-pci", err, "drive", d->id, NULL) ? 0 : -err->code;
 }
 
-static int add_objects(struct vm *vm, struct err *err)
+static int add_objects(struct vm *vm, bool late, struct err *err)
 {
 	const struct opt_list *list = &vm->args->object;
 	size_t i;
 
 	for (i = 0; i < list->n; i++) {
 		struct qopts *q = qopts_parse("-object", list->v[i].val, "qom-type", err);
+		const char *type = "";
 
-		if (q && object_add(vm->m, q, err) < 0)
+		if (q && qopts_str(q, "qom-type", &type, err) >= 0 && object_is_late(type) == late && object_add(vm->m, q, err) < 0)
 			err_prefix(err, "-object %s", list->v[i].val);
 		qopts_free(q);
 		if (err_is_set(err))
@@ -350,7 +351,7 @@ int vm_create_devices(struct vm *vm, struct err *err)
 
 	if (vm->vga && !device_create(vm->m, NULL, "VGA", err, NULL))
 		return -err->code;
-	if (add_objects(vm, err) < 0 || add_drives(vm, err) < 0)
+	if (add_objects(vm, false, err) < 0 || add_drives(vm, err) < 0)
 		return -err->code;
 	if (add_serials(vm, err) < 0 || add_default_console(vm, err) < 0)
 		return -err->code;
@@ -365,5 +366,7 @@ int vm_create_devices(struct vm *vm, struct err *err)
 	for (i = 0; i < a->device.n; i++)
 		if (add_device(vm, a->device.v[i].val, err) < 0)
 			return err_prefix(err, "-device %s", a->device.v[i].val);
+	if (add_objects(vm, true, err) < 0)
+		return -err->code;
 	return add_servers(vm, err);
 }
