@@ -12,11 +12,12 @@ import sys
 import tempfile
 sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
 import qt
+from virtio import Device
 
-qt.requires_config("CONFIG_VM", "CONFIG_MIGRATION", "CONFIG_EDU", "CONFIG_VIRTIO_BLK", "CONFIG_ISA_SERIAL")
+qt.requires_config("CONFIG_VM", "CONFIG_MIGRATION", "CONFIG_EDU", "CONFIG_VIRTIO_BLK", "CONFIG_ISA_SERIAL", "CONFIG_VGA")
 DEVICES = ["-no-shutdown", "-chardev", "ringbuf,id=rb,size=4096", "-device", "isa-serial,chardev=rb", "-device", "edu,addr=3",
            "-drive", "driver=null-co,size=1M,if=none,id=d", "-device", "virtio-blk-pci,drive=d,addr=4",
-           "-device", "pcie-root-port,id=rp,addr=6", "-device", "edu,bus=rp", "-device", "pvpanic"]
+           "-device", "VGA,addr=7", "-device", "pcie-root-port,id=rp,addr=6", "-device", "edu,bus=rp", "-device", "pvpanic"]
 RTC = ["-rtc", "base=2026-01-02T03:04:05"]
 
 
@@ -66,7 +67,7 @@ def line(r, ports, mmio):
 def setup(m):
     """BARs of edu (3), virtio-blk (4), the bridge (6) and edu behind it; LPC, ECAM."""
     for slot, regs in ((3, ((0x10, 0xe0000000),)), (4, ((0x14, 0xe0100000), (0x20, 0xe0200000))),
-                       (6, ((0x18, 0x00010100), (0x20, 0xe040e030)))):
+                       (7, ((0x10, 0xe4000000), (0x18, 0xe5000000))), (6, ((0x18, 0x00010100), (0x20, 0xe040e030)))):
         for reg, val in regs:
             m.set_cfg((0, slot, 0), reg, val)
         m.set_cfg((0, slot, 0), 4, 7, 2)
@@ -84,6 +85,8 @@ PARTS = {
     "serial, fw_cfg": ([(0x3f8, 8), (0x510, 2)], [(0xfec00000, 0x20)]),
     "edu, bridge": ([(0xcf8, 1), (0xcfc, 4)], [(0xe0000000, 0x100), (0xe0300000, 0x100), (0xb0018000, 0x100), (0xb0030000, 0x100)]),
     "virtio": ([(0x20, 2)], [(0xe0100000, 0x100), (0xe0200000, 0x40), (0xb0020000, 0x100)]),
+    "vga": ([(0x3b4, 2), (0x3ba, 1), (0x3c0, 16), (0x3d4, 2), (0x3da, 1), (0x1ce, 4)],
+            [(0xa0000, 0x20000), (0xe4000000, 0x10000), (0xe5000400, 0x20), (0xe5000500, 0x16)]),
     "i8042, lpc": ([(0x60, 1), (0x64, 1), (0x92, 1), (0x600, 3), (0x620, 16)], [(0xb00f8040, 0x60)]),
 }
 
@@ -116,6 +119,36 @@ def test_goes_on(t):
                         if bad:
                             print("# " + bad)
                         t.eq(b.read(0x5000 + seed, 18), b"beyond the devices", "%s, seed %d: memory" % (part, seed))
+
+
+def test_rings(t):
+    """What lies in the rings of a random source and a console is done by the machine that goes on."""
+    names = ("virtio-rng-pci,addr=8", "virtio-serial-pci,addr=9", "virtconsole,chardev=c")
+    args = [x for n in names for x in ("-device", n)]
+    with tempfile.TemporaryDirectory() as d:
+        path, out = os.path.join(d, "state"), os.path.join(d, "out")
+        for seed, features in enumerate((0, 1 << 28 | 1 << 29)):
+            with Vm("-chardev", "file,id=c,path=" + out, *args) as a:
+                rng, con = Device(a, (0, 8, 0), base=0x100000), Device(a, (0, 9, 0), base=0x180000, bar=0xe6000000)
+                rng.start(features, (0,))
+                con.start(features, (0, 1))
+                got = rng.run(0, [(0x200000, 64, True)])
+                a.write(0x210000, b"before, after")
+                con.run(1, [(0x210000, 8, False)])
+                rng.add(0, [(0x201000, 32, True), (0x202000, 32, True)])
+                con.add(1, [(0x210008, 5, False)])
+                a.save(path)
+                first = a.read(0x200000, 64)
+            with Vm("-chardev", "file,id=c,path=" + out + "2", *args, "-incoming", "file:" + path) as b:
+                b.ask("cont")
+                rng.m = con.m = b
+                t.eq((got, b.read(0x200000, 64)), (64, first), "ring %d: random bytes of before" % seed)
+                rng.kick(0), con.kick(1)
+                t.ok(rng.used(0)[1] == 64 and b.read(0x201000, 32) != bytes(32) and con.used(1) is not None, "ring %d: what lay there is done" % seed)
+                t.eq(rng.run(0, [(0x203000, 16, True)]), 16, "ring %d: and the next" % seed)
+            with open(out, "rb") as f, open(out + "2", "rb") as g:
+                t.eq((f.read()[:8], g.read()), (b"before, ", b"after"), "ring %d: each half by its machine" % seed)
+                os.unlink(out), os.unlink(out + "2")
 
 
 def test_timers(t):
