@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # slow
-# timeout: 900
+# timeout: 1200
 # Debian's OVMF from flash in our own machine boots the appliance's GPT image
 # (EFI system partition, unified kernel) to a shell; its variables are kept.
 import os
@@ -21,7 +21,7 @@ with open("vars.fd", "rb") as f:
     before = f.read()
 m = Console(vmbox, "vm", "-m", "512", "-smp", "2", "-nographic", "-no-reboot", *flash,
             "-drive", "file=disk.img,format=raw,if=virtio")
-check(m.expect("BdsDxe: starting Boot0001", 120), "the firmware finds the disk", m.tail())
+check(m.expect("BdsDxe: starting Boot0001", 300), "the firmware finds the disk", m.tail())
 check(m.expect(":/root# ", 300), "the image boots to its shell", m.tail())
 m.run("ls -d /sys/firmware/efi; grep -c ^processor /proc/cpuinfo", "/sys/firmware/efi\n2\n", "booted by EFI, with both processors")
 m.type("poweroff")
@@ -31,6 +31,6 @@ with open("vars.fd", "rb") as f:
 check(len(after) == len(before) and after != before, "the variables are in the file")
 m = Console(vmbox, "vm", "-m", "512", "-nographic", "-no-reboot", *flash,
             "-drive", "file=disk.img,format=raw,if=virtio")
-check(m.expect("BdsDxe: starting Boot0001", 120), "the next machine starts from them", m.tail())
+check(m.expect("BdsDxe: starting Boot0001", 300), "the next machine starts from them", m.tail())
 m.kill()
 done()
