@@ -32,10 +32,21 @@ static void load_gprs(struct ebuf *b, unsigned depth)
 			e_ld(b, gen_pin[n], cpu_at(depth, n * 8));
 }
 
+static struct hrm vec_at(unsigned depth, unsigned n, unsigned off)
+{
+	return cpu_at(depth, offsetof(struct x86_cpu, vec) + n * sizeof(union x86_vec) + off);
+}
+
+static void vzeroupper(struct ebuf *b)
+{
+	e_vex(b, 0x177, 0, 0, 0, r_(0));
+	b->p--;
+}
+
 static void move_vec(struct ebuf *b, bool avx, bool load, unsigned depth)
 {
 	for (unsigned n = 0; n < 16; n++) {
-		struct hrm m = cpu_at(depth, offsetof(struct x86_cpu, vec) + n * sizeof(union x86_vec));
+		struct hrm m = vec_at(depth, n, 0);
 
 		if (avx)
 			e_vex(b, load ? 0x110 : 0x111, E_L, n, 0, m);
@@ -56,10 +67,8 @@ static void save_vec(struct ebuf *b, bool avx, unsigned depth)
 	move_vec(b, avx, false, depth);
 	stmxcsr(b, AT(depth, mxcsr));
 	ldmxcsr(b, AT(depth, jit.host_mxcsr));
-	if (avx) {
-		e_vex(b, 0x177, 0, 0, 0, r_(0));	/* vzeroupper */
-		b->p--;
-	}
+	if (avx)
+		vzeroupper(b);
 	e_op(b, 0xc6, 0, 0, AT(depth, jit.vec_live));
 	e8(b, 0);
 	e_patch_here(b, skip);
@@ -231,7 +240,22 @@ static const u8 *make_vec_load(struct ebuf *b, bool avx)
 {
 	e_align(b, 16, 0);
 	const u8 *at = e_here(b);
-	move_vec(b, avx, true, RETURN);
+	if (avx) {
+		/* Upper halves that are all zero stay in their initial state, or each SSE instruction merges with them. */
+		e_vex(b, 0x110, 0, 0, 0, vec_at(RETURN, 0, 16));
+		for (unsigned n = 1; n < 16; n++)
+			e_vex(b, 0x156, 0, 0, 0, vec_at(RETURN, n, 16));	/* vorps */
+		e_vex(b, 0x217, E_66, 0, 0, r_(0));				/* vptest */
+		u8 *upper = e_jcc(b, CC_NE);
+		vzeroupper(b);
+		move_vec(b, false, true, RETURN);
+		u8 *loaded = e_jmp(b);
+		e_patch_here(b, upper);
+		move_vec(b, true, true, RETURN);
+		e_patch_here(b, loaded);
+	} else {
+		move_vec(b, false, true, RETURN);
+	}
 	ldmxcsr(b, AT(RETURN, mxcsr));
 	e_op(b, 0xc6, 0, 0, AT(RETURN, jit.vec_live));
 	e8(b, 1);
