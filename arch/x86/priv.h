@@ -140,6 +140,8 @@ struct x86_run_cache {
 	u8 kind;
 };
 
+#define MMU_WMAP_BITS 14
+
 struct x86_mmu {
 	struct x86_tlb_set set[X86_TLB_CLASSES];
 	struct x86_l2_entry l2[1u << L2_BITS][L2_WAYS];
@@ -161,6 +163,12 @@ struct x86_mmu {
 	unsigned run_next;
 	u64 phys_generation;
 	u64 pdpte[4];			/* PAE: loaded at CR3 writes */
+	/*
+	 * Where a host page is in the write sides of the first level: at wmap's linear address and
+	 * nowhere else, unless its bit in wlost says that there may be more.
+	 */
+	struct { u64 host, lin; } wmap[1u << MMU_WMAP_BITS];
+	u64 wlost[1024];
 };
 
 /* Result of a translation for one access inside one page. */

@@ -99,8 +99,68 @@ found:
 
 /* ---- tags and contexts ---- */
 
+/* ---- from host pages to the first level's writable entries ---- */
+
+static u64 lost_bit(u64 host, unsigned *word)
+{
+	u64 p = host >> 12;
+
+	*word = ((p ^ p >> 16) >> 6) & (ARRAY_SIZE(((struct x86_mmu *)0)->wlost) - 1);
+	return BIT((p ^ p >> 16) & 63);
+}
+
+static void wmap_forget(struct x86_mmu *m)
+{
+	__builtin_memset(m->wmap, 0, sizeof(m->wmap));
+	__builtin_memset(m->wlost, 0, sizeof(m->wlost));
+}
+
+static void wmap_note(struct x86_mmu *m, u64 host, u64 lin)
+{
+	unsigned n = (host >> 12) & ((1u << MMU_WMAP_BITS) - 1), word;
+
+	if (m->wmap[n].host == host && m->wmap[n].lin == lin)
+		return;
+	if (m->wmap[n].host) {
+		u64 bit = lost_bit(m->wmap[n].host, &word);
+
+		m->wlost[word] |= bit;
+	}
+	m->wmap[n].host = host;
+	m->wmap[n].lin = lin;
+}
+
+static void w_drop_lin(struct x86_mmu *m, u64 lin)
+{
+	for (unsigned c = 0; c < X86_TLB_CLASSES; c++) {
+		struct x86_tlb_entry *e = &m->set[c].w[(lin >> 12) & (X86_TLB_SIZE - 1)];
+
+		if (!((e->tag ^ lin) & ~X86_PAGE_MASK))
+			e->tag = TAG_NONE;
+	}
+}
+
+/* By looking at every entry; what is found is noted anew. */
+static void w_drop_host(struct x86_mmu *m, u64 host)
+{
+	wmap_forget(m);
+	for (unsigned c = 0; c < X86_TLB_CLASSES; c++)
+		for (unsigned i = 0; i < X86_TLB_SIZE; i++) {
+			struct x86_tlb_entry *e = &m->set[c].w[i];
+			u64 lin = e->tag & ~X86_PAGE_MASK;
+
+			if (e->tag == TAG_NONE)
+				continue;
+			if (!host || lin + e->addend == host)
+				e->tag = TAG_NONE;
+			else
+				wmap_note(m, lin + e->addend, lin);
+		}
+}
+
 static void l1_clear(struct x86_mmu *m)
 {
+	wmap_forget(m);
 	for (unsigned c = 0; c < X86_TLB_CLASSES; c++)
 		for (unsigned i = 0; i < X86_TLB_SIZE; i++)
 			m->set[c].r[i].tag = m->set[c].w[i].tag = TAG_NONE;
@@ -352,14 +412,16 @@ void mmu_drop_write_slots(struct x86_cpu *cpu)
 /* A page that went into a slot of host_page's leaves the write side of the first level. */
 void mmu_drop_writes(struct x86_cpu *cpu, const u8 *host_page)
 {
-	mmu_drop_write_slots(cpu);
-	for (unsigned c = 0; c < X86_TLB_CLASSES; c++)
-		for (unsigned i = 0; i < X86_TLB_SIZE; i++) {
-			struct x86_tlb_entry *e = &cpu->mmu->set[c].w[i];
+	struct x86_mmu *m = cpu->mmu;
+	u64 host = (uintptr_t)host_page, bit;
+	unsigned n = (host >> 12) & ((1u << MMU_WMAP_BITS) - 1), word;
 
-			if (!host_page || (e->tag & ~X86_PAGE_MASK) + e->addend == (uintptr_t)host_page)
-				e->tag = TAG_NONE;
-		}
+	mmu_drop_write_slots(cpu);
+	bit = lost_bit(host, &word);
+	if (!host || (m->wlost[word] & bit))
+		w_drop_host(m, host);
+	else if (m->wmap[n].host == host)
+		w_drop_lin(m, m->wmap[n].lin);
 }
 
 /* ---- translation ---- */
@@ -381,6 +443,7 @@ static void l1_insert(struct x86_cpu *cpu, u64 lin, int access, enum x86_tlb_cla
 	e->addend = (uintptr_t)x->host - lin;
 	if (access != X86_WRITE)
 		return;
+	wmap_note(m, e->addend + (lin & ~X86_PAGE_MASK), lin & ~X86_PAGE_MASK);
 	mmu_mark_dirty(x->dirty, x->run_first, x->gpa);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (code_present(cpu->sys, x->gpa))
