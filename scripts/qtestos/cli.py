@@ -6,7 +6,7 @@ import shutil
 import sys
 
 from . import drivers as _drivers		# noqa: F401 (they join the graph)
-from . import runner, solver
+from . import commands, runner, solver
 from .model import BOARDS, DRIVERS
 from .probe import Binary
 from .proto import QtestError
@@ -147,6 +147,7 @@ def parser():
     y.add_argument("--binary")
     y.add_argument("arguments", nargs="*", help="more for the command line, after --")
     y.set_defaults(fn=cmd_replay)
+    commands.add(sub)
     return p
 
 
