@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import console
 
-console.requires_config("VM")
+console.requires_config("APPLIANCE")
 for tool in ("gdb", "readelf"):
     if not shutil.which(tool):
         console.skip_all(tool + " is missing")
