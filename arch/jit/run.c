@@ -437,7 +437,7 @@ static u64 store_beside_code(struct x86_cpu *cpu, u64 lin, u32 info)
 	unsigned size = JIT_INFO_SIZE(info), first, len, off = lin & X86_PAGE_MASK;
 	struct x86_xlate x;
 
-	if (off + size > 4096 || drx_data_armed(cpu) || cpu->mmu->align ||
+	if ((info >> JIT_INFO_SLOT_SHIFT) % X86_JIT_SLOTS == X86_JIT_SLOT_STRING || off + size > 4096 || drx_data_armed(cpu) || cpu->mmu->align ||
 	    mmu_translate(cpu, lin, X86_WRITE, cpu->mmu->cls, &x) || !x.host)
 		return 0;
 	len = code_free_run(cpu->sys, x.gpa, size, &first);

@@ -163,7 +163,8 @@ struct x86_jit_slot {
 	u64 host;
 } __aligned(64);
 
-#define X86_JIT_SLOTS	18	/* of reads, and as many of writes: base register, RIP, other */
+#define X86_JIT_SLOTS	19	/* of reads, and as many of writes: base register, RIP, other, string */
+#define X86_JIT_SLOT_STRING (X86_JIT_SLOTS - 1)	/* of REP: holds whole pages only */
 
 /* What generated code keeps besides the guest's state; arch/jit. */
 struct x86_jit_cpu {

@@ -53,7 +53,7 @@ void gen_ea(struct gen *g)
 /* Offset of the slot that remembers what base pointed to. */
 static unsigned slot_number(const struct gen *g, unsigned base, bool write)
 {
-	unsigned n = base < X86_JIT_SLOTS - 1 ? base : X86_JIT_SLOTS - 1;
+	unsigned n = base == X86_JIT_SLOT_STRING ? base : MIN(base, X86_JIT_SLOT_STRING - 1u);
 
 	return (g->t->mode & X86_MODEF_CPL3 ? 2 * X86_JIT_SLOTS : 0) + (write ? X86_JIT_SLOTS : 0) + n;
 }

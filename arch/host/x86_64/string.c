@@ -62,7 +62,7 @@ static void stos(struct gen *g, struct slow *s, unsigned log)
 	struct ebuf *b = &g->b;
 
 	e_mov(b, T0, H_RDI);
-	gen_access(g, 1u << log, true, false, X86_RDI);
+	gen_access(g, 1u << log, true, false, X86_JIT_SLOT_STRING);
 	check_room(g, s, H_RDI, log);
 	e_mov(b, T1, H_RDI);
 	e_mov(b, T2, H_RCX);
@@ -76,20 +76,21 @@ static void movs(struct gen *g, struct slow *s, unsigned log)
 {
 	struct ebuf *b = &g->b;
 
-	e_mov(b, T0, H_RDI);
-	gen_access(g, 1u << log, true, false, X86_RDI);
-	e_st(b, CPU(jit.spill[0]), T0);
-	check_room(g, s, H_RDI, log);
-	check_room(g, s, H_RSI, log);
+	/* the load faults first */
 	e_mov(b, T0, H_RSI);
 	gen_access(g, 1u << log, false, false, X86_RSI);
 	e_lea(b, T1, CPU(jit.bounce));
 	e_op(b, 0x3b, E_W, T0, r_(T1));
 	slow_if(g, s, CC_E);
+	e_st(b, CPU(jit.spill[0]), T0);
+	check_room(g, s, H_RDI, log);
+	check_room(g, s, H_RSI, log);
+	e_mov(b, T0, H_RDI);
+	gen_access(g, 1u << log, true, false, X86_JIT_SLOT_STRING);
 	e_mov(b, T1, H_RDI);
 	e_mov(b, T2, H_RSI);
-	e_ld(b, H_RDI, CPU(jit.spill[0]));
-	e_mov(b, H_RSI, T0);
+	e_mov(b, H_RDI, T0);
+	e_ld(b, H_RSI, CPU(jit.spill[0]));
 	e_mov(b, T0, H_RCX);
 	rep(g, log, 0xa4);
 	e_lea(b, H_RDI, mi_(T1, T0, log, 0));

@@ -81,6 +81,20 @@ TEST(data_on_a_code_page)
 	bare_destroy(b);
 }
 
+/* A string instruction that begins beside code and goes on into it. */
+GUEST(string_into_code,
+      "	movb $0xb8, 0x30fc0\n	movb $0xc3, 0x30fc5\n	mov $50, %r8d\n	xor %ebx, %ebx\n"
+      "1:	mov $0x30fc0, %edx\n	call *%rdx\n	add %rax, %rbx\n"
+      "	mov $0x30f01, %edi\n	mov %r8, (%rdi)\n	mov %r8d, %eax\n	mov $0xc4, %ecx\n	rep stosb\n"
+      "	mov $0x30fc0, %edx\n	call *%rdx\n	lea (%rax, %rbx, 2), %rbx\n	mov $0xffffff, %eax\n	and %rax, %rbx\n"
+      "	lea 0x80(%r8), %rax\n	mov %al, 0x40001\n	mov $0x40000, %esi\n	mov $0x30fbf, %edi\n	mov $2, %ecx\n	movb $0xb8, (%rsi)\n"
+      "	inc %edi\n	rep movsb\n	call *%rdx\n	add %rax, %rbx\n	dec %r8d\n	jnz 1b\n" EXIT);
+
+TEST(string_instructions_into_code)
+{
+	bare_destroy(RUN_BOTH(string_into_code));
+}
+
 /* Linear 0x30000 shows physical 0x30000 or 0x31000; the same linear target has other code after INVLPG. */
 GUEST(remapped,
       "	movl $0x01b8, 0x30000\n	movl $0xc3000000, 0x30002\n	movl $0x0000c300, 0x30004\n"
