@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "block/driver.h"
 #include "checksum.h"
 #include "mem.h"
@@ -29,9 +30,41 @@ struct convert {
 	u64 total;
 	struct blk_node *dst;
 	bool no_create, prealloc;
+	struct stat *was;		/* of each source; zeros: not a file that has a name */
 	bool on_backing;		/* -B, or -o backing_file: only the source's top layer is copied */
 	struct blk_opts open;		/* secrets that the target was made with open it too */
 };
+
+static void look_at(struct convert *c, int i, struct stat *st)
+{
+	const char *name = c->a->files.v[i].val;
+
+	if (c->a->a.image_opts || blk_is_protocol_name(name) || stat(name, st) || !S_ISREG(st->st_mode))
+		*st = (struct stat){ 0 };
+}
+
+/*
+ * A source that somebody wrote to meanwhile was copied in no state that it ever had. That is an
+ * error, but for those who say with -U that they know, and for scripts made for qemu-img.
+ */
+static int sources_changed(struct convert *c)
+{
+	bool expected = c->a->a.force_share || blk_graph_policy(c->g)->follow == BLK_FOLLOW_ALL;
+
+	for (int i = 0; i < c->n_src; i++) {
+		const struct stat *a = &c->was[i];
+		struct stat b;
+
+		look_at(c, i, &b);
+		if (a->st_size == b.st_size && a->st_mtim.tv_sec == b.st_mtim.tv_sec &&
+		    a->st_mtim.tv_nsec == b.st_mtim.tv_nsec)
+			continue;
+		img_error("%s'%s' changed while it was copied", expected ? "warning: " : "", c->a->files.v[i].val);
+		if (!expected)
+			return -EIO;
+	}
+	return 0;
+}
 
 static int open_sources(struct convert *c)
 {
@@ -42,8 +75,10 @@ static int open_sources(struct convert *c)
 		return -EINVAL;
 	}
 	for (int i = 0; i < c->n_src; i++) {
-		struct blk_node *n = img_open(c->g, &c->a->a, c->a->files.v[i].val, c->a->a.fmt, flags);
+		struct blk_node *n;
 
+		look_at(c, i, &c->was[i]);
+		n = img_open(c->g, &c->a->a, c->a->files.v[i].val, c->a->a.fmt, flags);
 		if (!n)
 			return -EIO;
 		c->src[i] = (struct blk_copy_source){ n, 0, blk_length(n) };
@@ -423,6 +458,7 @@ static int convert(struct convert *c)
 		ret = create_target(c, fmt);
 	ret = ret ?: open_target(c, fmt);
 	ret = ret ?: copy(c);
+	ret = ret ?: sources_changed(c);
 	ret = ret ?: verify(c);
 	return ret ?: copy_bitmaps(c);
 }
@@ -445,8 +481,9 @@ static int run(void *args, const struct opt_call *call)
 	c.n_src = (int)a->files.n - 1;
 	c.out = a->files.v[c.n_src].val;
 	c.src = calloc((size_t)c.n_src, sizeof(*c.src));
+	c.was = calloc((size_t)c.n_src, sizeof(*c.was));
 	c.g = img_graph(&a->a, call);
-	ret = c.src && c.g ? convert(&c) : -ENOMEM;
+	ret = c.src && c.was && c.g ? convert(&c) : -ENOMEM;
 	if (c.dst) {
 		int r = blk_flush(c.dst), r2;
 
@@ -459,6 +496,7 @@ static int run(void *args, const struct opt_call *call)
 	for (int i = 0; i < c.n_src && c.src; i++)
 		blk_unref(c.src[i].node);
 	free(c.src);
+	free(c.was);
 	blk_opts_free(&c.open);
 	blk_graph_free(c.g);
 	return ret ? 1 : 0;
