@@ -209,7 +209,7 @@ static const struct opt opts[] = {
 	OPT_UINT('B', "buffer-size", "KIB", A, buffer, "the kernel's buffer for packets that wait", .u = { 64, 1048576 }),
 	OPT_FLAG('n', NULL, A, numeric, "numbers instead of the names of CIDs"),
 	OPT_COUNT('v', "verbose", A, verbose, "credit fields too"),
-	OPT_FLAG('x', "hex", A, hex, "show the payload in hexadecimal"),
+	OPT_FLAG('x', "payload", A, hex, "show the payload in hexadecimal"),
 	OPT_FLAG('e', "link", A, link, "show the monitor's header too"),
 	OPT_FLAG('t', NULL, A, no_time, "no time"),
 	OPT_FLAG('q', "quiet", A, quiet, "no statistics at the end"),
