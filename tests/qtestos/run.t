@@ -15,6 +15,7 @@ from qtestos.probe import Binary		# noqa: E402
 # Edges that our binary does not have, and why that is well.
 EXPECTED = (
     r"machine pc: ",					# QEMU's older board is for QEMU
+    r"pc -> [^ ]+: the board has no ",			# and lacks parts of the newer one
     r"-> piix3-ide(-onboard)?:",			# the older IDE channels
     r"^qemu: another emulator",
     r"^vmbox: it has no (-fw_cfg|geometry)",	# options of QEMU's
