@@ -205,11 +205,18 @@ static u64 piece_scas(const struct string *s, u64 count)
 	p = fast_read(s->cpu, dst);
 	if (!n || !p)
 		return 0;
-	for (i = 0; i < n; i++) {
-		v = element(p + i * s->size, s->size);
-		if ((v == want) != equal) {
-			i++;
-			break;
+	if (s->size == 1 && !equal) {
+		const u8 *at = __builtin_memchr(p, (int)want, n);
+
+		i = at ? (u64)(at - p) + 1 : n;
+		v = p[i - 1];
+	} else {
+		for (i = 0; i < n; i++) {
+			v = element(p + i * s->size, s->size);
+			if ((v == want) != equal) {
+				i++;
+				break;
+			}
 		}
 	}
 	compare(s->cpu, want, v, s->size);
