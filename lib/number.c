@@ -142,7 +142,7 @@ int str_to_size(const char *s, char default_suffix, u64 *val)
 		end = scan_fraction(end + 1, &num, &den);
 	}
 	bits = suffix_bits(*end ? *end : default_suffix);
-	if (bits < 0 || (*end && (hex || end[1])) || (den > 1 && !bits))
+	if (bits < 0 || (*end && (hex || end[1])) || (num && !bits))
 		return -EINVAL;
 	return ret ? ret : scale(whole, num, den, bits, val);
 }

@@ -185,6 +185,14 @@ static int open_cmd(struct qio *s, int argc, char **argv)
 		blk_opts_free(&o);
 		return -EBUSY;
 	}
+	if (s->image_opts && optind == argc - 1) {
+		if (blk_opts_parse(&o, argv[optind], NULL, &e)) {
+			fprintf(stderr, "qemu-io: %s\n", e.msg);
+			blk_opts_free(&o);
+			return -EINVAL;
+		}
+		return qio_open(s, NULL, &o, flags);
+	}
 	return qio_open(s, optind == argc - 1 ? argv[optind] : NULL, &o, flags);
 }
 

@@ -211,7 +211,8 @@ static int open_first(struct qio *s, const struct args *a, u32 flags)
 static int run(void *args, const struct opt_call *call)
 {
 	struct args *a = args;
-	struct qio s = { .misalign = a->misalign, .snapshot = a->snapshot };
+	struct qio s = { .misalign = a->misalign, .snapshot = a->snapshot,
+			 .image_opts = a->image_opts };
 	u32 flags = BLK_O_UNMAP | (a->read_only ? 0 : BLK_O_RDWR) | (a->nocache ? BLK_O_DIRECT : 0) |
 		    (a->share ? BLK_O_FORCE_SHARE : 0) | (a->cow ? BLK_O_COPY_ON_READ : 0);
 	bool failed = false;

@@ -12,6 +12,7 @@ struct qio {
 	struct blk_queue *q;		/* aio_ commands; made on demand */
 	struct blk_opts opts;		/* of --image-opts or "open -o" */
 	u32 flags;
+	bool image_opts;		/* "open" takes options where it took a name */
 	bool misalign, quit, snapshot, breaks;
 	int errors;
 	bool sandbox;

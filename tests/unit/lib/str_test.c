@@ -118,6 +118,8 @@ TEST(sizes_as_qemu_takes_them)
 {
 	size_is("0", 'b', 0);
 	size_is("4096", 'b', 4096);
+	size_is("1024.0", 'b', 1024);
+	size_is("1024.0b", 'm', 1024);
 	size_is("1b", 'm', 1);
 	size_is("1k", 'b', 1024);
 	size_is("1K", 'b', 1024);
