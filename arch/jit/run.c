@@ -6,6 +6,7 @@
  * generated code calls; they find all guest registers in struct x86_cpu.
  */
 #include "jit.h"
+#include "asan.h"
 #include "../x86/interp/general.h"
 
 static bool mode_fits(const struct x86_cpu *cpu)
@@ -341,6 +342,7 @@ static u64 enter(struct x86_cpu *cpu, const u8 *entry)
 	flags_to_code(cpu);
 	cpu->jit.in_code = 1;
 	interp_foreign(cpu);
+	asan_empty_stack((const u8 *)cpu - JIT_STACK, JIT_STACK);
 	code = cpu->sys->jit->thunks.enter(cpu, entry);
 	from_code(cpu);
 	jit_unwound(cpu);
