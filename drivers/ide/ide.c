@@ -67,6 +67,7 @@ static const struct prop ide_props[] = {
 	PROP(struct ide_dev, wwn, "wwn", U64, 0, "world wide name"),
 	PROP(struct ide_dev, logical, "logical_block_size", U32, 512, "logical block size in bytes"),
 	PROP(struct ide_dev, physical, "physical_block_size", U32, 512, "physical block size in bytes"),
+	PROP(struct ide_dev, bootindex, "bootindex", S32, (u64)-1, "place in the firmware's boot order, -1: none"),
 	PROP_END
 };
 

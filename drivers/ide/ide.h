@@ -30,7 +30,7 @@ struct ide_dev {
 	/* Properties. */
 	char *drive_id, *serial, *model, *version;
 	u64 wwn;
-	s32 unit;
+	s32 unit, bootindex;
 	u32 logical, physical;
 	struct scsi_lun lun;		/* a disk uses its blk only */
 	bool cd;

@@ -196,7 +196,8 @@ static const struct state_table state = { .version = 1, .fields = fields };
 	PROP(struct scsi_disk, version, "ver", STR, 0, "version"), \
 	PROP(struct scsi_disk, wwn, "wwn", U64, 0, "world wide name"), \
 	PROP(struct scsi_disk, logical, "logical_block_size", U32, 512, "logical block size in bytes"), \
-	PROP(struct scsi_disk, physical, "physical_block_size", U32, 512, "physical block size in bytes")
+	PROP(struct scsi_disk, physical, "physical_block_size", U32, 512, "physical block size in bytes"), \
+	PROP(struct scsi_disk, bootindex, "bootindex", S32, (u64)-1, "place in the firmware's boot order, -1: none")
 
 static const struct prop hd_props[] = {
 	COMMON_PROPS, PROP(struct scsi_disk, removable, "removable", BOOL, 0, "the medium can be changed"), PROP_END

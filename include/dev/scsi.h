@@ -113,7 +113,7 @@ struct scsi_disk {
 	/* Properties. */
 	char *drive_id, *serial, *vendor, *product, *version, *device_id;
 	u64 wwn;
-	s32 target, lun_nr;
+	s32 target, lun_nr, bootindex;
 	u32 channel, logical, physical;
 	bool removable;
 	struct scsi_lun lun;

@@ -65,4 +65,10 @@ boots("NVMe", 0x21, "-drive", "file=d.img,format=raw,if=none,id=d", "-device", "
 boots("virtio-blk", 0x21, "-drive", "file=d.img,format=raw,if=virtio")
 boots("virtio-scsi", 0x21, "-drive", "file=d.img,format=raw,if=none,id=d", "-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=d")
 boots("a SCSI CD", 0x22, "-drive", "file=c.iso,if=none,id=d,media=cdrom", "-device", "virtio-scsi-pci", "-device", "scsi-cd,drive=d")
+disk("e.img", 0x23)
+both = ("-drive", "file=d.img,format=raw,if=none,id=d", "-drive", "file=e.img,format=raw,if=none,id=e")
+boots("the SATA disk that bootindex names", 0x23, *both, "-device", "ide-hd,drive=d,bus=ide.0", "-device", "ide-hd,drive=e,bus=ide.1,bootindex=1")
+boots("the SCSI disk with the lower bootindex", 0x23, *both, "-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=d,bootindex=2",
+      "-device", "scsi-hd,drive=e,bootindex=1")
+boots("a SATA disk before a virtio one", 0x23, *both, "-device", "virtio-blk-pci,drive=d,bootindex=3", "-device", "ide-hd,drive=e,bus=ide.2,bootindex=0")
 c.done()

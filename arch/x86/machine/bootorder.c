@@ -11,6 +11,7 @@
 #include "dev/fw_cfg.h"
 #include "dev/pci.h"
 #include "dev/rtc.h"
+#include "dev/scsi.h"
 #include "pc.h"
 #include "str.h"
 
@@ -30,8 +31,8 @@ bool pc_boot_order_ok(const char *order)
 	return order[0] && strlen(order) <= 3 && strspn(order, "acdn") == strlen(order);
 }
 
-/* "scsi@4" and what hangs on it, by the function's class. */
-static void add_node(struct strbuf *out, const struct pci_dev *pci)
+/* "scsi@4" by the function's class; whole: and what hangs on it when it is a disk or card by itself. */
+static void add_node(struct strbuf *out, const struct pci_dev *pci, bool whole)
 {
 	static const struct { u16 class; const char *name, *child; } kinds[] = {
 		{ 0x0100, "scsi", "/disk@0,0" }, { 0x0108, NULL, "/namespace@1,0" }, { 0x0200, "ethernet", "/ethernet-phy@0" },
@@ -53,36 +54,73 @@ static void add_node(struct strbuf *out, const struct pci_dev *pci)
 	strbuf_printf(out, "%x", PCI_SLOT((unsigned)pci->devfn));
 	if (PCI_FUNC(pci->devfn))
 		strbuf_printf(out, ",%x", PCI_FUNC((unsigned)pci->devfn));
-	strbuf_puts(out, child);
+	if (whole)
+		strbuf_puts(out, child);
 }
 
 /* From the host bridge down. */
-static void add_path(struct strbuf *out, const struct pci_dev *pci)
+static void add_pci_path(struct strbuf *out, const struct pci_dev *pci, bool whole)
 {
 	if (pci->bus->bridge)
-		add_path(out, pci->bus->bridge);
+		add_pci_path(out, pci->bus->bridge, whole);
 	else
 		strbuf_puts(out, "/pci@i0cf8");
-	add_node(out, pci);
+	add_node(out, pci, whole);
+}
+
+static bool on_bus(const struct device *dev, const char *type)
+{
+	return dev->bus && str_eq(dev->bus->type, type);
+}
+
+/* A disk behind a controller: on a SATA port, whose bus is named "....PORT", or a SCSI target. */
+static void add_path(struct strbuf *out, const struct device *dev)
+{
+	const struct scsi_disk *disk = (const struct scsi_disk *)dev;
+	const char *dot;
+
+	if (on_bus(dev, "PCI")) {
+		add_pci_path(out, (const struct pci_dev *)dev, true);
+		return;
+	}
+	add_pci_path(out, (const struct pci_dev *)dev->bus->parent, false);
+	dot = strrchr(dev->bus->name, '.');
+	if (on_bus(dev, "IDE"))
+		strbuf_printf(out, "/drive@%s/disk@0", dot ? dot + 1 : "0");
+	else
+		strbuf_printf(out, "/channel@0/disk@%x,%x", (unsigned)disk->target, (unsigned)disk->lun_nr);
 }
 
 struct search {
 	s32 above, best;
-	const struct pci_dev *found;
+	const struct device *found;
 };
+
+static s32 bootindex_of(const struct device *dev)
+{
+	const struct prop *p = device_prop_find(dev->cls, "bootindex");
+	s32 v = -1;
+
+	if (p)
+		memcpy(&v, (const u8 *)dev + p->offset, sizeof(v));
+	return v;
+}
+
+static bool has_path(const struct device *dev)
+{
+	return on_bus(dev, "PCI") || ((on_bus(dev, "IDE") || on_bus(dev, "SCSI")) && on_bus(dev->bus->parent, "PCI"));
+}
 
 /* The device with the lowest index above the last one. */
 static int look(struct device *dev, int depth, void *opaque)
 {
 	struct search *s = opaque;
-	const struct pci_dev *pci = (const struct pci_dev *)dev;
+	s32 index = has_path(dev) ? bootindex_of(dev) : -1;
 
 	(void)depth;
-	if (!dev->cls->bus || !str_eq(dev->cls->bus, "PCI") || pci->bootindex <= s->above)
-		return 0;
-	if (!s->found || pci->bootindex < s->best) {
-		s->best = pci->bootindex;
-		s->found = pci;
+	if (index > s->above && (!s->found || index < s->best)) {
+		s->best = index;
+		s->found = dev;
 	}
 	return 0;
 }
