@@ -101,6 +101,23 @@ int blk_discard(struct blk_node *n, u64 off, u64 len)
 	return ret;
 }
 
+int blk_copy_range(struct blk_node *n, u64 off, struct blk_node *src, u64 src_off, u64 len,
+		   bool share)
+{
+	int ret = check_range(n, off, len) ?: check_range(src, src_off, len);
+
+	if (ret)
+		return ret;
+	if (!(n->flags & BLK_O_RDWR))
+		return -EBADF;
+	if (!n->drv->copy_from || n->detect_zeroes || n->flags & BLK_O_WRITETHROUGH)
+		return -ENOTSUP;
+	blk_enter(n);
+	ret = n->drv->copy_from(n, off, src, src_off, len, share);
+	blk_leave(n);
+	return ret;
+}
+
 int blk_flush(struct blk_node *n)
 {
 	int ret;

@@ -19,6 +19,10 @@
 
 #define MAX_SEGS 64
 #define MAX_WORKERS 16
+/* What the kernel copies: nothing tiny, which costs a slot, nor so much that it cannot be interrupted. */
+#define OFFLOAD_MIN 65536U
+#define OFFLOAD_MAX (64U << 20)
+#define OFFLOAD_ALIGN 4096U		/* blocks to share; with larger ones it is refused, once */
 
 enum seg_kind { SEG_DATA, SEG_ZERO, SEG_SKIP, SEG_NONE };
 struct seg {
@@ -64,6 +68,8 @@ struct copy_run {
 	bool fail_read;
 	u64 fail_off;
 	u64 done_bytes, total;
+	bool share, offload;		/* the kernel may share blocks, may copy; the planner's, as the next */
+	u64 offloaded;
 };
 
 /* ---- workers: read, scan, compress ---- */
@@ -406,24 +412,68 @@ static void throttle(struct copy_run *r, u64 start, u64 bytes)
 	}
 }
 
-static int status_at(struct copy_run *r, struct blk_node *n, u64 off, u64 len, struct seg *g)
+/* May the kernel read what the status of @n is about? Not behind filters, that want to see it. */
+static bool is_plain(const struct blk_node *n, const struct blk_status *st)
 {
-	struct blk_status st;
-	int ret = blk_status_chain(n, r->c->src_base, off, len, &st);
+	return st->flags & BLK_ST_DATA && st->flags & BLK_ST_OFFSET && !st->depth && st->file == n->file &&
+	       (n->drv->map || n->drv->copy_from);
+}
+
+/* @st: out, too; its file is NULL unless the kernel may copy from it. */
+static int status_at(struct copy_run *r, struct blk_node *n, u64 off, u64 len, struct seg *g,
+		     struct blk_status *st)
+{
+	int ret = blk_status_chain(n, r->c->src_base, off, len, st);
 
 	if (ret && r->c->salvage) {
-		st.len = MIN(len, 512ULL);
-		st.flags = BLK_ST_DATA;
+		st->len = MIN(len, 512ULL);
+		st->flags = BLK_ST_DATA;
 		ret = 0;
 	}
 	if (ret)
 		return ret;
-	g->kind = st.flags & BLK_ST_ZERO ? SEG_ZERO :
-		  st.flags & BLK_ST_ALLOCATED || !r->c->dst_backing ? SEG_DATA : SEG_SKIP;
+	g->kind = st->flags & BLK_ST_ZERO ? SEG_ZERO :
+		  st->flags & BLK_ST_ALLOCATED || !r->c->dst_backing ? SEG_DATA : SEG_SKIP;
 	if (!r->c->min_sparse && g->kind == SEG_ZERO && !r->c->dst_backing)
 		g->kind = SEG_DATA;
-	g->len = (u32)MIN(st.len, (u64)1 << 30);
+	g->len = (u32)MIN(st->len, (u64)1 << 30);
+	if (!r->offload || g->kind != SEG_DATA || !is_plain(n, st))
+		st->file = NULL;
 	return g->len ? 0 : -EIO;
+}
+
+/* Lets the host share whole blocks; how many bytes. Once it cannot, it is not asked again. */
+static u32 share(struct copy_run *r, const struct blk_status *st, u64 dst, u32 len)
+{
+	len = ALIGN_DOWN(len, OFFLOAD_ALIGN);
+	if (!r->share || len < OFFLOAD_MIN || (st->offset | dst) & (OFFLOAD_ALIGN - 1))
+		return 0;
+	r->share = !blk_copy_range(r->c->dst, dst, st->file, st->offset, len, true);
+	return r->share ? len : 0;
+}
+
+/*
+ * Lets the kernel share the next blocks of an extent with @dst, or copy them. How many bytes; when
+ * it cannot, or fails, all goes the usual way from there on, which tells of errors.
+ */
+static u32 offload(struct copy_run *r, const struct blk_status *st, u64 dst, u32 len)
+{
+	u32 m;
+
+	if (!r->offload || !st->file || len < OFFLOAD_MIN)
+		return 0;
+	len = MIN(len, OFFLOAD_MAX);
+	m = share(r, st, dst, len);
+	if (!m)
+		r->offload = !blk_copy_range(r->c->dst, dst, st->file, st->offset, len, false);
+	if (!r->offload)
+		return 0;
+	len = m ? m : len;
+	r->offloaded += len;
+	pthread_mutex_lock(&r->lock);
+	r->done_bytes += len;
+	pthread_mutex_unlock(&r->lock);
+	return len;
 }
 
 static int plan_source(struct copy_run *r, const struct blk_copy_source *src, u64 *dst,
@@ -431,6 +481,7 @@ static int plan_source(struct copy_run *r, const struct blk_copy_source *src, u6
 {
 	u64 off = src->off, end = src->off + src->len;
 	struct seg g = { .node = src->node };
+	struct blk_status st = { 0 };
 	int ret;
 
 	g.len = 0;
@@ -442,15 +493,28 @@ static int plan_source(struct copy_run *r, const struct blk_copy_source *src, u6
 			s = *cur = next_slot(r, shown);
 			if (!s)
 				return 0;
-			s->dst = *dst;
 		}
+		if (!s->len)
+			s->dst = *dst;
 		if (!g.len) {
-			ret = status_at(r, src->node, off, end - off, &g);
+			ret = status_at(r, src->node, off, end - off, &g, &st);
 			if (ret) {
 				r->fail_off = off;
 				r->fail_read = true;
 				return ret;
 			}
+		}
+		m = offload(r, &st, *dst, g.len);
+		if (m) {
+			if (s->len)
+				submit(r, s);
+			*cur = NULL;	/* an empty one is asked for again, which looks for signals */
+			off += m;
+			*dst += m;
+			g.len -= m;
+			st.offset += m;
+			throttle(r, start, *dst - r->c->dst_off);
+			continue;
 		}
 		if (s->nsegs == ARRAY_SIZE(s->seg))
 			return -E2BIG;
@@ -464,6 +528,7 @@ static int plan_source(struct copy_run *r, const struct blk_copy_source *src, u6
 		off += m;
 		*dst += m;
 		g.len -= m;
+		st.offset += m;
 		if (*dst % r->buf_size == 0 || (s->nsegs >= MAX_SEGS && *dst % r->granule == 0)) {
 			submit(r, s);
 			*cur = NULL;
@@ -574,6 +639,7 @@ int blk_copy_run(struct blk_copy *c, struct err *e)
 		return err_set(e, ENOTSUP, "A checksum needs all of the data");
 	want = MIN(want, MAX_WORKERS);
 	choose_sizes(&r);
+	r.offload = r.share = c->copy_range && !r.unit && !c->sum && !c->salvage && !c->dst_backing;
 	r.n_bufs = (u32)want * (r.unit ? 2 : 1) + (r.unit ? 2 : 0);
 	r.n_slots = MAX(r.n_bufs * 2, 16U);
 	for (int i = 0; i < c->n_src; i++)
@@ -597,6 +663,7 @@ int blk_copy_run(struct blk_copy *c, struct err *e)
 	if (c->progress.update && !r.ret)
 		c->progress.update(c->progress.opaque, r.total, r.total);
 	free_slots(&r);
+	c->n_written += r.offloaded;
 	if (r.ret)
 		return err_errno(e, -r.ret, "error while %s at byte %llu",
 				 r.fail_read ? "reading" : "writing", r.fail_off);

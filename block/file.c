@@ -351,6 +351,47 @@ static int file_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, in
 	return 0;
 }
 
+static int copy_bytes(int from, u64 src_off, int to, u64 off, u64 len)
+{
+	while (len) {
+		off_t a = (off_t)src_off, b = (off_t)off;
+		ssize_t r = copy_file_range(from, &a, to, &b, (size_t)MIN(len, GiB), 0);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -errno;
+		if (!r)		/* the source became shorter */
+			return -EIO;
+		src_off += (u64)r;
+		off += (u64)r;
+		len -= (u64)r;
+	}
+	return 0;
+}
+
+static int file_copy_from(struct blk_node *n, u64 off, struct blk_node *src, u64 src_off, u64 len,
+			  bool share)
+{
+	struct file_priv *f = n->priv, *s = src->priv;
+	int ret;
+
+	if (src->drv != n->drv || f->device)
+		return -ENOTSUP;
+	if (share) {
+		struct file_clone_range r = { .src_fd = s->fd, .src_offset = src_off,
+					      .src_length = len, .dest_offset = off };
+
+		ret = ioctl(f->fd, FICLONERANGE, &r) < 0 ? -errno : 0;
+	} else {
+		ret = copy_bytes(s->fd, src_off, f->fd, off, len);
+	}
+	forget_seek(f);
+	if (!ret)
+		grew(n, off + len);
+	return ret;
+}
+
 static int file_flush(struct blk_node *n)
 {
 	struct file_priv *f = n->priv;
@@ -613,7 +654,7 @@ static const struct blk_driver file_driver = {
 	.create_opts = file_create_opts,
 	.parse_filename = file_parse,
 	.open = file_open, .close = file_close, .reopen = file_reopen,
-	.create_file = file_create,
+	.create_file = file_create, .copy_from = file_copy_from,
 	.preadv = file_preadv, .pwritev = file_pwritev, .flush = file_flush,
 	.status = file_status, .zero = file_zero, .discard = file_discard,
 	.truncate = file_truncate, .disk_size = file_disk_size,

@@ -76,6 +76,16 @@ static int raw_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int
 	return blk_node_pwritev(n->file, p->offset + off, iov, niov, len, flags);
 }
 
+static int raw_copy_from(struct blk_node *n, u64 off, struct blk_node *src, u64 src_off, u64 len,
+			 bool share)
+{
+	struct raw_priv *p = n->priv;
+
+	if (!n->file->drv->copy_from || (p->window && (off > p->size || len > p->size - off)))
+		return -ENOTSUP;
+	return n->file->drv->copy_from(n->file, p->offset + off, src, src_off, len, share);
+}
+
 static int raw_status(struct blk_node *n, u64 off, u64 len, struct blk_extent *x)
 {
 	struct raw_priv *p = n->priv;
@@ -160,6 +170,7 @@ static const struct blk_driver raw_driver = {
 	.create_opts = raw_create_opts, .probe = raw_probe,
 	.open = raw_open, .reopen = raw_reopen, .create = raw_create,
 	.preadv = raw_preadv, .pwritev = raw_pwritev, .status = raw_status,
+	.copy_from = raw_copy_from,
 	.zero = raw_zero, .discard = raw_discard, .truncate = raw_truncate,
 	.measure = raw_measure,
 };

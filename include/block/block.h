@@ -99,6 +99,13 @@ int blk_pread(struct blk_node *n, u64 off, void *buf, size_t len);
 int blk_pwrite(struct blk_node *n, u64 off, const void *buf, size_t len, u32 flags);
 int blk_zero(struct blk_node *n, u64 off, u64 len, u32 flags);
 int blk_discard(struct blk_node *n, u64 off, u64 len);
+/*
+ * The host copies @len plain bytes of the protocol node @src, as blk_status() names it, to @n;
+ * with @share it makes both use the same blocks, or fails (reflink; aligned to its blocks). On an
+ * error, -ENOTSUP where it cannot at all, part of the range may have been written.
+ */
+int blk_copy_range(struct blk_node *n, u64 off, struct blk_node *src, u64 src_off, u64 len,
+		   bool share);
 int blk_flush(struct blk_node *n);
 /* For each of the caller's bytes: where they are. At least one byte of progress. */
 #define BLK_ST_DATA		BIT(0)	/* stored bytes; reading is needed */

@@ -33,7 +33,7 @@ struct blk_copy {
 	bool target_is_zero;		/* unwritten parts of @dst read as zeros */
 	bool compress;
 	bool salvage;			/* read errors become zeros; counted in n_salvaged */
-	bool copy_range;		/* let the kernel copy plain extents */
+	bool copy_range;		/* let the kernel share (reflink) or copy plain extents, where it can */
 	u32 min_sparse;			/* bytes of zeros that make a hole; 0: write all zeros */
 	int workers;			/* 0: one a processor, at most 16 */
 	u64 rate;			/* bytes a second; 0: no limit */

@@ -128,6 +128,9 @@ struct blk_driver {
 	int (*pwritev)(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len,
 		       u32 flags);
 	int (*status)(struct blk_node *n, u64 off, u64 len, struct blk_extent *x);
+	/* As blk_copy_range(); -ENOTSUP when @src is of another driver. */
+	int (*copy_from)(struct blk_node *n, u64 off, struct blk_node *src, u64 src_off, u64 len,
+			 bool share);
 
 	/* mapping drivers */
 	int (*map)(struct blk_node *n, u64 off, u64 len, struct blk_extent *x);
