@@ -93,7 +93,7 @@ static int read_classic(struct pcap_reader *r, struct pcap_packet *p, struct err
 	len = num32(r, head + 8);
 	if (len > PCAP_BLOCK_MAX)
 		return err_set(err, EINVAL, "byte %llu: a packet of %u bytes", r->pos - 16, len);
-	if (make_room(r, len, err) < 0)
+	if (make_room(r, len ? len : 1, err) < 0)	/* an empty packet has an address too */
 		return -ENOMEM;
 	ret = fill_more(r, r->block, len, err);
 	if (ret < 0)
