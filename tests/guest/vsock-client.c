@@ -6,6 +6,7 @@
  *	many TYPE CID PORT N		N connections at once, a kilobyte each
  *	refused TYPE CID PORT		the errno of a connection that must fail
  *	hold TYPE CID PORT		connects and waits for the end; says how it came
+ *	put TYPE CID PORT		connects and sends standard input
  * TYPE: stream or seqpacket.
  */
 #include <errno.h>
@@ -163,6 +164,22 @@ static int hold(char **v)
 	return 0;
 }
 
+static int put(char **v)
+{
+	int s = dial(v[0], v[1]);
+	char buf[65536];
+	ssize_t n;
+
+	if (s < 0)
+		fail("connect");
+	while ((n = read(0, buf, sizeof(buf))) > 0)
+		for (ssize_t at = 0, w; at < n; at += w)
+			if ((w = send(s, buf + at, (size_t)(n - at), MSG_NOSIGNAL)) <= 0)
+				fail("send");
+	close(s);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -177,6 +194,8 @@ int main(int argc, char **argv)
 		return many(argv + 3);
 	if (argc == 5 && !strcmp(argv[1], "hold"))
 		return hold(argv + 3);
+	if (argc == 5 && !strcmp(argv[1], "put"))
+		return put(argv + 3);
 	if (argc == 5 && !strcmp(argv[1], "refused")) {
 		printf("refused: %s\n", dial(argv[3], argv[4]) < 0 ? strerror(errno) : "FAIL not at all");
 		return 0;
