@@ -3,10 +3,13 @@
 """virtio-vsock by its rings: handshakes, credit, shutdown, refusals, wrong packets, hostile drivers."""
 import os
 import random
+import select
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
+import time
 sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
 import qt
 from virtio import Device
@@ -303,6 +306,98 @@ def test_capture(t):
             cut = [w[:5] + (w[5][:4], max(0, len(w[5]) - 4)) for w in want]
             t.eq(packets(blocks(open(late, "rb").read())), cut, "made later, cut to 80 bytes")
             t.eq(os.path.exists(path), False, "the socket is gone")
+
+
+def statistics(found):
+    """(received, dropped) of the last statistics block."""
+    body = [b for kind, b in found if kind == 5][-1]
+    options, at = {}, 12
+    while at + 4 <= len(body):
+        code, n = struct.unpack_from("<HH", body, at)
+        options[code] = body[at + 4:at + 4 + n]
+        at += 4 + (n + 3 & ~3)
+    return tuple(struct.unpack("<Q", options[c])[0] for c in (4, 5))
+
+
+def test_vsockdump(t):
+    with open(os.path.join(os.environ.get("objtree", "."), ".config"), encoding="ascii") as f:
+        if "CONFIG_TOOL_VSOCKDUMP=y" not in f.read():
+            return
+    with tempfile.TemporaryDirectory() as where:
+        path, out = where + "/sock", where + "/out.pcapng"
+        mon = qt.Monitor()
+        with Guest("-object", f"filter-vsock-dump,id=cap,dev=vs,path={path}", *mon.arguments()) as g:
+            dump = lambda *a: subprocess.Popen([qt.VMBOX, "vsockdump", "-i", path, *a], text=True,
+                                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            keep, show = dump("-w", out), dump("-tn", "port 1")
+            seen = lambda: os.path.exists(out) and b"\2\0\x2c\0" in open(out, "rb").read()
+            for port, ready in ((9, seen), (1, lambda: select.select([show.stdout], [], [], 0)[0])):
+                for _ in range(1000):	# until who has just begun sees something
+                    if ready():
+                        break
+                    g.send(RST, port, 9)
+                    time.sleep(0.02)
+            c = g.open()
+            g.send(RW, 1, 100, b"hello")
+            c.recv(10)
+            c.sendall(b"answer")
+            g.recv()
+            g.send(RST, 1, 100)
+            c.recv(1)
+            mon.run("object_del cap")
+            lines = show.communicate(timeout=60)[0].splitlines()
+            keep.communicate(timeout=60)
+            t.eq(lines[0], "In  VIRTIO 5.1 > 2.9: rst stream, length 0", "shown live")
+            t.eq([x for x in lines if "2.9:" not in x],
+                 ["In  VIRTIO 5.1 > 2.100: request stream, length 0", "Out VIRTIO 2.100 > 5.1: response stream, length 0",
+                  "In  VIRTIO 5.1 > 2.100: rw stream, length 5", "Out VIRTIO 2.100 > 5.1: rw stream, length 6",
+                  "In  VIRTIO 5.1 > 2.100: rst stream, length 0"], "with directions, filtered")
+            found = blocks(open(out, "rb").read())
+            to, back = ((5, 2), (1, 100)), ((2, 5), (100, 1))
+            t.eq([p for p in packets(found) if 9 not in p[2]],
+                 [(1, *to, 1, 1, b"", 0), (2, *back, 1, 2, b"", 0), (1, *to, 4, 5, b"hello", 0), (2, *back, 4, 5, b"answer", 0),
+                  (1, *to, 2, 3, b"", 0)], "written as the emulator has them")
+            t.eq(statistics(found), (len(packets(found)), 0), "none was lost")
+            t.eq((show.returncode, keep.returncode), (0, 0), "both end with the capture")
+
+
+def test_slow_client(t):
+    """Who does not read loses packets, the guest goes on; the count comes when he reads again."""
+    with tempfile.TemporaryDirectory() as where:
+        path = where + "/sock"
+        mon = qt.Monitor()
+        with Guest("-object", f"filter-vsock-dump,id=cap,dev=vs,path={path}", *mon.arguments()) as g:
+            slow = socket.socket(socket.AF_UNIX)
+            slow.settimeout(20)
+            slow.connect(path)
+            slow.recv(1, socket.MSG_PEEK)
+            c, n, size = g.open(), 120, 60000
+            g.m.write(TX, struct.pack(HDR, 5, 2, 1, 100, size, 1, RW, 0, 1000, 0) + bytes(size))
+            for _ in range(n):	# 7 MB, of which the emulator keeps four
+                g.d.add(1, [(TX, 44, False), (TX + 44, size, False)])
+                g.d.kick(1)
+                g.d.used(1)
+                left = size
+                while left:
+                    left -= len(c.recv(left))
+            data, at, kind = b"", 0, 0
+            while kind != 5:
+                while at + 8 > len(data) or at + struct.unpack_from("<I", data, at + 4)[0] > len(data):
+                    data += slow.recv(1 << 20)
+                kind, step = struct.unpack_from("<II", data, at)
+                at += step
+            found = blocks(data[:at])
+            sent = [p for p in packets(found) if p[4] == RW]
+            received, dropped = statistics(found)
+            t.ok(60 < len(sent) < n and all(p[5:] == (bytes(size), 0) for p in sent), "some are there, and whole")
+            t.eq((received, dropped > 0), (len(packets(found)) + dropped, True), "the others are counted")
+            t.eq(g.d.status(), 15, "the guest has noticed nothing")
+            g.send(RST, 1, 100)
+            mon.run("object_del cap")
+            data = data[at:]
+            while more := slow.recv(65536):
+                data += more
+            t.eq(packets(blocks(data))[-1][:5], (1, (5, 2), (1, 100), 2, RST), "and he gets the next ones")
 
 
 qt.run_all(sys.modules[__name__])
