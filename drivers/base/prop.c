@@ -88,6 +88,8 @@ static int parse_devfn(const char *s, u64 *out)
 		*out = (u64)-1;
 		return 0;
 	}
+	if (s[0] == '0' && (s[1] | 0x20) == 'x')
+		s += 2;
 	if (str_scan_u64(s, 16, &end, &slot) < 0 || slot > 31)
 		return -EINVAL;
 	if (*end == '.' && (str_to_u64(end + 1, 16, &fn) < 0 || fn > 7))

@@ -385,11 +385,23 @@ void netdev_give_back(struct netdev *nd)
 	nd->card = NULL;
 }
 
+static struct netdev *find_by_card(struct netdevs *all, const char *id)
+{
+	struct netdev *nd;
+
+	for (nd = all->first; nd; nd = nd->next)
+		if (nd->card && nd->card->id && str_eq(nd->card->id, id))
+			return nd;
+	return NULL;
+}
+
 int netdev_set_link(struct netdevs *all, const char *id, bool up)
 {
 	struct netdev *nd = netdev_find(all, id);
 	unsigned i;
 
+	if (!nd)
+		nd = find_by_card(all, id);
 	if (!nd)
 		return -ENOENT;
 	for (i = 0; i < nd->queues; i++) {

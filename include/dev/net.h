@@ -144,7 +144,7 @@ void netdevs_free(struct netdevs *all);
 /* From a card's realize: -ENOENT, -EBUSY. Connects nothing yet. */
 struct netdev *netdev_take(struct machine *m, const char *id, struct device *card, struct err *err);
 void netdev_give_back(struct netdev *nd);
-/* By id of a backend. -ENOENT. */
+/* By id of a backend, or of the card at its other end. -ENOENT. */
 int  netdev_set_link(struct netdevs *all, const char *id, bool up);
 /* Repeated keys of the command line as the arrays they are: hostfwd=a,hostfwd=b. NULL: no memory. */
 char *netdev_fold_lists(const char *text);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The PCI core: configuration space, BARs, interrupts, bridges; by edu, pci-testdev and the bridges themselves."""
-from qtestos import Machine, eq, params, raw, requires, variants, via
+from qtestos import Machine, arguments, eq, params, raw, requires, variants, via
 from qtestos.drivers.bridge import RootPort
 from qtestos.drivers.edu import Edu
 from qtestos.drivers.pci import CAP_EXPRESS, CAP_MSI, CAP_MSIX, PciDevice, PciHost, Q35Host
@@ -273,3 +273,11 @@ def test_memory(m: Machine):
         got = b.read(a, 100)
     eq(bytes(got), b"".join(i.to_bytes(4, "little") for i in range(25)))
     m.free(a)
+
+
+@arguments("-device", "edu,addr=0x1c", "-device", "edu,addr=0X1d.0", "-device", "edu,addr=1e.3,multifunction=on")
+def test_addresses(m: Machine):
+    """The forms of addr=: hexadecimal, with 0x or without, and the function."""
+    for slot, function in ((0x1c, 0), (0x1d, 0), (0x1e, 3)):
+        m.outl(0xcf8, 0x80000000 | slot << 11 | function << 8)
+        eq(m.inl(0xcfc), 0x11e81234, f"slot {slot:x}, function {function}")
