@@ -24,7 +24,10 @@ def find_binary(name):
 
 def default_tests():
     """The tests of the tree that this lies in."""
-    return [os.path.normpath(os.path.join(HERE, "../../tests/qtestos"))]
+    path = os.path.normpath(os.path.join(HERE, "../../tests/qtestos"))
+    if not os.path.isdir(path):
+        raise QtestError("this qtestos is installed outside of a source tree: name the tests' files or folder")
+    return [path]
 
 
 def cmd_run(a):
@@ -97,23 +100,45 @@ def cmd_shell(a):
     return 0
 
 
+def recorded(stem):
+    """The machine's name and the arguments of NAME.argv, without what a Machine adds itself."""
+    try:
+        with open(stem + ".argv", encoding="utf-8") as f:
+            argv = f.read().splitlines()
+        name = argv[argv.index("-machine") + 1].split(",")[0]
+        return name, argv[argv.index("-qmp") + 2:]
+    except FileNotFoundError:
+        return None, []
+    except (ValueError, IndexError):
+        raise QtestError(f"{stem}.argv: no command line of a recorded machine") from None
+
+
 def cmd_replay(a):
     """Sends a transcript to a new machine and compares, if the replies are beside it."""
     from .machine import Machine
     from .proto import replay
     stem = a.transcript.removesuffix(".qtest")
-    with open(stem + ".qtest", encoding="ascii") as f:
-        commands = f.read().splitlines()
-    replies = None
-    if os.path.exists(stem + ".replies"):
-        with open(stem + ".replies", encoding="ascii") as f:
-            replies = [line for line in f.read().splitlines()]
-    binary = find_binary(a.binary)
-    with Machine(binary, BOARDS[a.machine], a.arguments) as m:
+    try:
+        with open(stem + ".qtest", encoding="ascii") as f:
+            commands = f.read().splitlines()
+        replies = None
+        if os.path.exists(stem + ".replies"):
+            with open(stem + ".replies", encoding="ascii") as f:
+                replies = f.read().splitlines()
+    except OSError as e:
+        raise QtestError(str(e)) from None
+    if replies is not None and len(replies) != len(commands):
+        raise QtestError(f"{stem}: {len(commands)} commands, but {len(replies)} replies")
+    name, arguments = recorded(stem)
+    name = a.machine or name or "q35"
+    if name not in BOARDS:
+        raise QtestError(f"unknown: {name}; there are {', '.join(sorted(BOARDS))}")
+    with Machine(find_binary(a.binary), BOARDS[name], a.arguments or arguments) as m:
         differ = replay(commands, m.q, replies)
     for line, text, want, got in differ:
-        print(f"{stem}.qtest:{line}: {text}: {got}, recorded: {want}")
-    print(f"{len(commands)} commands, {len(differ)} answered otherwise")
+        print(f"{stem}.qtest:{line}: {text[:100]}: {got[:100]}, recorded: {want[:100]}")
+    print(f"{len(commands)} commands, {len(differ)} answered otherwise" if replies is not None else
+          f"{len(commands)} commands; there are no replies to compare with")
     return 1 if differ else 0
 
 
@@ -143,9 +168,9 @@ def parser():
     s.set_defaults(fn=cmd_shell)
     y = sub.add_parser("replay", help="send a transcript's commands, compare the replies")
     y.add_argument("transcript", help="NAME.qtest")
-    y.add_argument("--machine", default="q35")
+    y.add_argument("--machine", help="default: as recorded, or q35")
     y.add_argument("--binary")
-    y.add_argument("arguments", nargs="*", help="more for the command line, after --")
+    y.add_argument("arguments", nargs="*", help="the command line, after --, in place of the recorded one")
     y.set_defaults(fn=cmd_replay)
     commands.add(sub)
     return p

@@ -4,14 +4,13 @@
 What differs is looked up in differences.txt, which has the reason; what is
 not there is a finding.
 """
-import os
+import pkgutil
 import re
 
 from .machine import Machine
 from .model import BOARDS
 from .regmap import MAPS, config_reads
 
-REASONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "differences.txt")
 PATTERNS = (0xffffffff, 0x55555555, 0)
 
 
@@ -26,9 +25,10 @@ class Reason:
         return re.fullmatch(self.device, device) and self.command.fullmatch(command)
 
 
-def reasons(path=REASONS):
-    with open(path, encoding="utf-8") as f:
-        return [Reason(line) for line in f if line.strip() and not line.startswith("#")]
+def reasons():
+    """Those of differences.txt, which may lie in a zip file."""
+    text = pkgutil.get_data(__package__, "differences.txt").decode()
+    return [Reason(line) for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
 def window_reads(how, base, size):

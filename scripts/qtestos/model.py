@@ -181,6 +181,11 @@ def via(*drivers):
     return _mark(via=drivers)
 
 
+def on(*drivers):
+    """@on(Ahci): of the shortest paths only those through this."""
+    return _mark(on=drivers)
+
+
 def boards(*names):
     """@boards("q35"): only on these."""
     return _mark(boards=names)

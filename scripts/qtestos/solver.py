@@ -169,8 +169,10 @@ class Test:
         if hint is Machine:
             return [()]
         chosen = self.marks.get("only", ())
-        return [p for cls in concrete(hint) if not chosen or any(issubclass(cls, c) for c in chosen)
-                for p in shortest(cls, board, self.marks.get("via", ()))]
+        found = [p for cls in concrete(hint) if not chosen or any(issubclass(cls, c) for c in chosen)
+                 for p in shortest(cls, board, self.marks.get("via", ()))]
+        on = self.marks.get("on")
+        return [p for p in found if any(issubclass(d, on) for d in p)] if on else found
 
     def cases(self, only_boards=None):
         """[Case] over all boards; and [(board, reason)] of those without a path."""
@@ -179,6 +181,10 @@ class Test:
         for board in (BOARDS[n] for n in names if only_boards is None or n in only_boards):
             choices = {a: self._choices(h, board) for a, h in self.wants.items()}
             empty = [a for a, c in choices.items() if not c]
+            if empty and self.marks.get("on"):
+                names_ = " or ".join(d.__name__ for d in self.marks["on"])
+                lost.append((board, f"{board.name} -> {names_}: none of the shortest paths goes there"))
+                continue
             if empty:
                 lost.append((board, "; ".join(f"{a}: {why_no_path(self.wants[a], board)}" for a in empty)))
                 continue

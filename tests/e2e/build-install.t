@@ -12,6 +12,7 @@ for applet in $("$VMBOX" --list); do
 	is "$(find stage/opt/vm/share/man -name "$applet.[18]" | wc -l)" 1 "$applet has a manual page"
 	ok "$applet has completion" test -e "stage/opt/vm/share/bash-completion/completions/$applet"
 done
+like "$(stage/opt/vm/bin/qtestos graph --dot)" '^digraph qtestos' "qtestos is there, as one file"
 ok "completion is good bash" bash -n stage/opt/vm/share/bash-completion/completions/vmbox
 is "$(find stage -type l ! -exec test -e {} \; -print)" "" "no link dangles"
 

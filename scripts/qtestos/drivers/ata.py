@@ -248,6 +248,8 @@ class IdeChannel:
 
     def transfer(self, command, data=b"", room=0, lba=0, count=0, feature=0, device=0xe0, packet=b""):
         """(status, error, data), by DMA for the DMA commands, else by the data port."""
+        if packet:
+            feature &= ~1			# a packet's data goes by the port here
         self._select(command, lba, count, feature, device)
         if command in (READ_DMA_EXT, WRITE_DMA_EXT, READ_DMA, WRITE_DMA):
             got = self._dma(command, data, room)

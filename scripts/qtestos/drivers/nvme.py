@@ -68,6 +68,9 @@ class NvmeController(PciDevice, NvmeBus):
         cap = self.regs.readl(CAP) | self.regs.readl(CAP + 4) << 32
         self.stride = 4 << (cap >> 32 & 15)
         self.enable()
+        status, _ = self.admin(SET_FEATURES, words=(7, 3 << 16 | 3))	# before there is any queue (5.27.1.5)
+        if status:
+            raise QtestError(f"Set Features, number of queues: status {status:#x}")
         self.create_pair(1, 1 if self.msix else 0, self.variant["intr"] != "poll")
 
     def enable(self):
@@ -167,7 +170,10 @@ class NvmeNamespace(Driver, BlockDevice):
     def command(cls, node, line):
         node.parent.children += 1
         node.data["nsid"] = node.parent.children
-        line.device(node, drive=cls.image_drive(node, line, discard="unmap"), bus=node.parent.id, nsid=node.data["nsid"])
+        more = {}
+        if "logical_block_size" in node.extra and "physical_block_size" in line.binary.properties("nvme-ns"):
+            more["physical_block_size"] = node.extra["logical_block_size"]	# QEMU's wants them to go together
+        line.device(node, drive=cls.image_drive(node, line, discard="unmap"), bus=node.parent.id, nsid=node.data["nsid"], **more)
 
     def start(self):
         self.ctrl, self.nsid = self.parent, self.node.data["nsid"]
