@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "block/int.h"
+#include "str.h"
 #include "sys.h"
 
 static int dir_of(const char *path, char *out, size_t size)
@@ -117,4 +118,15 @@ int blk_open_reference(struct blk_node *n, const char *role, const char *filenam
 	if (n->graph->policy.follow != BLK_FOLLOW_ALL && !mem)
 		ret = check(n, role, filename, o, e);
 	return ret ?: blk_open_child(n, role, filename, o, flags, e);
+}
+
+int blk_follow_parse(const char *text, enum blk_follow *out, struct err *e)
+{
+	static const char *const names[] = { "all", "dir", "none", NULL };
+	int i = text ? str_to_index(text, names) : (int)*out;
+
+	if (i < 0)
+		return err_set(e, EINVAL, "--follow takes all, dir or none, not '%s'", text);
+	*out = (enum blk_follow)i;
+	return 0;
 }

@@ -36,6 +36,8 @@ struct blk_policy {
 	u64 max_virtual;	/* largest virtual size that is opened; 0: no limit */
 };
 
+/* What users say: "all", "dir" or "none" (NULL: *out stays). 0 or -EINVAL with text. */
+int blk_follow_parse(const char *text, enum blk_follow *out, struct err *e);
 struct blk_graph *blk_graph_new(const struct blk_policy *p);	/* NULL: out of memory; @p may be NULL */
 void blk_graph_free(struct blk_graph *g);	/* all nodes must be gone */
 struct blk_policy *blk_graph_policy(struct blk_graph *g);

@@ -40,4 +40,16 @@ ok "reads e/data.raw when told to" "$VMBOX" img map --follow=all --image-opts \
 cd d && qemu-img create -q -f qcow2 -o data_file=../e/data2.raw u.qcow2 64k && cd ..
 not_ok "refuses a data file elsewhere" "$VMBOX" img map d/u.qcow2
 ok "follows it as qemu-img" ./qemu-img map d/u.qcow2
+outside="outside of the image's own directory"
+for t in qemu-io qemu-nbd; do
+	grep -q "^CONFIG_TOOL_$(echo $t | tr a-z- A-Z_)=y" "$objtree/.config" || continue
+	# qemu-nbd gets a device that is none, and ends once the image is open.
+	case $t in qemu-io) set -- -r -c 'read 0 64k' ;; *) set -- -v -r -f qcow2 -c /dev/null ;; esac
+	names ../e/x.raw
+	like "$("$VMBOX" $t --follow=dir "$@" d/t.qcow2 2>&1)" "$outside" "$t --follow=dir"
+	is "$("$VMBOX" $t "$@" d/t.qcow2 2>&1 | grep -c "$outside")" 0 "$t follows all by default"
+	like "$("$VMBOX" $t --follow=some "$@" d/t.qcow2 2>&1)" "not 'some'" "$t --follow=some"
+	names base.raw
+	is "$("$VMBOX" $t --follow=dir "$@" d/t.qcow2 2>&1 | grep -c "$outside")" 0 "$t --follow=dir follows base.raw"
+done
 done_testing

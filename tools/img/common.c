@@ -43,20 +43,13 @@ bool img_as_qemu(const struct opt_call *call)
 
 static int choose_follow(const struct img_args *a, const struct opt_call *call, struct blk_policy *p)
 {
-	static const char *const names[] = { "all", "dir", "none", NULL };
-	int i;
+	struct err e = ERR_INIT;
 
 	p->follow = !img_as_qemu(call) ? BLK_FOLLOW_DIR : BLK_FOLLOW_ALL;
-	if (!a->follow)
+	if (!blk_follow_parse(a->follow, &p->follow, &e))
 		return 0;
-	for (i = 0; names[i] && strcmp(names[i], a->follow); i++)
-		;
-	if (!names[i]) {
-		img_error("--follow takes all, dir or none, not '%s'", a->follow);
-		return -EINVAL;
-	}
-	p->follow = (enum blk_follow)i;
-	return 0;
+	img_error_err(&e);
+	return -EINVAL;
 }
 
 struct blk_graph *img_graph(const struct img_args *a, const struct opt_call *call)

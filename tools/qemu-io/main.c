@@ -12,7 +12,7 @@
 #include "qio.h"
 
 struct args {
-	const char *fmt, *cache, *discard, *aio, *trace, *file;
+	const char *fmt, *cache, *discard, *aio, *trace, *follow, *file;
 	struct opt_list cmds, objects;
 	bool image_opts, read_only, snapshot, nocache, cow, misalign, native, share;
 };
@@ -213,6 +213,8 @@ static int run(void *args, const struct opt_call *call)
 	struct args *a = args;
 	struct qio s = { .misalign = a->misalign, .snapshot = a->snapshot,
 			 .image_opts = a->image_opts };
+	struct blk_policy p = { .follow = BLK_FOLLOW_ALL };
+	struct err e = ERR_INIT;
 	u32 flags = BLK_O_UNMAP | (a->read_only ? 0 : BLK_O_RDWR) | (a->nocache ? BLK_O_DIRECT : 0) |
 		    (a->share ? BLK_O_FORCE_SHARE : 0) | (a->cow ? BLK_O_COPY_ON_READ : 0);
 	bool failed = false;
@@ -224,7 +226,11 @@ static int run(void *args, const struct opt_call *call)
 	}
 	if (a->discard && (!strcmp(a->discard, "ignore") || !strcmp(a->discard, "off")))
 		flags &= ~(u32)BLK_O_UNMAP;
-	s.g = blk_graph_new(NULL);
+	if (blk_follow_parse(a->follow, &p.follow, &e)) {
+		fprintf(stderr, "qemu-io: %s\n", e.msg);
+		return 1;
+	}
+	s.g = blk_graph_new(&p);
 	if (!s.g || add_objects(&s, a) || open_first(&s, a, flags))
 		bad = 1;
 	for (size_t i = 0; !bad && i < a->cmds.n && !s.quit; i++)
@@ -256,6 +262,7 @@ static const struct opt opts[] = {
 	OPT_STR('t', "cache", "MODE", A, cache, "cache mode"),
 	OPT_STR('d', "discard", "MODE", A, discard, "ignore or unmap (default)"),
 	OPT_STR('T', "trace", "FILE", A, trace, "accepted for compatibility"),
+	OPT_STR(0, "follow", "WHICH", A, follow, "open files that images name: all (default), dir (the image's own directory) or none"),
 	OPT_FLAG('U', "force-share", A, share, "open although another program writes to the image"),
 	OPERAND_OPT("FILE", A, file, "the image"),
 	OPT_END

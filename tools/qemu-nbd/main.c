@@ -107,9 +107,15 @@ static int check(const struct qnbd_args *a)
 static int serve(struct qnbd_args *a)
 {
 	int ready = -1, ret = 1;
+	struct blk_policy p = { .follow = BLK_FOLLOW_ALL };
+	struct err e = ERR_INIT;
 	struct blk_graph *g;
 	struct blk_node *n;
 
+	if (blk_follow_parse(a->follow, &p.follow, &e)) {
+		qnbd_error("%s", e.msg);
+		return 1;
+	}
 	if (a->fork || (a->device && !a->verbose)) {
 		ready = to_background(a);
 		if (ready < 0) {
@@ -117,7 +123,7 @@ static int serve(struct qnbd_args *a)
 			return 1;
 		}
 	}
-	g = blk_graph_new(NULL);
+	g = blk_graph_new(&p);
 	n = g && !qnbd_objects(g, a) ? qnbd_open(g, a) : NULL;
 	if (n) {
 		ret = qnbd_serve(n, a, ready);
@@ -194,6 +200,7 @@ static const struct opt opts[] = {
 	OPT_STR(0, "aio", "MODE", A, aio, "threads, native or io_uring; accepted for compatibility"),
 	OPT_STR(0, "discard", "MODE", A, discard, "ignore (default) or unmap"),
 	OPT_STR(0, "detect-zeroes", "MODE", A, detect, "off (default), on or unmap: written zeros take no space"),
+	OPT_STR(0, "follow", "WHICH", A, follow, "open files that images name: all (default), dir (the image's own directory) or none"),
 	OPT_FLAG(0, "image-opts", A, image_opts, "FILE is a list of options (driver=...,file.filename=...)"),
 	OPT_LIST(0, "object", "OBJECT", A, objects, "define an object: secret,id=ID,data=...|file=..."),
 	OPT_GROUP("Kernel's client"),

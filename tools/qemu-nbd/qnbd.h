@@ -8,7 +8,7 @@
 
 struct qnbd_args {
 	const char *port, *bind, *socket, *name, *description, *fmt, *cache, *aio, *discard, *detect, *pid_file;
-	const char *load, *tls, *tls_host, *tls_authz, *trace, *selinux, *device, *disconnect, *output, *file;
+	const char *load, *tls, *tls_host, *tls_authz, *trace, *selinux, *device, *disconnect, *output, *follow, *file;
 	struct opt_list objects, bitmaps;
 	u64 shared, partition, offset, limit;
 	bool persistent, verbose, fork, depth, read_only, snapshot, nocache, image_opts, list;
