@@ -201,16 +201,48 @@ static int close_cmd(struct qio *s, int argc, char **argv)
 	return qio_close(s);
 }
 
+/* What -r, -w and -c say cannot be said by -o too, and switches are on or off. */
+static int reopen_conflicts(const struct blk_opts *o, bool rw, bool cache)
+{
+	static const char *const bools[] = { "read-only", "cache.no-flush", "cache.direct", "auto-read-only" };
+
+	if (rw && blk_opts_get(o, "read-only")) {
+		fprintf(stderr, "qemu-io: Cannot set both -r/-w and 'read-only'\n");
+		return -EINVAL;
+	}
+	if (cache && (blk_opts_get(o, "cache.direct") || blk_opts_get(o, "cache.no-flush"))) {
+		fprintf(stderr, "qemu-io: Cannot set both -c and the cache options\n");
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bools); i++) {
+		const char *v = blk_opts_get(o, bools[i]);
+
+		if (v && strcmp(v, "on") && strcmp(v, "off")) {
+			fprintf(stderr, "qemu-io: Parameter '%s' expects 'on' or 'off'\n", bools[i]);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 static int reopen_cmd(struct qio *s, int argc, char **argv)
 {
 	struct blk_opts o = { 0 };
 	struct err e = ERR_INIT;
 	u32 flags = blk_flags(s->n);
+	bool rw = false, cache = false;
 	int c, ret;
 
 	optind = 0;
 	opterr = 0;
 	while ((c = getopt(argc, argv, "c:o:rw")) != -1) {
+		if ((c == 'r' || c == 'w') && rw) {
+			fprintf(stderr, "qemu-io: Only one -r/-w option may be given\n");
+			blk_opts_free(&o);
+			return -EINVAL;
+		}
+		rw |= c == 'r' || c == 'w';
+		cache |= c == 'c';
 		if (c == 'r')
 			flags &= ~(u32)BLK_O_RDWR;
 		else if (c == 'w')
@@ -224,6 +256,11 @@ static int reopen_cmd(struct qio *s, int argc, char **argv)
 			blk_opts_free(&o);
 			return -EINVAL;
 		}
+	}
+	ret = reopen_conflicts(&o, rw, cache);
+	if (ret) {
+		blk_opts_free(&o);
+		return ret;
 	}
 	if (blk_opts_get(&o, "read-only")) {
 		bool ro = !strcmp(blk_opts_get(&o, "read-only"), "on");

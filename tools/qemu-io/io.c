@@ -19,7 +19,7 @@ struct job {
 	u64 start, total;
 	int pattern;
 	bool quiet, compact, verbose, verify, zero, write;
-	const char *what;
+	const char *what, *did;		/* the command; the word of its report */
 };
 
 u64 qio_now(void)
@@ -461,7 +461,7 @@ static void aio_done(struct blk_req *r)
 		if (!j->quiet) {
 			if (j->verbose)
 				dump(j->buf, r->off, j->total);
-			qio_report(j->write ? "wrote" : "read", t, r->off, j->total, j->total, 1, j->compact);
+			qio_report(j->did, t, r->off, j->total, j->total, 1, j->compact);
 		}
 	}
 	mem_free(j->buf);
@@ -472,11 +472,29 @@ static void no_notify(void *opaque)
 {
 }
 
+/* Takes the job over. */
+static int submit(struct job *j)
+{
+	struct blk_queue_conf conf = { .workers = 16, .notify = no_notify };
+	struct qio *s = j->s;
+
+	if (!s->q)
+		s->q = blk_queue_new(s->n, &conf);
+	if (!s->q) {
+		mem_free(j->buf);
+		free(j);
+		return -ENOMEM;
+	}
+	j->start = qio_now();
+	blk_queue_submit(s->q, &j->r);
+	qio_settle(s);
+	return 0;
+}
+
 static int aio_cmd(struct qio *s, int argc, char **argv)
 {
 	bool wr = argv[0][4] == 'w';
 	struct rw_opts o = { 0 };
-	struct blk_queue_conf conf = { .workers = 16, .notify = no_notify };
 	struct job *j = calloc(1, sizeof(*j));
 	u64 off, len;
 	int ret = j ? take_options(argc, argv, wr ? "CfiP:quzr" : "CiP:qvr", &o) : -ENOMEM;
@@ -502,6 +520,7 @@ static int aio_cmd(struct qio *s, int argc, char **argv)
 	j->verbose = o.verbose;
 	j->write = wr;
 	j->what = wr ? "aio_write" : "aio_read";
+	j->did = wr ? "wrote" : "read";
 	if (o.zero) {
 		if (qio_num(argv[optind + 1], &len))
 			goto fail;
@@ -513,24 +532,38 @@ static int aio_cmd(struct qio *s, int argc, char **argv)
 		if (wr)
 			fill(j, j->total);
 	}
-	if (!s->q)
-		s->q = blk_queue_new(s->n, &conf);
-	ret = s->q ? 0 : -ENOMEM;
-	if (ret)
-		goto fail;
 	j->r = (struct blk_req){ .op = o.zero ? BLK_OP_ZERO : wr ? BLK_OP_WRITE : BLK_OP_READ, .off = off,
 				 .len = j->total, .iov = j->iov, .niov = argc - optind - 1,
 				 .flags = (o.fua ? BLK_FUA : 0) | (o.unmap ? BLK_MAY_UNMAP : 0),
 				 .done = aio_done, .opaque = j };
-	j->start = qio_now();
-	blk_queue_submit(s->q, &j->r);
-	qio_settle(s);
-	return 0;
+	return submit(j);
 fail:
 	if (j)
 		mem_free(j->buf);
 	free(j);
 	return ret;
+}
+
+static int aio_discard_cmd(struct qio *s, int argc, char **argv)
+{
+	struct rw_opts o = { 0 };
+	struct job *j;
+	u64 off, len;
+	int ret = take_options(argc, argv, "Cq", &o);
+
+	if (ret)
+		return ret;
+	if (optind != argc - 2)
+		return usage(argv[0]);
+	if (qio_num(argv[optind], &off) || qio_num(argv[optind + 1], &len))
+		return -EINVAL;
+	j = calloc(1, sizeof(*j));
+	if (!j)
+		return -ENOMEM;
+	*j = (struct job){ .s = s, .total = len, .quiet = o.quiet, .compact = o.compact, .write = true,
+			   .what = "aio_discard", .did = "discarded " };
+	j->r = (struct blk_req){ .op = BLK_OP_DISCARD, .off = off, .len = len, .done = aio_done, .opaque = j };
+	return submit(j);
 }
 
 void qio_settle(struct qio *s)
@@ -595,6 +628,8 @@ const struct qio_cmd qio_io_cmds[] = {
 	  "asynchronously reads a number of bytes", aio_cmd },
 	{ "aio_write", NULL, 2, -1, false, true, "[-Cfiqruz] [-P pattern] off len [len..]",
 	  "asynchronously writes a number of bytes", aio_cmd },
+	{ "aio_discard", NULL, 2, -1, false, true, "[-Cq] off len",
+	  "asynchronously discards a number of bytes", aio_discard_cmd },
 	{ "aio_flush", NULL, 0, 0, false, false, "", "completes all outstanding aio requests", aio_flush_cmd },
 	{ "flush", "f", 0, 0, false, false, "", "flush all in-core file state to disk", flush_cmd },
 	{ "discard", "d", 2, -1, false, true, "[-Cq] off len",
