@@ -46,7 +46,7 @@ static int take_compat(struct blk_opts *o, struct create *c, struct err *e)
 	if (!strcmp(v, "0.10") || !strcmp(v, "v2"))
 		c->version = 2;
 	else if (strcmp(v, "1.1") && strcmp(v, "v3"))
-		ret = err_set(e, EINVAL, "Invalid parameter '%s'\nCould not parse compat option", v);
+		ret = err_set(e, EINVAL, "Parameter 'version' does not accept value '%s'", v);
 	free(v);
 	return ret;
 }

@@ -92,4 +92,48 @@ is "$(img create -q -f qcow2 w.qcow2 1M; "$VMBOX" qemu-io -c 'break write_aio A'
 	-c 'write -q -P 2 128k 64k' -c 'resume A' -c aio_flush -c 'read -q -P 1 0 64k' -c 'read -q -P 2 128k 64k' \
 	blkdebug::w.qcow2 2>&1)" "blkdebug: Suspended request 'A'
 blkdebug: Resuming request 'A'" "a breakpoint of blkdebug holds a request"
+
+# aio_discard, and what reopen refuses
+qio() { "$VMBOX" qemu-io "$@"; }
+is "$(qio -c 'write -q -P 3 0 192k' -c 'aio_discard 64k 64k' -c aio_flush -c 'aio_discard -q 0 4k' -c aio_flush -c 'read -q -P 3 0 64k' \
+	-c 'read -q -P 0 64k 64k' -c 'read -q -P 3 128k 64k' w.qcow2 2>&1 | sed '2,$s/.*ops.*//;s/^[0-9].*; .*//' | sed '/^$/d')" \
+	"discarded  65536/65536 bytes at offset 65536" "aio_discard discards whole clusters and says so"
+like "$(qio -c 'aio_discard 1M' w.qcow2 2>&1)" "^bad argument count 1 to aio_discard, expected at least 2 arguments" "its operands are counted"
+like "$(qio -r -c 'aio_discard 0 64k' w.qcow2 2>&1)" "Block node is read-only" "it writes"
+while read -r args; do
+	read -r want
+	is "$(qio -c "reopen $args" w.qcow2 2>&1)" "qemu-io: $want" "reopen $args"
+	not_ok "reopen $args fails" qio -c "reopen $args" w.qcow2
+done <<EOF
+-r -o read-only=on
+Cannot set both -r/-w and 'read-only'
+-w -o read-only=on
+Cannot set both -r/-w and 'read-only'
+-r -w
+Only one -r/-w option may be given
+-c none -o cache.direct=on
+Cannot set both -c and the cache options
+-c directsync -o cache.no-flush=on
+Cannot set both -c and the cache options
+-o read-only=foo
+Parameter 'read-only' expects 'on' or 'off'
+-o cache.no-flush=bar
+Parameter 'cache.no-flush' expects 'on' or 'off'
+-o cache.direct=baz
+Parameter 'cache.direct' expects 'on' or 'off'
+EOF
+ok "reopen -w alone" qio -c 'reopen -r' -c 'reopen -w' -c 'write -q 0 64k' w.qcow2
+
+# A parent without its format
+is "$(img create -f qcow2 -b w.qcow2 n.qcow2 2>&1)" "img: n.qcow2: Backing file specified without backing format
+Detected format of qcow2." "create says which format it saw"
+for by in "-B w.qcow2" "-o backing_file=w.qcow2"; do
+	is "$(img convert -O qcow2 $by w.qcow2 n.qcow2 2>&1)" "img: Use of backing file requires explicit backing format" "convert $by refuses"
+	ok "and makes nothing" test ! -e n.qcow2
+	ok "with the format it does" img convert -O qcow2 $by ${by:+-F qcow2} w.qcow2 n.qcow2
+	rm -f n.qcow2
+done
+is "$(img rebase -u -b w.qcow2 a.qcow2 2>&1)" "img: Could not change the backing file to 'w.qcow2': backing format must be specified" \
+	"rebase -u needs the format too"
+is "$(img create -q -f qcow2 -o compat=0.42 n.qcow2 1M 2>&1)" "img: n.qcow2: Parameter 'version' does not accept value '0.42'" "a version that there is not"
 done_testing

@@ -158,6 +158,8 @@ static int refuse_options(const struct blk_driver *d, const struct convert_args 
 		return err_set(e, EINVAL, "Compression and encryption not supported at the same time");
 	if (a->backing && !img_takes_backing(d))
 		return err_set(e, EINVAL, "Backing file not supported for file format '%s'", d->name);
+	if (blk_opts_get(o, "backing_file") && !blk_opts_get(o, "backing_fmt"))
+		return err_set(e, EINVAL, "Use of backing file requires explicit backing format");
 	for (int i = 0; i < o->n; i++) {
 		bool ok = false;
 

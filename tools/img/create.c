@@ -118,6 +118,12 @@ static int check_names(const struct blk_driver *d, const struct blk_opts *o)
 	return 0;
 }
 
+/* Says more on a line of its own. */
+static void add_hint(struct err *e, const char *text)
+{
+	snprintf(e->msg + strlen(e->msg), sizeof(e->msg) - strlen(e->msg), "\n%s", text);
+}
+
 /* The backing file must open (unless -u), and gives the size when none was said. */
 static int look_at_backing(struct blk_graph *g, const struct create_args *c, struct blk_opts *o,
 			   struct err *e)
@@ -126,7 +132,7 @@ static int look_at_backing(struct blk_graph *g, const struct create_args *c, str
 	bool need = !blk_opts_get(o, "size");
 	struct blk_opts bo = { 0 };
 	struct blk_node *n = NULL;
-	char *path;
+	char *path, hint[64];
 	int ret;
 
 	if (!bf || !*bf)
@@ -141,10 +147,11 @@ static int look_at_backing(struct blk_graph *g, const struct create_args *c, str
 		ret = blk_opts_set(&bo, "driver", fmt);
 	ret = ret ?: blk_open(g, path, &bo, BLK_O_NO_IO, &n, e);
 	if (ret) {
-		snprintf(e->msg + strlen(e->msg), sizeof(e->msg) - strlen(e->msg), "\nCould not open backing image.");
+		add_hint(e, "Could not open backing image.");
 	} else if (!fmt) {
-		ret = err_set(e, EINVAL, "Backing file specified without backing format\n"
-			      "Detected format of %s.", blk_driver_name(n));
+		ret = err_set(e, EINVAL, "Backing file specified without backing format");
+		snprintf(hint, sizeof(hint), "Detected format of %s.", blk_driver_name(n));
+		add_hint(e, hint);
 	} else if (need) {
 		ret = blk_opts_set_u64(o, "size", blk_length(n));
 	}

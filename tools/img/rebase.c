@@ -155,7 +155,7 @@ static int switch_backing(struct rebase_args *ra, struct rebase *r)
 		img_error("Could not change the backing file to '%s': Operation not supported", ra->backing);
 		return -ENOTSUP;
 	}
-	if (b && !ra->backing_fmt && !ra->unsafe) {
+	if (b && !ra->backing_fmt) {
 		img_error("Could not change the backing file to '%s': backing format must be specified", b);
 		return -EINVAL;
 	}
