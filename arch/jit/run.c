@@ -405,24 +405,43 @@ static void at(struct x86_cpu *cpu, u32 info)
 	cpu->cur = &positions[JIT_INFO_SS(info)][JIT_INFO_LEN(info)];
 }
 
+/* The interpreter does what is not one piece of plain memory without code. */
+static __noreturn void leave_to_interp(struct x86_cpu *cpu, u32 info)
+{
+	cpu->sys->jit->thunks.raw_leave(cpu, (u64)JIT_INFO_OFF(info) << 32 | JIT_EXIT_INTERP);
+}
+
+static bool is_string(u32 info)
+{
+	return (info >> JIT_INFO_SLOT_SHIFT) % X86_JIT_SLOTS == X86_JIT_SLOT_STRING;
+}
+
+/* REP goes on from the address: a copy of one element is of no use, and a device must not be read twice. */
+static u64 string_source(struct x86_cpu *cpu, u64 lin, u32 info)
+{
+	const struct x86_tlb_entry *e = x86_tlb_r(cpu, lin);
+
+	x86_probe(cpu, lin, JIT_INFO_SIZE(info), X86_READ);
+	cpu->cur = NULL;
+	if (!x86_tlb_hit(cpu, e, lin, JIT_INFO_SIZE(info)))
+		leave_to_interp(cpu, info);
+	return lin + e->addend;
+}
+
 u64 jit_c_mem_r(struct x86_cpu *cpu, u64 lin, u32 info)
 {
 	unsigned size = JIT_INFO_SIZE(info);
 
 	from_code(cpu);
 	at(cpu, info);
+	if (is_string(info))
+		return string_source(cpu, lin, info);
 	if (size <= 8)
 		cpu->jit.bounce[0] = x86_load_slow(cpu, lin, size);
 	else
 		x86_ld_block(cpu, lin, cpu->jit.bounce, size);
 	cpu->cur = NULL;
 	return (uintptr_t)cpu->jit.bounce;
-}
-
-/* The interpreter does what is not one piece of plain memory without code. */
-static __noreturn void leave_to_interp(struct x86_cpu *cpu, u32 info)
-{
-	cpu->sys->jit->thunks.raw_leave(cpu, (u64)JIT_INFO_OFF(info) << 32 | JIT_EXIT_INTERP);
 }
 
 static void fill_beside(struct x86_cpu *cpu, struct x86_jit_slot *slot, u64 lin, u8 *host, unsigned len)
@@ -439,7 +458,7 @@ static u64 store_beside_code(struct x86_cpu *cpu, u64 lin, u32 info)
 	unsigned size = JIT_INFO_SIZE(info), first, len, off = lin & X86_PAGE_MASK;
 	struct x86_xlate x;
 
-	if ((info >> JIT_INFO_SLOT_SHIFT) % X86_JIT_SLOTS == X86_JIT_SLOT_STRING || off + size > 4096 || drx_data_armed(cpu) || cpu->mmu->align ||
+	if (is_string(info) || off + size > 4096 || drx_data_armed(cpu) || cpu->mmu->align ||
 	    mmu_translate(cpu, lin, X86_WRITE, cpu->mmu->cls, &x) || !x.host)
 		return 0;
 	len = code_free_run(cpu->sys, x.gpa, size, &first);

@@ -78,10 +78,7 @@ static void movs(struct gen *g, struct slow *s, unsigned log)
 
 	/* the load faults first */
 	e_mov(b, T0, H_RSI);
-	gen_access(g, 1u << log, false, false, X86_RSI);
-	e_lea(b, T1, CPU(jit.bounce));
-	e_op(b, 0x3b, E_W, T0, r_(T1));
-	slow_if(g, s, CC_E);
+	gen_access(g, 1u << log, false, false, X86_JIT_SLOT_STRING);
 	e_st(b, CPU(jit.spill[0]), T0);
 	check_room(g, s, H_RDI, log);
 	check_room(g, s, H_RSI, log);

@@ -271,6 +271,20 @@ static bool must_leave(const struct x86_cpu *cpu)
 	       drx_data_armed(cpu) || cpu->mmu->align || cpu->dbg.step;
 }
 
+/*
+ * 67 clears bits 63-32 of rCX. Intel's processors clear those of the pointers
+ * of MOVS and STOS too, and of no other instruction.
+ */
+static void no_iteration(struct x86_cpu *cpu, const struct x86_insn *in)
+{
+	x86_set_reg(cpu, X86_RCX, in->asize, 0);
+	if (cpu->sys->model.vendor[0] != 'G' || in->asize != 4 || (in->op != X86_OP_MOVS && in->op != X86_OP_STOS))
+		return;
+	x86_set_reg(cpu, X86_RDI, 4, cpu->gpr[X86_RDI]);
+	if (in->op == X86_OP_MOVS)
+		x86_set_reg(cpu, X86_RSI, 4, cpu->gpr[X86_RSI]);
+}
+
 static void run(struct x86_cpu *cpu, const struct x86_insn *in, one_fn one, piece_fn piece, bool compares)
 {
 	struct string s = string_begin(cpu, in);
@@ -284,7 +298,7 @@ static void run(struct x86_cpu *cpu, const struct x86_insn *in, one_fn one, piec
 		u64 count = x86_get_reg(cpu, X86_RCX, in->asize), done;
 
 		if (!count) {
-			x86_set_reg(cpu, X86_RCX, in->asize, 0);	/* 67 clears bits 63-32 */
+			no_iteration(cpu, in);
 			return;
 		}
 		/* An iteration that faults leaves the flags of before the instruction. */

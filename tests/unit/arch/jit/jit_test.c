@@ -7,15 +7,20 @@
  */
 #include "unit/arch/x86/long_mode.h"
 
-static struct bare *run_by(bool jit, const u8 *from, const u8 *to)
+static struct bare *run_model(const char *model, bool jit, const u8 *from, const u8 *to)
 {
-	struct bare *b = bare_create_accel("max", jit);
+	struct bare *b = bare_create_accel(model, jit);
 
 	long_enter(b, 0, 0x2000);
 	bare_load(b, 0x2000, from, to);
 	b->cpu->stop_on_exc = 1;
 	x86_cpu_run(b->cpu);
 	return b;
+}
+
+static struct bare *run_by(bool jit, const u8 *from, const u8 *to)
+{
+	return run_model("max", jit, from, to);
 }
 
 /* Both end alike; the translated one is left for more checks. */
@@ -93,6 +98,48 @@ GUEST(string_into_code,
 TEST(string_instructions_into_code)
 {
 	bare_destroy(RUN_BOTH(string_into_code));
+}
+
+/* A device's registers as the source: each is read once. */
+GUEST(string_from_device,
+      "	movl $0xe0000003, 0x103000+0x30*8\n	invlpg 0x30000\n"
+      "	mov $2, %ebx\n1:	mov $0x30000, %esi\n	mov $0x31000, %edi\n	mov $5, %ecx\n	rep movsl\n"
+      "	dec %ebx\n	jnz 1b\n" EXIT);
+
+TEST(string_from_a_device)
+{
+	for (unsigned jit = 0; jit < 2; jit++) {
+		struct bare *b = run_by(jit, string_from_device, string_from_device_end);
+
+		CHECK_EQ(b->mmio_reads, 10);
+		CHECK_EQ(b->cpu->gpr[X86_RDI], 0x31014);
+		CHECK_EQ(get_le64(b->ram + 0x31010), 0xffffffff);
+		bare_destroy(b);
+	}
+}
+
+/* Address size 32 and no element: Intel's processors clear upper halves of the pointers of two instructions. */
+#define ALL_ONES "	mov $-1, %rsi\n	mov $-1, %rdi\n	movabs $0x100000000, %rcx\n"
+GUEST(no_movs, ALL_ONES "	.byte 0x67\n	rep movsb\n" EXIT);
+GUEST(no_stos, ALL_ONES "	.byte 0x67\n	rep stosl\n" EXIT);
+GUEST(no_lods, ALL_ONES "	.byte 0x67\n	rep lodsb\n" EXIT);
+GUEST(no_cmps, ALL_ONES "	.byte 0x67\n	repe cmpsb\n" EXIT);
+
+TEST(string_instructions_without_elements)
+{
+	static const struct { const u8 *from, *to; u64 rsi, rdi; } cases[] = {
+		{ no_movs, no_movs_end, 0xffffffff, 0xffffffff }, { no_stos, no_stos_end, ~0ULL, 0xffffffff },
+		{ no_lods, no_lods_end, ~0ULL, ~0ULL }, { no_cmps, no_cmps_end, ~0ULL, ~0ULL },
+	};
+
+	for (size_t n = 0; n < 2 * ARRAY_SIZE(cases); n++) {
+		struct bare *b = run_model("max,vendor=GenuineIntel", n & 1, cases[n / 2].from, cases[n / 2].to);
+
+		CHECK_EQ(b->cpu->gpr[X86_RSI], cases[n / 2].rsi);
+		CHECK_EQ(b->cpu->gpr[X86_RDI], cases[n / 2].rdi);
+		CHECK_EQ(b->cpu->gpr[X86_RCX], 0);
+		bare_destroy(b);
+	}
 }
 
 /* Linear 0x30000 shows physical 0x30000 or 0x31000; the same linear target has other code after INVLPG. */

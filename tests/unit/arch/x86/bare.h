@@ -35,6 +35,7 @@ struct bare {
 	u64 now_ns, timer_ns;
 	u32 out[64];
 	unsigned outs;
+	unsigned mmio_reads;
 	bool triple;
 };
 
@@ -49,8 +50,8 @@ static inline void bare_phys(void *ctx, u64 gpa, struct x86_phys_page *p)
 
 static inline u64 bare_mmio_read(void *ctx, u64 gpa, unsigned size)
 {
-	(void)ctx;
 	(void)gpa;
+	((struct bare *)ctx)->mmio_reads++;
 	return size == 8 ? ~0ULL : (1ULL << size * 8) - 1;
 }
 
