@@ -16,6 +16,7 @@ from qtestos.probe import Binary		# noqa: E402
 EXPECTED = (
     r"machine pc: ",					# QEMU's older board is for QEMU
     r"pc -> [^ ]+: the board has no ",			# and lacks parts of the newer one
+    r"^pc -> [^ ]+: none of the shortest paths ",	# no AHCI on board
     r"-> piix3-ide(-onboard)?:",			# the older IDE channels
     r"^qemu: another emulator",
     r"^vmbox: it has no (-fw_cfg|geometry)",	# options of QEMU's

@@ -194,6 +194,7 @@ def test_net_bad_control(net: VirtioNet):
 # ---- random numbers ----
 
 @variants(mode=("modern", "transitional", "legacy"), ring=("split", "packed"), intr=("msix", "intx", "poll"))
+@requires("running")
 def test_rng(rng: VirtioRng):
     a, b = rng.random(64), rng.random(64)
     assert 0 < len(a) <= 64 and 0 < len(b) <= 64
@@ -201,6 +202,7 @@ def test_rng(rng: VirtioRng):
 
 
 @params(n=(1, 7, 4096))
+@requires("running")
 def test_rng_lengths(rng: VirtioRng, n: int):
     got = b""
     while len(got) < n:
