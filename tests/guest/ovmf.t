@@ -4,6 +4,7 @@
 # timeout: 1200
 # Debian's OVMF from flash in our own machine boots the appliance's GPT image
 # (EFI system partition, unified kernel) to a shell; its variables are kept.
+# Then it starts the kernel of -kernel.
 import os
 import sys
 
@@ -33,4 +34,12 @@ m = Console(vmbox, "vm", "-m", "512", "-nographic", "-no-reboot", *flash,
             "-drive", "file=disk.img,format=raw,if=virtio")
 check(m.expect("BdsDxe: starting Boot0001", 300), "the next machine starts from them", m.tail())
 m.kill()
+vmlinuz, _ = kernel()
+appliance("initramfs", "ird.img")
+m = Console(vmbox, "vm", "-m", "512", "-nographic", "-no-reboot", *flash,
+            "-kernel", vmlinuz, "-initrd", "ird.img", "-append", "console=ttyS0 no_timer_check through=firmware")
+check(m.expect(PROMPT, 300), "the firmware starts -kernel", m.tail())
+m.run("ls -d /sys/firmware/efi; grep -c through=firmware /proc/cmdline", "/sys/firmware/efi\n1\n", "by EFI, with initrd and command line")
+m.type("poweroff")
+check(m.end() == 0, "power off", m.tail())
 done()

@@ -87,7 +87,7 @@ int pc_boot_load(struct pc *pc, struct err *err)
 		.rsdp = pc->cfg.no_acpi ? 0 : RSDP_ADDR,
 	};
 
-	if (!pc->cfg.kernel || pc->cfg.no_cpus)
+	if (!pc->cfg.kernel || pc->cfg.no_cpus || pc_firmware_boots_kernel(pc))
 		return 0;
 	pc->boot = mem_zalloc(sizeof(*pc->boot));
 	if (!pc->boot)

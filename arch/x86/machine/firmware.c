@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Firmware boot: the BIOS image below 4 GiB and below 1 MiB, and what it
- * learns by fw_cfg: memory map, ACPI tables with their loader script, counts.
+ * learns by fw_cfg: memory map, ACPI tables with their loader script, counts,
+ * and the kernel that it is to start.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "mem.h"
 #include "pc.h"
 #include "smbios.h"
+#include "x86/boot.h"
 
 #define FOUR_GIB	0x100000000ULL
 #define BIOS_MAX	(16 * MiB)
@@ -224,6 +226,70 @@ static int add_smbios(struct pc *pc, struct err *err)
 	return ret;
 }
 
+/* ---- -kernel through the firmware ---- */
+
+#define SETUP_SECTS	0x1f1
+#define BOOT_MAGIC	0x202
+
+/* The kernel's real mode part and the rest are two items. Its bytes are not touched: they may be signed. */
+static int add_kernel(struct pc *pc, struct boot_image *files, struct err *err)
+{
+	struct device *fw = pc->fw_cfg;
+	u64 len, setup;
+	const u8 *k = boot_image_map(files, pc->cfg.kernel, 1024, &len, err);
+
+	if (!k)
+		return -err->code;
+	setup = ((k[SETUP_SECTS] ? k[SETUP_SECTS] : 4) + 1) * 512ULL;
+	if (memcmp(k + BOOT_MAGIC, "HdrS", 4) != 0 || setup > len)
+		return err_set(err, EINVAL, "kernel '%s': firmware starts a bzImage only", pc->cfg.kernel);
+	if (len > INT32_MAX)
+		return err_set(err, EFBIG, "kernel '%s' is too big", pc->cfg.kernel);
+	if (fw_cfg_add_u32(fw, FW_CFG_SETUP_SIZE, (u32)setup) < 0 || fw_cfg_add_bytes(fw, FW_CFG_SETUP_DATA, k, (u32)setup) < 0 ||
+	    fw_cfg_add_u32(fw, FW_CFG_KERNEL_SIZE, (u32)(len - setup)) < 0 ||
+	    fw_cfg_add_bytes(fw, FW_CFG_KERNEL_DATA, k + setup, (u32)(len - setup)) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	return 0;
+}
+
+static int add_initrd(struct pc *pc, struct boot_image *files, struct err *err)
+{
+	const u8 *p;
+	u64 len;
+
+	if (!pc->cfg.initrd)
+		return 0;
+	p = boot_image_map(files, pc->cfg.initrd, 0, &len, err);
+	if (!p)
+		return -err->code;
+	if (len > INT32_MAX)
+		return err_set(err, EFBIG, "initrd '%s' is too big", pc->cfg.initrd);
+	if (fw_cfg_add_u32(pc->fw_cfg, FW_CFG_INITRD_SIZE, (u32)len) < 0 ||
+	    fw_cfg_add_bytes(pc->fw_cfg, FW_CFG_INITRD_DATA, p, (u32)len) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	return 0;
+}
+
+/* OVMF takes kernel, initrd and command line from these items and starts them before anything else. */
+static int add_linux(struct pc *pc, struct err *err)
+{
+	struct boot_image files = { .pieces = 0 };
+	const char *line = pc->cfg.append ? pc->cfg.append : "";
+	u32 len = (u32)strlen(line) + 1;
+
+	if (add_kernel(pc, &files, err) == 0 && add_initrd(pc, &files, err) == 0 &&
+	    (fw_cfg_add_u32(pc->fw_cfg, FW_CFG_CMDLINE_SIZE, len) < 0 ||
+	     fw_cfg_add_bytes(pc->fw_cfg, FW_CFG_CMDLINE_DATA, line, len) < 0))
+		err_set(err, ENOMEM, "out of memory");
+	boot_image_free(&files);
+	return -err->code;
+}
+
+bool pc_firmware_boots_kernel(const struct pc *pc)
+{
+	return pc->cfg.kernel && pc->cfg.pflash[0];
+}
+
 int pc_firmware_tables(struct pc *pc, struct err *err)
 {
 	struct device *fw = pc->fw_cfg;
@@ -240,7 +306,7 @@ int pc_firmware_tables(struct pc *pc, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	if (add_e820(pc) < 0 || pc_boot_order(pc) < 0)
 		return err_set(err, ENOMEM, "out of memory");
-	if (add_smbios(pc, err) < 0)
+	if (add_smbios(pc, err) < 0 || (pc_firmware_boots_kernel(pc) && add_linux(pc, err) < 0))
 		return -err->code;
 	if (pc->cfg.no_acpi)
 		return 0;

@@ -78,6 +78,8 @@ void pc_boot_free(struct pc *pc);
 /* firmware.c */
 int  pc_firmware_load(struct pc *pc, struct err *err);
 int  pc_firmware_tables(struct pc *pc, struct err *err);
+/* -kernel with flash chips: the firmware in them starts it, not boot.c. */
+bool pc_firmware_boots_kernel(const struct pc *pc);
 /* bootorder.c: -boot and bootindex as firmware reads them. 0 or -errno. */
 int  pc_boot_order(struct pc *pc);
 /* What the ACPI tables must say. */
