@@ -186,6 +186,13 @@ def test_memory_commands(t):
         t.eq(vm.cmd("migrate-set-capabilities", capabilities=[{"capability": "xbzrle", "state": False}]), {"return": {}}, "a capability stays off")
         for cap in ({"capability": "xbzrle", "state": True}, {"capability": "nobody", "state": False}, {"capability": "xbzrle"}):
             t.ok("error" in vm.cmd("migrate-set-capabilities", capabilities=[cap]), "refused: %s" % cap)
+        got = vm.cmd("query-migrate-parameters").get("return")
+        if got:     # migration is built in
+            t.eq((got["max-bandwidth"], got["downtime-limit"]), (0, 300), "migration parameters")
+            t.eq(vm.cmd("migrate-set-parameters", **{"max-bandwidth": 5 << 20, "downtime-limit": 300}), {"return": {}}, "some are set")
+            t.eq(vm.cmd("query-migrate-parameters")["return"]["max-bandwidth"], 5 << 20, "and kept")
+            for bad in ({"downtime-limit": 5}, {"mode": "cpr-reboot"}, {"max-bandwidth": -1}, {"nobody": 1}):
+                t.ok("error" in vm.cmd("migrate-set-parameters", **bad), "refused: %s" % bad)
         got = vm.cmd("chardev-add", id="c1", backend={"type": "file", "data": {"out": os.path.join(d, "a,b")}})
         t.eq(got, {"return": {}}, "chardev-add")
         t.ok(os.path.exists(os.path.join(d, "a,b")), "with a comma in the name")

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include "mem.h"
 #include "migration/migration.h"
@@ -15,6 +16,8 @@
 #include "str.h"
 #include "thread.h"
 #include "vm.h"
+
+#define RATE_NAP_NS	50000000L	/* how soon the saver sees that it is cancelled */
 
 enum mig_status { MIG_NONE, MIG_ACTIVE, MIG_COMPLETED, MIG_FAILED, MIG_CANCELLED };
 static const char *const status_names[] = { "none", "active", "completed", "failed", "cancelled" };
@@ -25,10 +28,11 @@ struct vm_migration {
 	bool was_running;
 	struct thread thread;
 	struct mig_channel ch;
+	struct mig_io out;		/* of the channel */
 	struct mig_stream s;
 	struct json *config;
 	struct err err;
-	u64 start_ns, total_ns;
+	u64 start_ns, total_ns, written;
 	struct loop_fd listen;		/* incoming: a socket that waits */
 };
 
@@ -105,11 +109,38 @@ static void *saver(void *arg)
 	return NULL;
 }
 
+/* Saver: what went out since the start takes at least the time that max-bandwidth says. */
+static void keep_rate(struct vm_migration *g)
+{
+	for (;;) {
+		u64 rate = atomic_get(&g->vm->max_bandwidth), ns = loop_now_ns() - g->start_ns, due;
+		struct timespec ts = { 0, RATE_NAP_NS };
+
+		if (!rate || atomic_get(&g->s.cancel))
+			return;
+		due = (u64)((double)g->written * 1e9 / (double)rate);
+		if (due <= ns)
+			return;
+		ts.tv_nsec = (long)MIN(due - ns, (u64)RATE_NAP_NS);
+		nanosleep(&ts, NULL);
+	}
+}
+
+static int write_slowly(void *ctx, const void *p, size_t n, struct err *err)
+{
+	struct vm_migration *g = ctx;
+
+	g->written += n;
+	keep_rate(g);
+	return g->out.write(g->out.ctx, p, n, err);
+}
+
 static int start_saving(struct vm_migration *g, struct err *err)
 {
-	struct mig_io io;
+	struct mig_io io = { .write = write_slowly, .ctx = g };
 
-	mig_channel_io(&g->ch, &io);
+	mig_channel_io(&g->ch, &g->out);
+	g->written = 0;
 	g->config = vm_migrate_config(g->vm, g->was_running);
 	if (!g->config || mig_stream_init(&g->s, &io) < 0)
 		return err_set(err, ENOMEM, "out of memory");

@@ -18,6 +18,9 @@ struct schema_entry {
 	const char *name, *arg, *ret;	/* arg: members, or the name of a type after @; ret NULL: {} */
 };
 
+/* They are set with the same names. */
+#define MIGRATION_PARAMETERS "announce-initial:int?,announce-max:int?,announce-rounds:int?,announce-step:int?,throttle-trigger-threshold:int?,cpu-throttle-initial:int?,cpu-throttle-increment:int?,cpu-throttle-tailslow:bool?,tls-creds:str?,tls-hostname:str?,tls-authz:str?,max-bandwidth:int?,avail-switchover-bandwidth:int?,downtime-limit:int?,multifd-channels:int?,multifd-compression:str?,xbzrle-cache-size:int?,max-postcopy-bandwidth:int?,max-cpu-throttle:int?,mode:str?"
+
 static const struct schema_type types[] = {
 	{ "RunState", "debug|inmigrate|internal-error|io-error|paused|postmigrate|prelaunch|finish-migrate|restore-vm|running|save-vm|shutdown|suspended|watchdog|guest-panicked|colo" },
 	{ "ShutdownCause", "none|host-error|host-qmp-quit|host-qmp-system-reset|host-signal|host-ui|guest-shutdown|guest-reset|guest-panic|subsystem-reset|snapshot-load" },
@@ -68,6 +71,7 @@ static const struct schema_type types[] = {
 	{ "DumpGuestMemoryFormat", "elf" },
 	{ "DumpGuestMemoryCapability", "formats:[DumpGuestMemoryFormat]" },
 	{ "TraceEventState", "unavailable|disabled|enabled" }, { "TraceEventInfo", "name:str,state:TraceEventState" },
+	{ "MigrationParameters", MIGRATION_PARAMETERS },
 	{ "MigrationCapability", "xbzrle|rdma-pin-all|auto-converge|zero-blocks|events|postcopy-ram|x-colo|release-ram|return-path|pause-before-switchover|multifd|dirty-bitmaps|postcopy-blocktime|late-block-activate|x-ignore-shared|validate-uuid|background-snapshot|zero-copy-send|postcopy-preempt|switchover-ack|dirty-limit|mapped-ram" },
 	{ "MigrationCapabilityStatus", "capability:MigrationCapability,state:bool" },
 	{ "BlockJobInfo", "type:JobType,device:str,len:int,offset:int,busy:bool,paused:bool,speed:int,io-status:str,ready:bool,status:JobStatus,auto-finalize:bool,auto-dismiss:bool,error:str?" },
@@ -114,6 +118,7 @@ static const struct schema_entry commands[] = {
 	{ "trace-event-set-state", "name:str,enable:bool,ignore-unavailable:bool?", NULL },
 	{ "query-migrate-capabilities", "", "[MigrationCapabilityStatus]" }, { "query-block-jobs", "", "[BlockJobInfo]" },
 	{ "migrate-set-capabilities", "capabilities:[MigrationCapabilityStatus]", NULL },
+	{ "query-migrate-parameters", "", "MigrationParameters" }, { "migrate-set-parameters", MIGRATION_PARAMETERS, NULL },
 	{ "query-memdev", "", "[Memdev]" },
 	{ "query-blockstats", "query-nodes:bool?", "[BlockStats]" }, { "block_resize", "device:str?,node-name:str?,size:int", NULL },
 	{ "snapshot-save", "job-id:str,tag:str,vmstate:str,devices:[str]", NULL },

@@ -58,6 +58,7 @@ struct vm {
 	struct qtest *qtest;
 	struct gdb *gdb;
 	struct vm_migration *migration;	/* migrate.c */
+	u64 max_bandwidth;		/* of saving, bytes a second, 0: no limit; atomic */
 	struct vm_job *jobs;		/* job.c */
 	bool started;			/* pc_start() was called: what comes now is hot plug */
 	bool no_reboot, no_shutdown;	/* also by -action */
