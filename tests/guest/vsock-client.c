@@ -66,7 +66,7 @@ static int serve(const char *port)
 	int l = socket(AF_VSOCK, type, 0), s;
 	pthread_t t;
 
-	if (l < 0 || bind(l, (struct sockaddr *)&a, sizeof(a)) || listen(l, 128))
+	if (l < 0 || bind(l, (struct sockaddr *)&a, sizeof(a)) || listen(l, 512))
 		fail("listen");
 	if (daemon(1, 1))
 		fail("daemon");
