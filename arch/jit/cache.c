@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "jit.h"
+#include "asan.h"
 #include "mem.h"
 
 #define CACHE_DEFAULT	(64 * MiB)
@@ -310,6 +311,7 @@ struct x86_cpu *jit_cpu_alloc(void)
 
 void jit_cpu_free(struct x86_cpu *cpu)
 {
+	asan_empty_stack((u8 *)cpu - JIT_STACK, JIT_STACK);
 	mem_pages_free(cpu->translator, sizeof(*cpu->translator));
 	mem_pages_free((u8 *)cpu - JIT_STACK, CPU_BYTES);
 }
