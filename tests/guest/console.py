@@ -18,6 +18,8 @@ vmbox = os.path.abspath(os.environ.get("VMBOX", os.path.join(objtree, "vmbox")))
 work = tempfile.mkdtemp()
 os.chdir(work)
 atexit.register(shutil.rmtree, work, ignore_errors=True)
+# The time limit of a test ends by SIGTERM: what is registered runs then too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 PROMPT = "# "
 count = 0
 failed = False
@@ -75,13 +77,14 @@ def appliance(kind, output, *options):
 
 
 class Console:
-    """A running machine. log: all that it said."""
+    """A running machine, that does not outlive the test. log: all that it said."""
 
     def __init__(self, *command):
         self.log = ""
         self.mark = 0
         self.proc = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      stderr=subprocess.STDOUT, start_new_session=True)
+        atexit.register(self.kill)
 
     def expect(self, text, seconds=240):
         """Reads on until text has come behind the last match."""
@@ -126,8 +129,9 @@ class Console:
             return None
 
     def kill(self):
-        os.killpg(self.proc.pid, signal.SIGKILL)
-        self.proc.wait()
+        if self.proc.poll() is None:
+            os.killpg(self.proc.pid, signal.SIGKILL)
+            self.proc.wait()
 
 
 def qemu(*options):
