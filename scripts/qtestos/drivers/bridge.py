@@ -30,22 +30,6 @@ class PciBridge(PciDevice, PciBus):
         f.set_cfg(0x20, self.mmio_next >> 16 | self.mmio_end - 1 & 0xfff00000)
         f.set_cfg(0x24, 0x0000fff0)		# no prefetchable window: its end is below its beginning
 
-    def take_mmio(self, size, align=None):
-        align = align or size
-        at = (self.mmio_next + align - 1) // align * align
-        if at + size > self.mmio_end:
-            raise MemoryError("the bridge's window is too small")
-        self.mmio_next = at + size
-        return at
-
-    def take_io(self, size, align=None):
-        align = align or size
-        at = (self.io_next + align - 1) // align * align
-        if at + size > self.io_end:
-            raise MemoryError("the bridge's I/O window is too small")
-        self.io_next = at + size
-        return at
-
 
 class RootPort(PciBridge):
     name = device = "pcie-root-port"

@@ -10,8 +10,26 @@ CAP_PM, CAP_MSI, CAP_EXPRESS, CAP_MSIX, CAP_VENDOR = 1, 5, 0x10, 0x11, 9
 
 
 class PciBus:
-    """What a PCI device is plugged into. host: the bridge to the processor; number: the bus number."""
+    """What a PCI device is plugged into. host: the bridge to the processor; number: the bus number.
+    mmio_next, mmio_end, io_next, io_end: what is free for BARs and bridges behind it."""
     name = None
+
+    def take_mmio(self, size, align=None):
+        at = self._aligned("memory", self.mmio_next, self.mmio_end, size, align)
+        self.mmio_next = at + size
+        return at
+
+    def take_io(self, size, align=None):
+        at = self._aligned("I/O", self.io_next, self.io_end, size, align)
+        self.io_next = at + size
+        return at
+
+    def _aligned(self, kind, at, end, size, align):
+        align = align or size
+        at = (at + align - 1) // align * align
+        if at + size > end:
+            raise QtestError(f"{self.name or type(self).__name__}: no room for {size:#x} bytes of {kind} addresses")
+        return at
 
 
 class PciHost(Driver, PciBus):
@@ -50,24 +68,6 @@ class PciHost(Driver, PciBus):
 
     def ecam_write(self, bdf, reg, value, size=4):
         raise QtestError(f"{self.name} has no memory mapped configuration space")
-
-    # ---- addresses ----
-
-    def take_mmio(self, size, align=None):
-        align = align or size
-        at = (self.mmio_next + align - 1) // align * align
-        if at + size > self.mmio_end:
-            raise QtestError("no room for a memory BAR")
-        self.mmio_next = at + size
-        return at
-
-    def take_io(self, size, align=None):
-        align = align or size
-        at = (self.io_next + align - 1) // align * align
-        if at + size > self.io_end:
-            raise QtestError("no room for an I/O BAR")
-        self.io_next = at + size
-        return at
 
     def intx_line(self, dev, pin):
         """The interrupt controller's line of pin 1 to 4 of a device on bus 0."""
