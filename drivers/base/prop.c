@@ -78,7 +78,12 @@ void device_props_free(struct device *dev)
 	free_texts(dev, dev->cls->bus_props);
 }
 
-/* "4", "4.1", hexadecimal slots as QEMU reads them; -1: any. */
+static const char *skip_0x(const char *s)
+{
+	return s[0] == '0' && (s[1] | 0x20) == 'x' ? s + 2 : s;
+}
+
+/* "4", "4.1", "0x1d.0x0": hexadecimal, as QEMU reads and libvirt writes them; -1: any. */
 static int parse_devfn(const char *s, u64 *out)
 {
 	u64 slot = 0, fn = 0;
@@ -88,11 +93,9 @@ static int parse_devfn(const char *s, u64 *out)
 		*out = (u64)-1;
 		return 0;
 	}
-	if (s[0] == '0' && (s[1] | 0x20) == 'x')
-		s += 2;
-	if (str_scan_u64(s, 16, &end, &slot) < 0 || slot > 31)
+	if (str_scan_u64(skip_0x(s), 16, &end, &slot) < 0 || slot > 31)
 		return -EINVAL;
-	if (*end == '.' && (str_to_u64(end + 1, 16, &fn) < 0 || fn > 7))
+	if (*end == '.' && (str_to_u64(skip_0x(end + 1), 16, &fn) < 0 || fn > 7))
 		return -EINVAL;
 	if (*end && *end != '.')
 		return -EINVAL;

@@ -35,6 +35,7 @@ static u16 create_cq(struct nvme_req *q)
 	if (!(dw(q, 11) & 1) || base & (nvme_page(n) - 1))
 		return NVME_INVALID_FIELD;
 	n->cq[id] = (struct nvme_cq){ .size = size + 1, .vector = vector, .phase = true, .ien = dw(q, 11) & 2, .base = base };
+	n->features[F_QUEUES] = 1;	/* their number stands */
 	return NVME_OK;
 }
 
@@ -297,6 +298,8 @@ static u16 set_feature(struct nvme_req *q)
 	if (id == F_QUEUES) {
 		if ((dw(q, 11) & 0xffff) == 0xffff || dw(q, 11) >> 16 == 0xffff)
 			return NVME_INVALID_FIELD;
+		if (q->n->features[F_QUEUES])
+			return NVME_SEQUENCE;	/* 5.27.1.5: too late, there are or were queues */
 		q->result = feature_default(q->n, id);
 		return NVME_OK;
 	}

@@ -59,6 +59,8 @@
 #define ISR_QUEUE		1
 #define ISR_CONFIG		2
 #define STATUS_FEATURES_OK	8
+/* Features of the legacy interface, which the modern one does not offer (6.3). */
+#define LEGACY_ONLY		(VIRTIO_F_NOTIFY_ON_EMPTY | VIRTIO_F_ANY_LAYOUT)
 
 const struct prop virtio_props[] = {
 	PROP(struct virtio_dev, pci.devfn, "addr", DEVFN, (u64)-1, "slot and function: SLOT[.FUNCTION]"),
@@ -147,7 +149,7 @@ static void set_status(struct virtio_dev *v, u8 val)
 static void set_features(struct virtio_dev *v, u64 val)
 {
 	if (!(v->status & STATUS_FEATURES_OK))
-		v->features = val & v->host_features;
+		v->features = val & v->host_features & ~LEGACY_ONLY;
 }
 
 static struct virtq *selected(struct virtio_dev *v)
@@ -214,7 +216,7 @@ static u64 common_read(struct virtio_dev *v, u64 off, unsigned size)
 
 	switch (off) {
 	case C_DEVICE_SEL:	return v->host_sel;
-	case C_DEVICE_FEATURES:	return v->host_sel < 2 ? (u32)(v->host_features >> (32 * v->host_sel)) : 0;
+	case C_DEVICE_FEATURES:	return v->host_sel < 2 ? (u32)((v->host_features & ~LEGACY_ONLY) >> (32 * v->host_sel)) : 0;
 	case C_DRIVER_SEL:	return v->guest_sel;
 	case C_DRIVER_FEATURES:	return v->guest_sel < 2 ? (u32)(v->features >> (32 * v->guest_sel)) : 0;
 	case C_CONFIG_VECTOR:	return v->config_vector;

@@ -9,7 +9,7 @@ import re
 
 from .machine import Machine
 from .model import BOARDS
-from .regmap import MAPS, config_reads
+from .regmap import ELSEWHERE, MAPS, config_reads
 
 PATTERNS = (0xffffffff, 0x55555555, 0)
 
@@ -107,8 +107,17 @@ def report(ours, peer, names, out):
             out.write(f"    {what}: {a} / {b}\n")
         for why in dict.fromkeys(d[3] for d in differ if d[3]):
             out.write(f"    {sum(1 for d in differ if d[3] == why)}: {why}\n")
-    return open_
+    without = unmapped(ours, peer) if names == list(MAPS) else []
+    if without:
+        out.write(f"devices that both have, without a register map: {', '.join(without)}\n")
+    return open_ + len(without)
 
 
 def device_options(m):
     return [m.options[i + 1] for i, o in enumerate(m.options) if o == "-device"]
+
+
+def unmapped(ours, peer):
+    """The device types that both have and that neither a map nor regmap.ELSEWHERE knows."""
+    seen = set(ELSEWHERE).union(*(m.types for m in MAPS.values()), *([o.split(",")[0] for o in device_options(m)] for m in MAPS.values()))
+    return sorted((ours.devices & peer.devices) - seen)

@@ -15,7 +15,8 @@ from qtestos.commands import present
 from qtestos.probe import Binary
 
 qt.requires_config("CONFIG_VM", "CONFIG_EDU", "CONFIG_VIRTIO_BLK", "CONFIG_VIRTIO_RNG", "CONFIG_AHCI", "CONFIG_NVME", "CONFIG_VIRTIO_SCSI",
-                   "CONFIG_VIRTIO_SERIAL", "CONFIG_VIRTIO_BALLOON", "CONFIG_ISA_SERIAL", "CONFIG_I8042", "CONFIG_ISA_DEBUG_EXIT")
+                   "CONFIG_VIRTIO_SERIAL", "CONFIG_VIRTIO_BALLOON", "CONFIG_ISA_SERIAL", "CONFIG_I8042", "CONFIG_ISA_DEBUG_EXIT", "CONFIG_VIRTIO_NET", "CONFIG_VGA", "CONFIG_TESTDEVS", "CONFIG_ISA_DEBUGCON",
+                   "CONFIG_PFLASH")
 ASAN = os.environ.get("FUZZ_VMBOX") or os.path.join(os.environ.get("objtree", "."), "check/asan/vmbox")
 # A device whose write ends the emulator: what the fuzzer must find.
 DEADLY = regmap.Map("deadly", (("port", 0xf0, 8),), options=("-device", "isa-debug-exit,iobase=0xf4,iosize=1"))
@@ -31,6 +32,8 @@ def test_diff(t):
         count, differ = diff.compare(ours, theirs, name, known)
         t.eq([d[:3] for d in differ if d[3] is None], [], "%s: %d replies, each difference has its reason" % (name, count))
     t.eq([r.device + " | " + r.command.pattern for r in known if not r.used], [], "every reason is still needed")
+    t.eq(diff.unmapped(ours, theirs), [], "every device that both have is in the report")
+    t.eq([d for d in regmap.ELSEWHERE if d not in theirs.devices], [], "and what is looked at elsewhere exists")
 
 
 def test_fuzz(t):

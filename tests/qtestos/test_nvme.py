@@ -4,8 +4,8 @@ import struct
 
 from qtestos import eq, options, params, raw, variants
 from qtestos.drivers.block import pattern
-from qtestos.drivers.nvme import (CC, CREATE_CQ, CREATE_SQ, CSTS, DELETE_CQ, FLUSH, GET_FEATURES, LOG, READ, VS, WRITE,
-                                  WRITE_ZEROES, NvmeController, NvmeNamespace)
+from qtestos.drivers.nvme import (CC, CREATE_CQ, CREATE_SQ, CSTS, DELETE_CQ, FLUSH, GET_FEATURES, LOG, READ, SET_FEATURES,
+                                  VS, WRITE, WRITE_ZEROES, NvmeController, NvmeNamespace)
 
 
 @raw
@@ -32,6 +32,13 @@ def test_namespaces(c: NvmeController, a: NvmeNamespace, b: NvmeNamespace):
     a.write(0, pattern(100, 2))
     b.write(0, pattern(200, 2))
     eq((a.read(0, 2), b.read(0, 2)), (pattern(100, 2), pattern(200, 2)), "they do not mix")
+
+
+def test_number_of_queues(c: NvmeController):
+    """It is set before there is a queue; later the command comes out of order (base specification 5.27.1.5)."""
+    eq(c.admin(SET_FEATURES, words=(7, 1 << 16 | 1))[0], 0x0c, "with a queue")
+    c.delete_pair(1)
+    eq(c.admin(SET_FEATURES, words=(7, 1 << 16 | 1))[0], 0x0c, "there was one")
 
 
 @options(NvmeNamespace, {"logical_block_size": 4096})

@@ -281,3 +281,10 @@ def test_addresses(m: Machine):
     for slot, function in ((0x1c, 0), (0x1d, 0), (0x1e, 3)):
         m.outl(0xcf8, 0x80000000 | slot << 11 | function << 8)
         eq(m.inl(0xcfc), 0x11e81234, f"slot {slot:x}, function {function}")
+
+
+@arguments("-device", "edu,addr=0x1d.0x0", "-device", "edu,addr=1c.0x7", "-device", "edu,addr=0x1b")
+def test_addresses(host: PciHost):
+    """The forms of an address on the command line."""
+    eq([f.bdf for f in host.scan() if f.vendor == 0x1234 and f.device_id == 0x11e8], [(0, 0x1b, 0), (0, 0x1d, 0)])
+    eq(host.function(0x1c, 7).device_id, 0x11e8, "a function that is no first is there, but is not found")

@@ -23,6 +23,7 @@ def test_reset_state(dev: VirtioDevice):
     eq(regs.get(0x10, 2), 0xffff, "configuration vector")
     offered = regs.features()
     eq(offered >> F_VERSION_1 & 1, 1, "VERSION_1 is offered")
+    eq([b for b in (24, 27, 30) if offered >> b & 1], [], "features of the legacy interface")
     for q in range(regs.queues()):
         regs.select(q)
         eq((regs.get(0x1c, 2), regs.get(0x1a, 2)), (0, 0xffff), f"queue {q}: enabled, vector")
