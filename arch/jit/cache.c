@@ -112,16 +112,26 @@ void jit_drop_page(struct x86_system *sys, u64 gpa)
 	pthread_mutex_unlock(&j->lock);
 }
 
+/* All blocks are forgotten, and their entries lead out. */
+static void drop_all(struct jit *j)
+{
+	for (unsigned i = 0; i < 1u << JIT_HASH_BITS; i++)
+		atomic_store_explicit(&j->hash[i], NULL, memory_order_relaxed);
+	for (unsigned i = 0; i < 1u << JIT_PAGE_BITS; i++) {
+		for (struct jit_block *b = j->pages[i]; b; b = b->page_next) {
+			b->dropped = true;
+			jit_host_drop(j, b);
+		}
+		j->pages[i] = j->pages2[i] = NULL;
+	}
+}
+
 void jit_drop_all(struct x86_system *sys)
 {
 	struct jit *j = sys->jit;
 
 	pthread_mutex_lock(&j->lock);
-	for (unsigned i = 0; i < 1u << JIT_PAGE_BITS; i++) {
-		for (struct jit_block *b = j->pages[i]; b; b = b->page_next)
-			drop(j, b);
-		j->pages[i] = j->pages2[i] = NULL;
-	}
+	drop_all(j);
 	pthread_mutex_unlock(&j->lock);
 }
 
@@ -130,15 +140,29 @@ void jit_drop_all(struct x86_system *sys)
 void jit_cache_seen(struct x86_cpu *cpu)
 {
 	struct jit *j = cpu->sys->jit;
-	u64 gen = __atomic_load_n(&j->flush_gen, __ATOMIC_ACQUIRE);
+	struct jit_vcpu *v = cpu->translator;
+	u64 gen = __atomic_load_n(&j->flush_gen, __ATOMIC_SEQ_CST);
 
-	if (atomic_load_explicit(&cpu->translator->seen_gen, memory_order_relaxed) == gen)
+	if (likely(atomic_load_explicit(&v->seen_gen, memory_order_relaxed) == gen))
 		return;
+	/* until it is published nobody waits for us: look again behind it */
+	do {
+		gen = __atomic_load_n(&j->flush_gen, __ATOMIC_SEQ_CST);
+		atomic_store(&v->seen_gen, gen);
+	} while (__atomic_load_n(&j->flush_gen, __ATOMIC_SEQ_CST) != gen);
+	if (v->jumps_gen == gen)
+		return;
+	v->jumps_gen = gen;
 	__builtin_memset(jit_jumps(cpu), 0, sizeof(struct jit_jump) << JIT_JUMP_BITS);
-	atomic_store_explicit(&cpu->translator->seen_gen, gen, memory_order_release);
 }
 
-/* Everybody has left what was in use before gen. Those that run nothing hold nothing. */
+void jit_idle(struct x86_cpu *cpu)
+{
+	if (cpu->translator)
+		atomic_store(&cpu->translator->seen_gen, JIT_HOLDS_NOTHING);
+}
+
+/* Everybody has left what was in use before gen. Those that run nothing hold nothing, and sleepers look up when kicked. */
 static bool all_seen(struct jit *j, u64 gen)
 {
 	bool all = true;
@@ -154,17 +178,14 @@ static bool all_seen(struct jit *j, u64 gen)
 	return all;
 }
 
-/* All blocks are forgotten; code that runs goes on until its vCPU looks up. */
+/* Code that runs goes on to the end of its block. */
 static void switch_region(struct jit *j)
 {
 	struct jit_region *r;
 
 	j->cur = (j->cur + 1) % JIT_REGIONS;
 	r = &j->region[j->cur];
-	for (unsigned i = 0; i < 1u << JIT_HASH_BITS; i++)
-		atomic_store_explicit(&j->hash[i], NULL, memory_order_relaxed);
-	__builtin_memset(j->pages, 0, sizeof(j->pages));
-	__builtin_memset(j->pages2, 0, sizeof(j->pages2));
+	drop_all(j);
 	r->used = r->rw;
 	r->meta_used = r->meta;
 	j->stats.flushes++;
@@ -262,6 +283,7 @@ int x86_jit_enable(struct x86_system *sys, const struct x86_jit_config *cfg, str
 	j->sys = sys;
 	j->fd = -1;
 	j->single = cfg->single;
+	j->verify = cfg->verify;
 	j->bytes = ALIGN_UP(cfg->cache_bytes ? cfg->cache_bytes : CACHE_DEFAULT, 256 * KiB * JIT_REGIONS);
 	pthread_mutex_init(&j->lock, NULL);
 	if (map_cache(j, e))
@@ -289,13 +311,13 @@ void x86_jit_stats(struct x86_system *sys, struct x86_jit_stats *st)
 /* A CPU with room below it for the C stack of generated code, and behind it for the jump table. */
 #define CPU_BYTES ALIGN_UP(JIT_STACK + JIT_JUMPS_OFF + (sizeof(struct jit_jump) << JIT_JUMP_BITS), (size_t)4096)
 
-struct x86_cpu *jit_cpu_alloc(void)
+struct x86_cpu *jit_cpu_alloc(const struct x86_system *sys)
 {
 	u8 *p = mem_pages(CPU_BYTES);
 	struct jit_vcpu *v = mem_pages(sizeof(*v));
 	struct x86_cpu *cpu;
 
-	if (!p || !v) {
+	if (!p || !v || (sys->jit->verify && jit_verify_init(v))) {
 		if (p)
 			mem_pages_free(p, CPU_BYTES);
 		if (v)
@@ -305,13 +327,17 @@ struct x86_cpu *jit_cpu_alloc(void)
 	mprotect(p, 4096, PROT_NONE);
 	cpu = (struct x86_cpu *)(void *)(p + JIT_STACK);
 	v->tag_next = 1;
+	v->jumps_gen = JIT_HOLDS_NOTHING;
+	atomic_init(&v->seen_gen, JIT_HOLDS_NOTHING);
 	cpu->translator = v;
+	cpu->jit.verify = sys->jit->verify;
 	return cpu;
 }
 
 void jit_cpu_free(struct x86_cpu *cpu)
 {
 	asan_empty_stack((u8 *)cpu - JIT_STACK, JIT_STACK);
+	jit_verify_free(cpu->translator);
 	mem_pages_free(cpu->translator, sizeof(*cpu->translator));
 	mem_pages_free((u8 *)cpu - JIT_STACK, CPU_BYTES);
 }

@@ -74,6 +74,16 @@ struct jit_block {
 	u64 gpa2;				/* JIT_NO_PAGE: an ordinary block */
 	struct x86_code_page *page2;
 	struct jit_block *next2;		/* of the same second page */
+	struct jit_proof_insn *proof;		/* verify=on: its instructions */
+	unsigned nproof;
+};
+
+/* What the comparison with the interpreter wants to know of an instruction; flags as in EFLAGS. */
+struct jit_proof_insn {
+	u16 off;		/* in the page */
+	u16 live_in, live_out;	/* somebody may read them in front of it, behind it */
+	u16 killed, undef;	/* it gives them a value, one that nothing defines */
+	bool string;
 };
 
 /* A direct jump inside a page. */
@@ -158,7 +168,7 @@ struct jit_region {
 struct jit {
 	struct x86_system *sys;
 	pthread_mutex_t lock;
-	bool single;
+	bool single, verify;
 	int fd;
 	size_t bytes;		/* of the cache */
 	u8 *rw, *rx;
@@ -175,16 +185,19 @@ struct jit {
 };
 
 #define JIT_TAGS 16
+#define JIT_HOLDS_NOTHING (~0ULL)
 
 /* A vCPU's own part. */
 struct jit_vcpu {
-	_Atomic u64 seen_gen;	/* of flush_gen */
+	_Atomic u64 seen_gen;	/* of flush_gen; JIT_HOLDS_NOTHING outside of x86_cpu_run() */
+	u64 jumps_gen;		/* that the jump table belongs to */
 	u64 last_xtag, last_tag;
 	u32 last_mode;
 	u64 tag_next;
 	struct { u64 xtag; u32 mode; u64 tag; } tags[JIT_TAGS];
 	unsigned tag_victim;
 	u8 tag_shift;		/* of tags: 48, with LA57 57 */
+	struct jit_proof *proof;	/* verify.c; NULL: off */
 	struct jit_trace trace;
 };
 
@@ -203,14 +216,25 @@ struct jit_block *jit_cache_find(struct jit *j, u64 gpa, u64 gpa2, u32 mode);
 bool jit_cache_room(struct jit *j);		/* false: no region is free yet */
 void *jit_cache_meta(struct jit *j, size_t size);	/* NULL: none left, the block must do without */
 void jit_cache_insert(struct jit *j, struct jit_block *b);
-void jit_cache_seen(struct x86_cpu *cpu);	/* by a vCPU outside of generated code */
 
 /* trace.c: decodes from the copy in t->page. No instructions: the one at start crosses the page's end. */
 void jit_trace_decode(struct jit_trace *t);
 /* The instruction at off goes over the page's end: it cannot be linked to. */
 bool jit_trace_crosses(struct jit_trace *t, unsigned off);
+struct jit_proof_insn jit_trace_proof(const struct jit_insn *i);
+
+/* verify.c */
+int  jit_verify_init(struct jit_vcpu *v);
+void jit_verify_free(struct jit_vcpu *v);
+/* Executes the block at rip twice and compares; the instruction that generated code leaves to the interpreter, too. May unwind. */
+void jit_verify_block(struct x86_cpu *cpu, struct jit_block *b);
+/* Host address for a store that is to be compared; 0: the interpreter is to execute the instruction. */
+u64  jit_verify_mem_w(struct x86_cpu *cpu, u64 lin, u32 info);
 
 /* run.c */
+/* Enters generated code; what it says when it leaves (enum jit_exit), and the rip that this means. */
+u64  jit_enter(struct x86_cpu *cpu, const u8 *entry);
+u64  jit_left_at(const struct x86_cpu *cpu, u64 code);
 u64  jit_c_mem_r(struct x86_cpu *cpu, u64 lin, u32 info);
 u64  jit_c_mem_w(struct x86_cpu *cpu, u64 lin, u32 info);
 void jit_c_helper(struct x86_cpu *cpu, struct jit_op *op);

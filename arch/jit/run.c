@@ -11,7 +11,8 @@
 
 static bool mode_fits(const struct x86_cpu *cpu)
 {
-	return (cpu->mode & X86_MODEF_SIZE) == X86_MODE_64 && !(cpu->mode & X86_MODEF_ONE) && !cpu->dbg.count;
+	return (cpu->mode & X86_MODEF_SIZE) == X86_MODE_64 && !(cpu->mode & X86_MODEF_ONE) &&
+	       !(cpu->dbg.count && x86_debug_page(cpu));
 }
 
 bool jit_takes(const struct x86_cpu *cpu)
@@ -154,6 +155,17 @@ static bool trace_unchanged(struct jit_trace *t, const u8 *host_page)
 	return true;
 }
 
+static bool add_proof(struct jit *j, const struct jit_trace *t, struct jit_block *b)
+{
+	b->proof = jit_cache_meta(j, (t->count + 1) * sizeof(*b->proof));
+	if (!b->proof)
+		return false;
+	b->nproof = t->count;
+	for (unsigned n = 0; n < t->count; n++)
+		b->proof[n] = jit_trace_proof(&t->insn[n]);
+	return true;
+}
+
 /* The page behind, for an instruction on both. */
 struct second {
 	u64 gpa;		/* JIT_NO_PAGE: none */
@@ -188,6 +200,8 @@ static struct jit_block *make_block(struct jit *j, struct jit_trace *t, struct x
 	*b = (struct jit_block){ .gpa = t->gpa + t->start, .mode = t->mode, .gen = gen, .page = cp, .marker = !t->count,
 				 .gpa2 = s->gpa, .gen2 = gen2, .page2 = s->cp };
 	if (!jit_host_block(j, t, b))
+		return NULL;
+	if (j->verify && !add_proof(j, t, b))
 		return NULL;
 	jit_cache_insert(j, b);
 	return b;
@@ -305,6 +319,20 @@ static void check_far(struct x86_cpu *cpu, u32 far)
 	x86_raise_gp(cpu, 0);
 }
 
+u64 jit_left_at(const struct x86_cpu *cpu, u64 code)
+{
+	switch ((enum jit_exit)(code & 7)) {
+	case JIT_EXIT_LINK:
+		return cpu->jit.page + (u64)(s64)((struct jit_link *)(uintptr_t)(code & ~7ULL))->off;
+	case JIT_EXIT_NEXT:
+	case JIT_EXIT_STALE:
+	case JIT_EXIT_INTERP:
+		return cpu->jit.page + (u64)((s64)code >> 32);
+	default:
+		return cpu->rip;
+	}
+}
+
 static struct jit_link *left(struct x86_cpu *cpu, u64 code)
 {
 	struct jit_link *l;
@@ -334,7 +362,7 @@ static struct jit_link *left(struct x86_cpu *cpu, u64 code)
 	return NULL;
 }
 
-static u64 enter(struct x86_cpu *cpu, const u8 *entry)
+u64 jit_enter(struct x86_cpu *cpu, const u8 *entry)
 {
 	u64 code;
 
@@ -361,8 +389,22 @@ bool jit_one(struct x86_cpu *cpu)
 	entry = find_entry(cpu, mode);
 	if (!entry)
 		return false;
-	left(cpu, enter(cpu, entry));
+	left(cpu, jit_enter(cpu, entry));
 	return true;
+}
+
+/* Block by block with the interpreter beside it; no links, no jump table. */
+static void run_verified(struct x86_cpu *cpu)
+{
+	u32 mode = jit_mode(cpu);
+	struct jit_block *b;
+
+	choose_tag(cpu, mode);
+	b = find_at(cpu, cpu->rip, mode);
+	if (b)
+		jit_verify_block(cpu, b);
+	else
+		interp_one(cpu);
 }
 
 void jit_run(struct x86_cpu *cpu)
@@ -370,6 +412,10 @@ void jit_run(struct x86_cpu *cpu)
 	struct jit_link *link = NULL;
 
 	jit_cache_seen(cpu);
+	if (cpu->jit.verify && jit_takes(cpu)) {
+		run_verified(cpu);
+		return;
+	}
 	while (!atomic_load_explicit(&cpu->attn, memory_order_acquire)) {
 		u32 mode = jit_mode(cpu);
 		const u8 *entry;
@@ -387,7 +433,7 @@ void jit_run(struct x86_cpu *cpu)
 		}
 		if (link)
 			link_jump(cpu, link, mode);
-		link = left(cpu, enter(cpu, entry));
+		link = left(cpu, jit_enter(cpu, entry));
 	}
 }
 
@@ -405,7 +451,7 @@ static void at(struct x86_cpu *cpu, u32 info)
 	cpu->cur = &positions[JIT_INFO_SS(info)][JIT_INFO_LEN(info)];
 }
 
-/* The interpreter does what is not one piece of plain memory without code. */
+/* The interpreter does what touches a device, and stores that are not one piece of plain memory without code. */
 static __noreturn void leave_to_interp(struct x86_cpu *cpu, u32 info)
 {
 	cpu->sys->jit->thunks.raw_leave(cpu, (u64)JIT_INFO_OFF(info) << 32 | JIT_EXIT_INTERP);
@@ -436,6 +482,10 @@ u64 jit_c_mem_r(struct x86_cpu *cpu, u64 lin, u32 info)
 	at(cpu, info);
 	if (is_string(info))
 		return string_source(cpu, lin, info);
+	if (unlikely(!x86_probe_plain(cpu, lin, size, X86_READ))) {
+		cpu->cur = NULL;
+		leave_to_interp(cpu, info);
+	}
 	if (size <= 8)
 		cpu->jit.bounce[0] = x86_load_slow(cpu, lin, size);
 	else
@@ -479,9 +529,12 @@ u64 jit_c_mem_w(struct x86_cpu *cpu, u64 lin, u32 info)
 	at(cpu, info);
 	x86_probe(cpu, lin, size, X86_WRITE);
 	cpu->cur = NULL;
-	if (likely(x86_tlb_hit(cpu, e, lin, size)))
+	if (unlikely(cpu->jit.verify))
+		host = jit_verify_mem_w(cpu, lin, info);
+	else if (likely(x86_tlb_hit(cpu, e, lin, size)))
 		return lin + e->addend;
-	host = store_beside_code(cpu, lin, info);
+	else
+		host = store_beside_code(cpu, lin, info);
 	if (!host)
 		leave_to_interp(cpu, info);
 	return host;
@@ -493,6 +546,8 @@ void jit_c_helper(struct x86_cpu *cpu, struct jit_op *op)
 	u64 behind = cpu->jit.page + op->off + op->in.len;
 
 	from_code(cpu);
+	if (unlikely(cpu->jit.verify))
+		cpu->sys->jit->thunks.raw_leave(cpu, (u64)op->off << 32 | JIT_EXIT_INTERP);
 	cpu->rip = cpu->jit.page + op->off;
 	cpu->cur = &op->uop[0];
 	if (op->flags & JIT_OP_FLAGS)

@@ -119,6 +119,21 @@ static u32 fl_read(const struct x86_insn *in)
 	return info->fl_read & X86_FL_ARITH;
 }
 
+struct jit_proof_insn jit_trace_proof(const struct jit_insn *i)
+{
+	const struct x86_op_info *info = x86_op_info(i->in.op);
+	struct jit_proof_insn p = { .off = i->off, .live_in = i->live_in, .live_out = i->live };
+
+	if (i->err)
+		return p;
+	if (info->ctl == X86_CTL_JCC)
+		p.live_out = i->live_taken;
+	p.killed = (u16)fl_killed(&i->in);
+	p.undef = (u16)(info->fl_undef & X86_FL_ARITH);
+	p.string = info->flags & X86_OPF_STRING;
+	return p;
+}
+
 /* Flags that may be read at off or behind it. */
 static u32 live_at(struct jit_trace *t, s64 off)
 {

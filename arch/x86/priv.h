@@ -91,6 +91,9 @@ struct x86_system {
 	pthread_mutex_t wait_lock;		/* guards the condition only */
 	pthread_cond_t wait_cond;		/* running became 0, or excl_active became 0 */
 	_Atomic u32 excl_active;
+	bool take_turns;
+	struct x86_cpu *turn;			/* whose it is, NULL: nobody's; under wait_lock */
+	unsigned turn_next, turn_last;		/* numbers of those that wait, in order of arrival */
 
 	u32 log_mask;
 	int log_fd;
@@ -245,6 +248,12 @@ void interp_free(struct x86_cpu *cpu);
 /* Runs blocks until attn, an exit or (one == true) one instruction is done. May unwind. */
 void interp_run(struct x86_cpu *cpu);
 void interp_one(struct x86_cpu *cpu);
+/*
+ * Executes instructions one after the other from the block at rip; behind each, visit is told where it goes on.
+ * True: visit said stop, and rip is exact; false: the block ended. attn must be set, so that blocks do not chain.
+ */
+enum interp_walk { INTERP_WALK_ON, INTERP_WALK_STOP };
+bool interp_walk(struct x86_cpu *cpu, enum interp_walk (*visit)(struct x86_cpu *cpu, u64 rip, void *ctx), void *ctx);
 unsigned interp_last_op(const struct x86_cpu *cpu);	/* enum x86_op of what interp_one() did */
 /* Forgets all predecoded code; only between blocks. */
 void interp_flush(struct x86_cpu *cpu);
@@ -258,7 +267,7 @@ void interp_stop_block(struct x86_cpu *cpu, const struct x86_code_page *cp);
 /* ---- the translator, arch/jit/ ---- */
 
 #if IS_ENABLED(CONFIG_JIT)
-struct x86_cpu *jit_cpu_alloc(void);	/* zeroed, with translator set; NULL: no memory */
+struct x86_cpu *jit_cpu_alloc(const struct x86_system *sys);	/* zeroed, with translator set; NULL: no memory */
 void jit_cpu_free(struct x86_cpu *cpu);
 void jit_free(struct x86_system *sys);
 /* Does generated code run in this mode? */
@@ -269,17 +278,25 @@ void jit_run(struct x86_cpu *cpu);
 bool jit_one(struct x86_cpu *cpu);
 /* After an unwind: brings flags back from where generated code keeps them. */
 void jit_unwound(struct x86_cpu *cpu);
+/* The vCPU is outside of generated code: it holds nothing that was dropped before; out of x86_cpu_run(), nothing at all. */
+void jit_cache_seen(struct x86_cpu *cpu);
+void jit_idle(struct x86_cpu *cpu);
 /* Code in the page of gpa was written to; all pages. Any thread. */
 void jit_drop_page(struct x86_system *sys, u64 gpa);
 void jit_drop_all(struct x86_system *sys);
+/* The interpreter is about to store len bytes at host, and cpu->jit.noting is set. */
+void jit_note_store(struct x86_cpu *cpu, u8 *host, unsigned len);
 #else
-static inline struct x86_cpu *jit_cpu_alloc(void) { return NULL; }
+static inline struct x86_cpu *jit_cpu_alloc(const struct x86_system *sys) { (void)sys; return NULL; }
 static inline void jit_cpu_free(struct x86_cpu *cpu) { (void)cpu; }
 static inline void jit_free(struct x86_system *sys) { (void)sys; }
 static inline bool jit_takes(const struct x86_cpu *cpu) { (void)cpu; return false; }
 static inline void jit_run(struct x86_cpu *cpu) { (void)cpu; }
 static inline bool jit_one(struct x86_cpu *cpu) { (void)cpu; return false; }
 static inline void jit_unwound(struct x86_cpu *cpu) { (void)cpu; }
+static inline void jit_cache_seen(struct x86_cpu *cpu) { (void)cpu; }
+static inline void jit_note_store(struct x86_cpu *cpu, u8 *host, unsigned len) { (void)cpu; (void)host; (void)len; }
+static inline void jit_idle(struct x86_cpu *cpu) { (void)cpu; }
 static inline void jit_drop_page(struct x86_system *sys, u64 gpa) { (void)sys; (void)gpa; }
 static inline void jit_drop_all(struct x86_system *sys) { (void)sys; }
 #endif

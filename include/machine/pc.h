@@ -30,6 +30,9 @@ struct pc_config {
 	bool unpack_kernel;		/* on the host */
 	bool no_hpet;
 	bool jit;			/* -accel jit: the translator runs 64-bit code */
+	bool jit_optional;		/* the interpreter will do where there is no translator */
+	bool jit_verify;		/* struct x86_jit_config */
+	bool one_at_a_time;		/* thread=single: vCPUs take turns */
 	bool no_cpus;			/* -accel qtest: clock by hand, nothing runs */
 	bool no_acpi;
 	bool default_devices;		/* e.g. tell the guest about a VGA */

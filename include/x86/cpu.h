@@ -177,6 +177,8 @@ struct x86_jit_cpu {
 	u8  dropped;		/* code was written to since the last look */
 	u32 host_mxcsr;
 	u8  x87_live;		/* 1: the x87 stack is in the host's; 2: in x87_image, not in struct x86_fpu */
+	u8  verify;		/* generated code is compared with the interpreter: no write is answered by the first TLB level */
+	u8  noting;		/* the interpreter's stores are told to jit_note_store() */
 	u8  no_fill;		/* the current class does not fill slots */
 	u64 spill[3];
 	u64 bounce[8] __aligned(64);	/* operand of a load that no single host address answers */
@@ -331,6 +333,8 @@ void x86_cpu_model_list(void (*emit)(void *ctx, const char *line), void *ctx);
  */
 struct x86_system *x86_system_create(const struct x86_platform *platform, const struct x86_cpu_model *model,
 				     unsigned cpus_max, struct err *e);
+/* One vCPU at a time executes guest code, in turns of some milliseconds. Before the first x86_cpu_run(). */
+void x86_system_take_turns(struct x86_system *sys);
 void x86_system_destroy(struct x86_system *sys);	/* also destroys its CPUs; none may run */
 
 /* Creates CPU number index with its LAPIC, in power-on state; index 0 is the boot processor. */

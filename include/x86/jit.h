@@ -12,6 +12,7 @@
 
 struct x86_jit_config {
 	size_t cache_bytes;	/* of generated code; 0: the default */
+	bool verify;		/* each block is compared with what the interpreter does from the same state; x86_jit_stats.differences */
 	bool single;		/* for tests: blocks of one instruction, and x86_cpu_step() runs them */
 };
 
@@ -21,6 +22,7 @@ struct x86_jit_stats {
 	u64 helpers;		/* of the instructions, how many are calls of the interpreter */
 	u64 dropped;		/* blocks whose code was written to */
 	u64 flushes;		/* of the whole cache */
+	u64 verified, differences;	/* verify: blocks compared, and not equal */
 };
 
 #if IS_ENABLED(CONFIG_JIT)

@@ -81,6 +81,8 @@ void x86_ld_block(struct x86_cpu *cpu, u64 lin, void *buf, unsigned len);
 void x86_st_block(struct x86_cpu *cpu, u64 lin, const void *buf, unsigned len);
 /* Raises the #PF that an access of len bytes would raise; sets A (and D for writes). */
 void x86_probe(struct x86_cpu *cpu, u64 lin, unsigned len, int access);
+/* The same. False: some of it is a device's, or a write would go to ROM. */
+bool x86_probe_plain(struct x86_cpu *cpu, u64 lin, unsigned len, int access);
 
 static __always_inline void x86_ld128(struct x86_cpu *cpu, u64 lin, void *buf)
 {

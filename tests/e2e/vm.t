@@ -25,6 +25,8 @@ def test_errors(t):
     bad = [
         (["-machine", "pc98"], "unsupported machine type 'pc98'"),
         (["-accel", "kvm"], "invalid accelerator 'kvm'"),
+        (["-accel", "jit,thread=many"], "'single' or 'multi'"),
+        (["-accel", "interp,verify=on"], "only with jit"),
         (["-m", "12q"], "-m"),
         (["-smp", "0"], "-smp"),
         (["-kernel", "/nonexistent"], "/nonexistent"),

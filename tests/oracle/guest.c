@@ -5,9 +5,9 @@
  * array. Guest-physical layout, all below 2 MiB: code, data, GDT, tables.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "bytes.h"
+#include "mem.h"
 #include "oracle.h"
 #include "x86/exec.h"
 #include "x86/jit.h"
@@ -163,10 +163,9 @@ int oracle_guest_start(struct oracle_batch *b, bool jit)
 	struct err err = ERR_INIT;
 
 	guest.b = b;
-	guest.ram = aligned_alloc(0x1000, RAM_SIZE);
+	guest.ram = mem_pages(RAM_SIZE);
 	if (!guest.ram)
 		return -1;
-	memset(guest.ram, 0, RAM_SIZE);
 	guest.platform.ops = &ops;
 	if (x86_cpu_model_parse(&model, "max,vendor=GenuineIntel", &err) < 0)
 		goto fail;
@@ -210,7 +209,8 @@ void oracle_guest_stop(void)
 	if (guest.sys)
 		x86_system_destroy(guest.sys);
 	guest.sys = NULL;
-	free(guest.ram);
+	if (guest.ram)
+		mem_pages_free(guest.ram, RAM_SIZE);
 	guest.ram = NULL;
 }
 

@@ -151,18 +151,25 @@ static int parse_accel_opt(struct vm *vm, const char *text, struct err *err)
 {
 	struct qopts *q = qopts_parse("-accel", text, "accel", err);
 	const char *name = NULL, *thread = NULL;
+	bool verify = false;
 
 	if (!q)
 		return -err->code;
 	qopts_str(q, "accel", &name, err);
 	qopts_str(q, "thread", &thread, err);
+	qopts_bool(q, "verify", &verify, err);
 	if (qopts_done(q, err) == 0) {
 		if (!name)
 			err_set(err, EINVAL, "-accel: no accelerator named");
 		else
 			parse_accel(vm, name, err);
-		if (thread && !str_eq(thread, "multi"))
-			err_set(err, ENOTSUP, "-accel: thread=%s is not supported, each processor has its own", thread);
+		if (thread && !str_eq(thread, "multi") && !str_eq(thread, "single") && !err_is_set(err))
+			err_set(err, EINVAL, "-accel: thread=%s: 'single' or 'multi' is possible", thread);
+		if (verify && vm->accel != VM_ACCEL_JIT && !err_is_set(err))
+			err_set(err, EINVAL, "-accel: verify=on compares generated code: only with jit");
+		vm->cfg.jit_verify = verify;
+		/* what is compared must not change under it */
+		vm->cfg.one_at_a_time = verify || (thread && str_eq(thread, "single"));
 	}
 	qopts_free(q);
 	return -err->code;

@@ -21,7 +21,8 @@ struct qopts;
 struct strbuf;
 
 enum vm_display { VM_DISPLAY_NONE, VM_DISPLAY_CURSES };
-enum vm_accel { VM_ACCEL_INTERP, VM_ACCEL_JIT, VM_ACCEL_QTEST };
+/* DEFAULT: the translator where the build and the host have it. */
+enum vm_accel { VM_ACCEL_DEFAULT, VM_ACCEL_INTERP, VM_ACCEL_JIT, VM_ACCEL_QTEST };
 
 enum vm_panic { VM_PANIC_SHUTDOWN, VM_PANIC_PAUSE, VM_PANIC_EXIT_FAILURE, VM_PANIC_NONE };
 

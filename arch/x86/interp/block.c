@@ -289,6 +289,31 @@ void interp_run(struct x86_cpu *cpu)
 	}
 }
 
+bool interp_walk(struct x86_cpu *cpu, enum interp_walk (*visit)(struct x86_cpu *cpu, u64 rip, void *ctx), void *ctx)
+{
+	struct x86_interp *ip = cpu->interp;
+	struct x86_block *b = find_block(cpu);
+	const struct x86_uop *u;
+	bool stop = false;
+
+	ip->link = NULL;
+	if (!b) {
+		interp_one(cpu);
+		return visit(cpu, cpu->rip, ctx) == INTERP_WALK_STOP;
+	}
+	ip->block = b;
+	for (u = b->uop; !stop && u != &b->uop[b->count];) {
+		cpu->cur = u;
+		u = u->fn(cpu, u);
+		cpu->cur = NULL;
+		if (!u)
+			return visit(cpu, cpu->rip, ctx) == INTERP_WALK_STOP;
+		stop = visit(cpu, (cpu->rip + u->off) & cpu->lin_mask, ctx) == INTERP_WALK_STOP;
+	}
+	cpu->rip = (cpu->rip + u->off) & cpu->lin_mask;
+	return stop;
+}
+
 /* ---- one instruction at a time ---- */
 
 /* Copies instruction bytes up to 15; fewer at a page's end unless the next page is asked for. */

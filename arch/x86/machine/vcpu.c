@@ -97,11 +97,16 @@ int pc_vcpus_create(struct pc *pc, struct err *err)
 	if (!pc->sys)
 		return -err->code;
 	if (pc->cfg.jit) {
-		struct x86_jit_config jit = { 0 };
+		struct x86_jit_config jit = { .verify = pc->cfg.jit_verify };
 
-		if (x86_jit_enable(pc->sys, &jit, err) < 0)
-			return -err->code;
+		if (x86_jit_enable(pc->sys, &jit, err) < 0) {
+			if (!pc->cfg.jit_optional || err->code != ENOTSUP)
+				return -err->code;
+			err_clear(err);
+		}
 	}
+	if (pc->cfg.one_at_a_time)
+		x86_system_take_turns(pc->sys);
 	set_log(pc);
 	pc->vcpus = mem_zarray(pc->cfg.cpus, sizeof(*pc->vcpus));
 	if (!pc->vcpus)
@@ -262,6 +267,12 @@ void pc_vcpus_free(struct pc *pc)
 	}
 	for (i = 0; pc->vcpus && i < pc->cfg.cpus; i++)
 		clock_timer_del(&pc->vcpus[i].lapic_timer);
+	if (pc->sys && pc->cfg.jit_verify) {
+		struct x86_jit_stats st;
+
+		x86_jit_stats(pc->sys, &st);
+		log_notice("verify: %llu blocks compared, %llu differences", st.verified, st.differences);
+	}
 	if (pc->sys)
 		x86_system_destroy(pc->sys);
 	mem_free(pc->vcpus);

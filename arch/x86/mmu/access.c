@@ -98,6 +98,8 @@ static void piece_store(struct x86_cpu *cpu, const struct x86_xlate *x, const u8
 		mmio_store(cpu, x->gpa, buf, len);
 		return;
 	}
+	if (unlikely(cpu->jit.noting))
+		jit_note_store(cpu, x->host, len);
 	__builtin_memcpy(x->host, buf, len);
 	mmu_mark_dirty(x->dirty, x->run_first, x->gpa);
 	code_stored(cpu, x->gpa, len);
@@ -170,6 +172,8 @@ static void store(struct x86_cpu *cpu, u64 lin, u64 val, unsigned size, enum x86
 	translate(cpu, lin, X86_WRITE, cls, &x);
 	check_alignment(cpu, lin, size, cls);
 	if (likely(x.host)) {
+		if (unlikely(cpu->jit.noting))
+			jit_note_store(cpu, x.host, size);
 		host_store(x.host, val, size);
 		mmu_mark_dirty(x.dirty, x.run_first, x.gpa);
 		code_stored(cpu, x.gpa, size);
@@ -219,6 +223,17 @@ void x86_probe(struct x86_cpu *cpu, u64 lin, unsigned len, int access)
 		translate(cpu, x86_next_page(cpu, lin), access, cpu->mmu->cls, &x);
 }
 
+bool x86_probe_plain(struct x86_cpu *cpu, u64 lin, unsigned len, int access)
+{
+	struct x86_xlate a, b;
+
+	translate(cpu, lin, access, cpu->mmu->cls, &a);
+	b = a;
+	if ((lin & X86_PAGE_MASK) + len > 4096)
+		translate(cpu, x86_next_page(cpu, lin), access, cpu->mmu->cls, &b);
+	return a.host && b.host;
+}
+
 void *x86_rmw_begin(struct x86_cpu *cpu, u64 lin, unsigned size, bool *code)
 {
 	const struct x86_tlb_entry *e = x86_tlb_w(cpu, lin);
@@ -232,6 +247,8 @@ void *x86_rmw_begin(struct x86_cpu *cpu, u64 lin, unsigned size, bool *code)
 	if ((lin & X86_PAGE_MASK) + size > 4096)
 		return NULL;
 	translate(cpu, lin, X86_WRITE, cpu->mmu->cls, &x);
+	if (unlikely(cpu->jit.noting) && x.host)
+		jit_note_store(cpu, x.host, size);
 	*code = true;	/* also when only DRx or the dirty log wants to know */
 	return x.host;
 }

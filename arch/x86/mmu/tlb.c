@@ -434,7 +434,7 @@ static void l1_insert(struct x86_cpu *cpu, u64 lin, int access, enum x86_tlb_cla
 	struct x86_tlb_entry *e = access == X86_WRITE ? &set->w[slot] : &set->r[slot];
 
 	/* drx_data() must see every access while a data breakpoint is armed */
-	if (access == X86_EXEC || unlikely(drx_data_armed(cpu)))
+	if (access == X86_EXEC || unlikely(drx_data_armed(cpu)) || (access == X86_WRITE && unlikely(cpu->jit.verify)))
 		return;
 	if (cls == X86_TLB_KERNEL)
 		e->tag = (lin & ~X86_PAGE_MASK) | m->kernel.tag[cls];

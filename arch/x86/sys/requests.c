@@ -154,6 +154,8 @@ bool sys_handle_requests(struct x86_cpu *cpu)
 	u32 req;
 
 	atomic_store(&cpu->attn, 0);
+	if (cpu->translator)
+		jit_cache_seen(cpu);	/* also those that sleep are asked to */
 	req = atomic_load(&cpu->req);
 	if (req & X86_REQ_SYNC) {
 		take(cpu, X86_REQ_SYNC);

@@ -166,6 +166,7 @@ static enum x86_exit run(struct x86_cpu *cpu, u64 steps)
 	sys_enter_guest(cpu);
 	loop(cpu, steps);
 	sys_leave_guest(cpu);
+	jit_idle(cpu);
 	cpu->unwind = outer;
 	return cpu->exit_reason;
 }

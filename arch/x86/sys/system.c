@@ -81,7 +81,7 @@ struct x86_cpu *x86_cpu_create(struct x86_system *sys, u32 apic_id, void *owner,
 		err_set(e, ENOSPC, "no room for another CPU");
 		return NULL;
 	}
-	cpu = sys->jit ? jit_cpu_alloc() : mem_aligned(64, ALIGN_UP(sizeof(*cpu), (size_t)64));
+	cpu = sys->jit ? jit_cpu_alloc(sys) : mem_aligned(64, ALIGN_UP(sizeof(*cpu), (size_t)64));
 	if (!cpu)
 		goto no_memory;
 	if (!sys->jit)

@@ -5,12 +5,11 @@
  * runs by both, and both must end in the same state.
  * requires: CONFIG_JIT
  */
+#include "arch/jit/jit.h"
 #include "unit/arch/x86/long_mode.h"
 
-static struct bare *run_model(const char *model, bool jit, const u8 *from, const u8 *to)
+static struct bare *run_in(struct bare *b, const u8 *from, const u8 *to)
 {
-	struct bare *b = bare_create_accel(model, jit);
-
 	long_enter(b, 0, 0x2000);
 	bare_load(b, 0x2000, from, to);
 	b->cpu->stop_on_exc = 1;
@@ -20,7 +19,24 @@ static struct bare *run_model(const char *model, bool jit, const u8 *from, const
 
 static struct bare *run_by(bool jit, const u8 *from, const u8 *to)
 {
-	return run_model("max", jit, from, to);
+	return run_in(bare_create_accel("max", jit), from, to);
+}
+
+static const struct x86_jit_config verify = { .cache_bytes = 4 * MiB, .verify = true };
+
+/* In lock-step with the interpreter: nothing differs, and both end as the interpreter alone does. */
+static void run_verified(const u8 *from, const u8 *to, const struct bare *want)
+{
+	struct bare *b = run_in(bare_create_jit("max", &verify, 1), from, to);
+	struct x86_jit_stats st;
+
+	x86_jit_stats(b->sys, &st);
+	CHECK(st.verified > 0);
+	CHECK_EQ(st.differences, 0);
+	for (unsigned n = 0; n < 16; n++)
+		CHECK_EQ(b->cpu->gpr[n], want->cpu->gpr[n]);
+	CHECK(!memcmp(b->ram + 0x2000, want->ram + 0x2000, 0xb0000 - 0x2000));
+	bare_destroy(b);
 }
 
 /* Both end alike; the translated one is left for more checks. */
@@ -38,6 +54,9 @@ static struct bare *run_both(const u8 *from, const u8 *to)
 	CHECK(!memcmp(j->ram + 0x2000, i->ram + 0x2000, 0xb0000 - 0x2000));
 	x86_jit_stats(j->sys, &st);
 	CHECK(st.blocks > 0);
+	CHECK_EQ(j->mmio_reads, i->mmio_reads);
+	if (st.blocks < 1000)
+		run_verified(from, to, i);
 	bare_destroy(i);
 	return j;
 }
@@ -133,7 +152,7 @@ TEST(string_instructions_without_elements)
 	};
 
 	for (size_t n = 0; n < 2 * ARRAY_SIZE(cases); n++) {
-		struct bare *b = run_model("max,vendor=GenuineIntel", n & 1, cases[n / 2].from, cases[n / 2].to);
+		struct bare *b = run_in(bare_create_accel("max,vendor=GenuineIntel", n & 1), cases[n / 2].from, cases[n / 2].to);
 
 		CHECK_EQ(b->cpu->gpr[X86_RSI], cases[n / 2].rsi);
 		CHECK_EQ(b->cpu->gpr[X86_RDI], cases[n / 2].rdi);
@@ -229,5 +248,66 @@ TEST(cache_is_used_again)
 	CHECK_EQ((u32)b->cpu->gpr[X86_RBX], 60000);
 	x86_jit_stats(b->sys, &st);
 	CHECK(st.flushes > 0);
+	bare_destroy(b);
+}
+
+/* A vCPU that runs nothing keeps no region from being used again. */
+TEST(cache_is_used_again_beside_a_sleeper)
+{
+	static const struct x86_jit_config small = { .cache_bytes = 4 * MiB };
+	struct bare *b = run_in(bare_create_jit("max", &small, 2), many_blocks, many_blocks_end);
+	struct x86_jit_stats st;
+
+	CHECK_EQ((u32)b->cpu->gpr[X86_RBX], 60000);
+	x86_jit_stats(b->sys, &st);
+	CHECK(st.flushes > JIT_REGIONS);
+	bare_destroy(b);
+}
+
+/* Each element of a device is read once, and so is an operand that is pushed. */
+GUEST(from_device,
+      "	movq $0x2000003, 0x103000+0x50*8\n	mov $0x50000, %esi\n	mov $0x60000, %edi\n	mov $4, %ecx\n	rep movsb\n"
+      "	push 0x50000\n	pop %rbx\n	add 0x50000, %rdx\n" EXIT);
+
+TEST(device_is_read_once)
+{
+	struct bare *b = RUN_BOTH(from_device);
+
+	CHECK_EQ(b->mmio_reads, 4 + 1 + 1);
+	bare_destroy(b);
+}
+
+/* Two blocks of equal length, of which one gets the other's code. */
+GUEST(mixed_up,
+      "	mov $20, %ecx\n	xor %ebx, %ebx\n	jmp 1f\n1:	add $1, %ebx\n	mov %ebx, 0x40000\n	jmp 2f\n"
+      "2:	add $1, %edx\n	mov %ebx, 0x40008\n	dec %ecx\n	jnz 1b\n" EXIT
+      "	.org mixed_up + 0x100, 0x90\n	add $2, %ebx\n	mov %ebx, 0x40000\n	jmp 2b\n");
+
+static void lead_astray(struct bare *b, u64 gpa, u64 to)
+{
+	struct jit_block *block = jit_cache_find(b->sys->jit, gpa, JIT_NO_PAGE, jit_mode(b->cpu));
+	struct jit_block *other = jit_cache_find(b->sys->jit, to, JIT_NO_PAGE, jit_mode(b->cpu));
+
+	CHECK(block && other);
+	if (block && other)
+		block->entry = other->entry;
+}
+
+TEST(comparison_finds_wrong_code)
+{
+	struct bare *b = run_in(bare_create_jit("max", &verify, 1), mixed_up, mixed_up_end);
+	struct x86_jit_stats st;
+
+	x86_jit_stats(b->sys, &st);
+	CHECK_EQ(st.differences, 0);
+	b->cpu->gpr[X86_RCX] = 1;
+	b->cpu->rip = 0x2100;
+	x86_cpu_run(b->cpu);
+	lead_astray(b, 0x2009, 0x2100);
+	b->cpu->rip = 0x2000;
+	x86_cpu_run(b->cpu);
+	x86_jit_stats(b->sys, &st);
+	CHECK(st.differences > 0);
+	CHECK_EQ(b->cpu->gpr[X86_RBX], 20);	/* the interpreter's */
 	bare_destroy(b);
 }

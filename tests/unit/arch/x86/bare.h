@@ -34,8 +34,7 @@ struct bare {
 	struct x86_cpu *cpu;
 	u64 now_ns, timer_ns;
 	u32 out[64];
-	unsigned outs;
-	unsigned mmio_reads;
+	unsigned outs, mmio_reads;
 	bool triple;
 };
 
@@ -108,7 +107,8 @@ static inline bool bare_jit(void)
 	return accel && !strcmp(accel, "jit");
 }
 
-static inline struct bare *bare_create_accel(const char *model, bool jit)
+/* cfg NULL: by the interpreter. CPUs behind the first one never run. */
+static inline struct bare *bare_create_jit(const char *model, const struct x86_jit_config *cfg, unsigned cpus)
 {
 	struct bare *b = calloc(1, sizeof(*b));
 	struct x86_cpu_model m;
@@ -117,13 +117,22 @@ static inline struct bare *bare_create_accel(const char *model, bool jit)
 	b->ram = mmap(NULL, BARE_RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	b->platform = (struct x86_platform){ .ops = &bare_ops, .ctx = b };
 	CHECK_EQ(x86_cpu_model_parse(&m, model, &e), 0);
-	b->sys = x86_system_create(&b->platform, &m, 1, &e);
+	b->sys = x86_system_create(&b->platform, &m, cpus, &e);
 	CHECK(b->sys != NULL);
-	if (jit)
-		CHECK_EQ(x86_jit_enable(b->sys, &(struct x86_jit_config){ .cache_bytes = 4 * MiB }, &e), 0);
+	if (cfg)
+		CHECK_EQ(x86_jit_enable(b->sys, cfg, &e), 0);
 	b->cpu = x86_cpu_create(b->sys, 0, b, &e);
 	CHECK(b->cpu != NULL);
+	for (unsigned n = 1; n < cpus; n++)
+		CHECK(x86_cpu_create(b->sys, n, b, &e) != NULL);
 	return b;
+}
+
+static inline struct bare *bare_create_accel(const char *model, bool jit)
+{
+	static const struct x86_jit_config cfg = { .cache_bytes = 4 * MiB };
+
+	return bare_create_jit(model, jit ? &cfg : NULL, 1);
 }
 
 static inline struct bare *bare_create(const char *model)
