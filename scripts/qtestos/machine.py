@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from .memory import Allocator
+from .memory import Allocator, Window
 from .model import Node
 from .proto import Died, Ops, Qtest, QtestError, TimedOut, Transcript
 from .qmp import Qmp
@@ -62,11 +62,14 @@ class CommandLine:
 class Machine(Ops):
     """Typed commands of its own (m.readl(...)); q is the connection (m.q.batch()), qmp QMP, desc the Board.
 
-    with Machine(binary, board) as m: ...  or start() and close()."""
+    with Machine(binary, board) as m: ...  or start() and close().
+    shared: read(), write() and memset() of the heap go to memory that is shared with the emulator, not over the
+    protocol; None: where the binary can, and nothing is recorded (a transcript has all that was done)."""
 
-    def __init__(self, binary, desc, args=(), folder=None, record=None, timeout=60):
+    def __init__(self, binary, desc, args=(), folder=None, record=None, timeout=60, shared=None):
         self.binary, self.desc, self.args, self.timeout = binary, desc, list(args), timeout
         self.record = record
+        self.window, self._shared = None, shared
         self._own = tempfile.TemporaryDirectory(prefix="qtestos-") if folder is None else None
         self.folder = folder or self._own.name
         self.q = self._qmp = self.proc = None
@@ -76,10 +79,19 @@ class Machine(Ops):
 
     # ---- starting and ending ----
 
-    def argv(self):
+    def can_share(self):
+        """Whether its memory can be shared with us: not where the arguments say what it is made of."""
+        own = ("-m", "-numa") + (("-mem-path",) if self.binary.kind == "qemu" else ())
+        said = any(a in own or "memory-backend" in a for a in self.args)
+        return "memory-backend-file" in self.binary.types and not said
+
+    def argv(self, window=None):
+        """The command line; without the window's descriptor it is one that anybody can repeat."""
         b = self.binary
-        machine = ",".join((self.desc.name,) + self.desc.properties)
+        machine = ",".join((self.desc.name,) + self.desc.properties + (("memory-backend=ram0",) if window else ()))
         argv = b.argv + ["-machine", machine] + b.accel_args() + ["-nodefaults", "-display", "none", "-m", str(RAM_MIB)]
+        if window:
+            argv += ["-object", window.backend()]
         argv += ["-qtest", "unix:" + os.path.join(self.folder, "qtest")]
         if b.kind == "qemu":
             argv += ["-qtest-log", "/dev/null"]
@@ -91,8 +103,11 @@ class Machine(Ops):
         server.listen(1)
         server.settimeout(0.25)
         self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8", errors="replace")
-        command = self.argv()
-        self.proc = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        if not self.record and self._shared is not False and self.can_share():
+            self.window = Window(RAM_MIB << 20, HEAP_BASE, HEAP_END)
+        command = self.argv(self.window)
+        self.proc = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                     pass_fds=(self.window.fd,) if self.window else ())
         try:
             sock = self._accept(server)
         finally:
@@ -165,6 +180,9 @@ class Machine(Ops):
         self.proc = None
         if getattr(self, "log", None):
             self.log.close()
+        if self.window:
+            self.window.close()
+            self.window = None
         if self._own:
             self._own.cleanup()
 
@@ -184,6 +202,21 @@ class Machine(Ops):
 
     def batch(self):
         return self.q.batch()
+
+    def read(self, addr, size):
+        return self.window.read(addr, size) if self.window and self.window.has(addr, size) else self.q.read(addr, size)
+
+    def write(self, addr, data):
+        if self.window and self.window.has(addr, len(data)):
+            self.window.write(addr, data)
+        else:
+            self.q.write(addr, data)
+
+    def memset(self, addr, size, value):
+        if self.window and self.window.has(addr, size):
+            self.window.memset(addr, size, value)
+        else:
+            self.q.memset(addr, size, value)
 
     @property
     def qmp(self):

@@ -2,6 +2,9 @@
 """Guest memory for drivers: an allocator whose pages are poisoned around what
 was asked for, so that a device that writes past a buffer, or to one that was
 given back, is found; and what is not given back at the end is a leak."""
+import mmap
+import os
+
 from .proto import QtestError
 
 PAGE = 4096
@@ -10,6 +13,35 @@ POISON = 0xa7
 
 class MemoryFault(QtestError):
     """A page was written to by nobody's leave, or not given back."""
+
+
+class Window:
+    """The machine's RAM shared with us: a file without a name, whose descriptor the emulator inherits and opens as
+    the memory of its board. What lies in it is read and written here, without the protocol; the devices' DMA and
+    ours meet in the same pages. Any emulator with memory-backend-file has it."""
+
+    def __init__(self, size, base, end):
+        self.size, self.base, self.end = size, base, end
+        self.fd = os.memfd_create("qtestos-ram", 0)
+        os.truncate(self.fd, size)
+        self.map = mmap.mmap(self.fd, size)
+
+    def backend(self):
+        """The object that the board gets as its memory; the descriptor keeps its number in the emulator."""
+        return f"memory-backend-file,id=ram0,size={self.size},mem-path=/proc/self/fd/{self.fd},share=on"
+
+    def has(self, addr, size):
+        return self.base <= addr and addr + size <= self.end
+
+    def read(self, addr, size): return self.map[addr:addr + size]
+
+    def write(self, addr, data): self.map[addr:addr + len(data)] = bytes(data)
+
+    def memset(self, addr, size, value): self.map[addr:addr + size] = bytes((value,)) * size
+
+    def close(self):
+        self.map.close()
+        os.close(self.fd)
 
 
 class Allocator:

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from qtestos import BOARDS, Died, Machine, QmpError, Refused, eq, params, replay, requires
+from qtestos import BOARDS, Died, Machine, QmpError, Refused, arguments, eq, params, replay, requires
 from qtestos.memory import MemoryFault
 
 
@@ -14,7 +14,7 @@ def test_widths(m: Machine, size: int):
     for off in (0, 1, 3):
         write(at + off, value)
         eq(read(at + off), value, f"offset {off}")
-        eq(m.read(at + off, size), value.to_bytes(size, "little"), "bytes")
+        eq(m.q.read(at + off, size), value.to_bytes(size, "little"), "bytes")
     m.free(at)
 
 
@@ -22,13 +22,37 @@ def test_widths(m: Machine, size: int):
 def test_blocks(m: Machine, size: int):
     data = bytes(i * 7 & 255 for i in range(size))
     at = m.alloc(size)
-    m.write(at, data)
-    eq(m.read(at, size), data, "hexadecimal")
+    m.q.write(at, data)
+    eq(m.q.read(at, size), data, "hexadecimal")
     eq(m.b64read(at, size), data, "base64")
     m.b64write(at, data[::-1])
-    eq(m.read(at, size), data[::-1])
-    m.memset(at, size, 0x5a)
-    eq(m.read(at, size), b"\x5a" * size, "memset")
+    eq(m.q.read(at, size), data[::-1])
+    m.q.memset(at, size, 0x5a)
+    eq(m.q.read(at, size), b"\x5a" * size, "memset")
+    m.free(at)
+
+
+def test_window(m: Machine):
+    """Memory that is shared with the emulator: each side sees what the other wrote, the whole heap up to its end."""
+    assert m.window and m.can_share(), "none"
+    for at in (m.window.base, m.window.end - 8):
+        m.q.writeq(at, 0x1122334455667788)
+        eq(m.window.read(at, 8), bytes.fromhex("8877665544332211"), "written by the emulator")
+        m.window.write(at, b"\x01\x02\x03\x04")
+        eq(m.q.readq(at), 0x1122334404030201, "written by us")
+        m.window.memset(at, 4, 0xee)
+        eq(m.q.readl(at), 0xeeeeeeee, "set by us")
+    m.write(0x8000, b"below")
+    eq((m.read(0x8000, 5), m.q.read(0x8000, 5), m.window.has(0x8000, 5)), (b"below", b"below", False), "outside of it")
+    eq(m.window.has(m.window.end - 4, 8), False, "over its end")
+
+
+@arguments("-m", "64")
+def test_without_window(m: Machine):
+    """Where the test says what the memory is, all goes over the protocol."""
+    eq(m.window, None)
+    at = m.put(b"some bytes")
+    eq((m.read(at, 12), m.q.read(at, 12)), (b"some bytes\xa7\xa7",) * 2)
     m.free(at)
 
 

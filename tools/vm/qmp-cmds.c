@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "dev/char.h"
+#include "dev/object.h"
 #include "qmp.h"
 #include "str.h"
 #include "vm.h"
@@ -223,22 +224,33 @@ static int inject_nmi(struct qmp_call *c)
 }
 QMP("inject-nmi", inject_nmi);
 
+static void add_type(struct qmp_call *c, const char *name, const char *parent)
+{
+	struct json *o = named(name);
+
+	set_str(o, "parent", parent);
+	json_append(c->ret, o);
+}
+
 static int qom_list_types(struct qmp_call *c)
 {
 	const struct device_class *cls;
+	const struct object_class *obj;
 	const char *implements = NULL;
-	bool abstract = false;
+	bool abstract = false, all, objects;
 
 	qopts_str(c->args, "implements", &implements, &c->err);
 	qopts_bool(c->args, "abstract", &abstract, &c->err);
 	if (err_is_set(&c->err) || new_array(c) < 0)
 		return -c->err.code;
-	REGISTRY_FOREACH(device, cls) {
-		struct json *o = named(cls->name);
-
-		set_str(o, "parent", "device");
-		json_append(c->ret, o);
-	}
+	all = !implements || str_eq(implements, "object");
+	objects = implements && str_eq(implements, "user-creatable");
+	if (!objects)
+		REGISTRY_FOREACH(device, cls)
+			add_type(c, cls->name, "device");
+	if (all || objects)
+		REGISTRY_FOREACH(object, obj)
+			add_type(c, obj->name, "object");
 	return 0;
 }
 QMP("qom-list-types", qom_list_types);

@@ -188,18 +188,19 @@ static u8 *fetch(struct cmd *c, const char *form, u64 *len)
 
 static void cmd_read(struct cmd *c)
 {
-	u64 len, i;
+	u64 len, i, n;
 	u8 *buf = fetch(c, "read ADDRESS SIZE (1 to 16 MiB)", &len);
-	char hex[2];
+	char hex[512];
 
 	if (!buf)
 		return;
 	pthread_mutex_lock(&c->qt->lock);
 	strbuf_puts(&c->qt->out, "OK 0x");
 	strbuf_reserve(&c->qt->out, 2 * len + 1);
-	for (i = 0; i < len; i++) {
-		put_hex(hex, buf[i], 2);
-		strbuf_add(&c->qt->out, hex, 2);
+	for (i = 0; i < len; i += n) {
+		for (n = 0; n < MIN(len - i, sizeof(hex) / 2); n++)
+			put_hex(hex + 2 * n, buf[i + n], 2);
+		strbuf_add(&c->qt->out, hex, 2 * n);
 	}
 	strbuf_putc(&c->qt->out, '\n');
 	pthread_mutex_unlock(&c->qt->lock);
