@@ -4,9 +4,12 @@
  * while it is stopped; and timers on it. One timerfd on the main loop serves
  * all of them. In manual mode (qtest) the clock moves only by clock_step().
  *
- * No tick is lost: a callback gets no "now"; a periodic device adds its
- * period to timer->deadline and arms again, so that a late thread runs the
- * missed deadlines one after another (clock_catch_up()).
+ * No tick is lost: time waits for timers. While the loop's thread has no turn the
+ * clock stands a millisecond behind the earliest deadline, and afterwards it runs
+ * at 9/8 until it is where the host's is again (up to ten seconds; more is lost
+ * for good). A callback gets no "now"; a periodic device adds its period to
+ * timer->deadline and arms again, so that missed deadlines run one after another
+ * (clock_catch_up()).
  *
  * Threads: all functions from any thread. Callbacks run on the loop's
  * thread, under the lock of timer->dev when that declares LOCK_DEVICE. The
@@ -40,6 +43,7 @@ struct clock_timer {
 struct clock *clock_new(struct loop *loop, bool manual, struct err *err);
 void clock_free(struct clock *c);
 
+/* Never less than what a call that had ended before this one began has given. */
 u64  clock_ns(struct clock *c);
 bool clock_is_running(struct clock *c);
 void clock_start(struct clock *c);
