@@ -41,6 +41,8 @@ struct nbd_priv {
 	/* set at open */
 	struct nbd_addr addr;
 	char *export, *context;
+	struct nbd_tls_conf tls;
+	char *tls_hostname;		/* what tls.hostname points to, unless that is the address */
 	u64 reconnect_ns, open_ns;
 	struct nbd_info info;
 	/* under lock */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "block/int.h"
 #include "block/nbd/conn.h"
+#include "block/nbd/tls.h"
 #include "loop.h"
 
 #define RX_SIZE (16U << 10)
@@ -22,6 +23,8 @@ int nbd_conn_init(struct nbd_conn *c, int fd)
 
 void nbd_conn_close(struct nbd_conn *c)
 {
+	nbd_tls_end(c->tls);
+	c->tls = NULL;
 	if (c->fd >= 0)
 		close(c->fd);
 	free(c->rx);
@@ -29,24 +32,25 @@ void nbd_conn_close(struct nbd_conn *c)
 	c->rx = NULL;
 }
 
-/* Waits for @events until the deadline. */
-static int await(struct nbd_conn *c, short events)
+int nbd_conn_await(struct nbd_conn *c, short events)
 {
 	struct pollfd p = { c->fd, events, 0 };
-	u64 now = loop_now_ns();
+	u64 now = c->deadline_ns ? loop_now_ns() : 0;
 	int r;
 
-	if (now >= c->deadline_ns)
+	if (c->deadline_ns && now >= c->deadline_ns)
 		return -ETIMEDOUT;
-	r = poll(&p, 1, (int)((c->deadline_ns - now) / 1000000 + 1));
+	r = poll(&p, 1, c->deadline_ns ? (int)((c->deadline_ns - now) / 1000000 + 1) : -1);
 	return r < 0 && errno != EINTR ? -errno : r ? 0 : -ETIMEDOUT;
 }
 
 static ssize_t recv_some(struct nbd_conn *c, void *buf, size_t len)
 {
+	if (c->tls)
+		return nbd_tls_recv(c, buf, len);
 	for (;;) {
 		ssize_t r;
-		int ret = c->deadline_ns ? await(c, POLLIN) : 0;
+		int ret = c->deadline_ns ? nbd_conn_await(c, POLLIN) : 0;
 
 		if (ret)
 			return ret;
@@ -110,9 +114,11 @@ int nbd_recv_skip(struct nbd_conn *c, u64 len)
 
 int nbd_sendv(struct nbd_conn *c, struct iovec *iov, int niov)
 {
+	if (c->tls)
+		return nbd_tls_sendv(c, iov, niov);
 	while (niov) {
 		struct msghdr m = { .msg_iov = iov, .msg_iovlen = MIN(niov, 64) };
-		int ret = c->deadline_ns ? await(c, POLLOUT) : 0;
+		int ret = c->deadline_ns ? nbd_conn_await(c, POLLOUT) : 0;
 		ssize_t r;
 
 		if (ret)

@@ -13,11 +13,14 @@ struct nbd_conn {
 	u64 deadline_ns;	/* CLOCK_MONOTONIC; nothing is awaited longer. 0: no limit */
 	u8 *rx;			/* received and not yet asked for */
 	u32 rx_pos, rx_len;
+	struct nbd_tls *tls;	/* all goes through it; NULL: in the clear */
 };
 
 /* Takes over @fd. 0 or -ENOMEM (@fd is closed then). */
 int nbd_conn_init(struct nbd_conn *c, int fd);
 void nbd_conn_close(struct nbd_conn *c);
+/* Waits for poll(2) @events until the deadline. 0, -ETIMEDOUT, -errno. */
+int nbd_conn_await(struct nbd_conn *c, short events);
 /* Exactly @len bytes: 0, -ENOTCONN when the peer closed before the first, -ECONNRESET in between, -errno. */
 int nbd_recv(struct nbd_conn *c, void *buf, size_t len);
 int nbd_recv_skip(struct nbd_conn *c, u64 len);
@@ -43,9 +46,10 @@ void nbd_info_clear(struct nbd_info *i);
 
 /*
  * From the first byte to the transmission phase of @export. @context (may be NULL) is asked for
- * as the one meta context. 0 or -errno with text.
+ * as the one meta context. With credentials in @tls nothing but TLS is asked for in the clear. 0 or
+ * -errno with text.
  */
-int nbd_negotiate(struct nbd_conn *c, const char *export, const char *context,
-		  struct nbd_info *info, struct err *e);
+int nbd_negotiate(struct nbd_conn *c, const struct nbd_tls_conf *tls, const char *export,
+		  const char *context, struct nbd_info *info, struct err *e);
 
 #endif

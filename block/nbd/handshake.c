@@ -10,6 +10,7 @@
 #include "block/nbd/conn.h"
 #include "block/nbd/proto.h"
 #include "block/nbd/handshake.h"
+#include "block/nbd/tls.h"
 #include "str.h"
 
 #define MAX_REPLY	(64U << 10)	/* of one option reply */
@@ -326,6 +327,27 @@ int nbd_greet(struct nbd_conn *c, u32 *flags, struct err *e)
 	return ret ? lost(ret, e) : 1;
 }
 
+int nbd_start_tls(struct nbd_conn *c, const struct nbd_tls_conf *tls, u32 flags, struct err *e)
+{
+	struct nbd_opt_reply r;
+	int ret;
+
+	if (!tls || !tls->creds)
+		return 0;
+	if (!(flags & NBD_FIXED_NEWSTYLE))
+		return err_set(e, EINVAL, "Server does not support STARTTLS");
+	ret = nbd_opt_send(c, NBD_OPT_STARTTLS, NULL, 0, e);
+	ret = ret ?: nbd_opt_reply(c, NBD_OPT_STARTTLS, &r, e);
+	if (ret)
+		return ret;
+	if (r.type & NBD_REP_ERROR)
+		ret = nbd_opt_error(&r, "5 (starttls)", e);
+	else if (r.type != NBD_REP_ACK || r.len)
+		ret = err_set(e, EPROTO, "Unexpected reply 0x%x to option 5 (starttls)", r.type);
+	free(r.data);
+	return ret ?: nbd_tls_start(c, tls, e);
+}
+
 int nbd_agree_headers(struct nbd_conn *c, struct nbd_info *info, struct err *e)
 {
 	int ret = agree(c, NBD_OPT_EXTENDED_HEADERS, "11 (extended headers)", e);
@@ -339,12 +361,12 @@ int nbd_agree_headers(struct nbd_conn *c, struct nbd_info *info, struct err *e)
 	return MIN(ret, 0);
 }
 
-static int new_style(struct nbd_conn *c, u32 flags, const char *export, const char *context,
-		     struct nbd_info *info, struct err *e)
+static int new_style(struct nbd_conn *c, const struct nbd_tls_conf *tls, u32 flags, const char *export,
+		     const char *context, struct nbd_info *info, struct err *e)
 {
-	int ret = 0;
+	int ret = nbd_start_tls(c, tls, flags, e);
 
-	if (flags & NBD_FIXED_NEWSTYLE) {
+	if (!ret && flags & NBD_FIXED_NEWSTYLE) {
 		ret = nbd_agree_headers(c, info, e);
 		if (!ret && info->structured && context)
 			ret = nbd_meta_context(c, NBD_OPT_SET_META_CONTEXT, export, context, info, e);
@@ -356,8 +378,8 @@ static int new_style(struct nbd_conn *c, u32 flags, const char *export, const ch
 	return ret ?: take_export(c, info, flags & NBD_NO_ZEROES ? 0 : 124, e);
 }
 
-int nbd_negotiate(struct nbd_conn *c, const char *export, const char *context,
-		  struct nbd_info *info, struct err *e)
+int nbd_negotiate(struct nbd_conn *c, const struct nbd_tls_conf *tls, const char *export,
+		  const char *context, struct nbd_info *info, struct err *e)
 {
 	u32 flags = 0;
 	int ret;
@@ -366,8 +388,10 @@ int nbd_negotiate(struct nbd_conn *c, const char *export, const char *context,
 	if (strlen(export) > NBD_MAX_STRING || (context && strlen(context) > NBD_MAX_STRING))
 		return err_set(e, EINVAL, "export name too long to send to server");
 	ret = nbd_greet(c, &flags, e);
-	if (ret >= 0)
-		ret = ret ? new_style(c, flags, export, context, info, e) : old_style(c, export, info, e);
+	if (!ret && tls && tls->creds)
+		ret = err_set(e, EINVAL, "Server does not support STARTTLS");
+	else if (ret >= 0)
+		ret = ret ? new_style(c, tls, flags, export, context, info, e) : old_style(c, export, info, e);
 	if (!ret && info->size > (u64)INT64_MAX)
 		ret = err_set(e, EFBIG, "Server offers %llu bytes, more than can be", info->size);
 	if (ret) {

@@ -11,6 +11,8 @@ struct nbd_opt_reply {
 };
 
 int nbd_greet(struct nbd_conn *c, u32 *flags, struct err *e);
+/* STARTTLS, if @tls has credentials; behind nbd_greet(). 0 or -errno with text. */
+int nbd_start_tls(struct nbd_conn *c, const struct nbd_tls_conf *tls, u32 flags, struct err *e);
 int nbd_agree_headers(struct nbd_conn *c, struct nbd_info *info, struct err *e);
 int nbd_opt_send(struct nbd_conn *c, u32 opt, const void *data, u32 len, struct err *e);
 int nbd_opt_reply(struct nbd_conn *c, u32 opt, struct nbd_opt_reply *r, struct err *e);

@@ -65,15 +65,16 @@ static int ask_list(struct nbd_conn *c, struct exports *x, struct err *e)
 	return ret;
 }
 
-static int ask_all(struct nbd_conn *c, struct exports *x, struct err *e)
+static int ask_all(struct nbd_conn *c, const struct nbd_tls_conf *tls, struct exports *x, struct err *e)
 {
 	struct nbd_info agreed = { 0 };
 	u32 flags = 0;
 	int ret = nbd_greet(c, &flags, e);
 
 	if (ret >= 0)
-		ret = ret && flags & NBD_FIXED_NEWSTYLE ? nbd_agree_headers(c, &agreed, e) :
+		ret = ret && flags & NBD_FIXED_NEWSTYLE ? nbd_start_tls(c, tls, flags, e) :
 		      err_set(e, ENOTSUP, "Server cannot list its exports");
+	ret = ret ?: nbd_agree_headers(c, &agreed, e);
 	ret = ret ?: ask_list(c, x, e);
 	for (int i = 0; !ret && i < x->n; i++) {
 		struct nbd_info *v = &x->v[i];
@@ -179,7 +180,7 @@ static int print_json(const struct exports *x, struct err *e)
 	return ret ? err_set(e, ENOMEM, "Out of memory") : 0;
 }
 
-int nbd_list_exports(const struct nbd_addr *a, bool as_json, struct err *e)
+int nbd_list_exports(const struct nbd_addr *a, const struct nbd_tls_conf *tls, bool as_json, struct err *e)
 {
 	struct exports x = { 0 };
 	struct nbd_conn c;
@@ -191,7 +192,7 @@ int nbd_list_exports(const struct nbd_addr *a, bool as_json, struct err *e)
 	if (ret)
 		return err_set(e, ENOMEM, "Out of memory");
 	c.deadline_ns = loop_now_ns() + PATIENCE_NS;
-	ret = ask_all(&c, &x, e);
+	ret = ask_all(&c, tls, &x, e);
 	if (!ret && as_json) {
 		ret = print_json(&x, e);
 	} else if (!ret) {

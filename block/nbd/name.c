@@ -144,8 +144,10 @@ int nbd_parse_name(const char *name, struct blk_opts *o, struct err *e)
 	if (blk_opts_get(o, "host") || blk_opts_get(o, "port") || blk_opts_get(o, "path") ||
 	    blk_opts_has_sub(o, "server"))
 		return err_set(e, EINVAL, "host/port/path and file names may not be specified at the same time");
-	if (str_starts(name, "nbds", NULL))
-		return err_set(e, ENOTSUP, "'%s' needs TLS, which this program has not", name);
+	if (*rest == 's') {
+		rest++;
+		kind--;
+	}
 	if (!auth || auth != rest + kind)
 		return kind ? err_set(e, EINVAL, "File name '%s' is no NBD address", name) : parse_old(rest + 1, o, e);
 	if (kind && strncmp(rest, "+tcp:", 5) && strncmp(rest, "+unix:", 6) && strncmp(rest, "+vsock:", 7))

@@ -68,17 +68,31 @@ static int set_name(struct blk_node *n, struct nbd_priv *p)
 	return 0;
 }
 
+/* Behind the address, whose host is the name that a certificate must bear unless another is given. */
+static int take_tls(struct blk_node *n, struct blk_opts *o, struct err *e)
+{
+	struct nbd_priv *p = n->priv;
+	char *creds = blk_opts_take(o, "tls-creds");
+	int ret;
+
+	p->tls_hostname = blk_opts_take(o, "tls-hostname");
+	if (creds)
+		ret = nbd_tls_find(n->graph, creds, NULL, false, &p->tls, e);
+	else if (p->tls_hostname)
+		ret = err_set(e, EINVAL, "tls-hostname needs tls-creds");
+	else
+		ret = strcmp(n->drv->name, "nbds") ? 0 : err_set(e, EINVAL, "'nbds' needs tls-creds=ID");
+	p->tls.hostname = p->tls_hostname ? p->tls_hostname : p->addr.family == NBD_INET ? p->addr.host : NULL;
+	free(creds);
+	return ret;
+}
+
 static int take_options(struct blk_node *n, struct blk_opts *o, struct err *e)
 {
 	struct nbd_priv *p = n->priv;
-	char *tls = blk_opts_take(o, "tls-creds"), *host = blk_opts_take(o, "tls-hostname");
-	int ret = 0;
+	int ret = nbd_addr_take(&p->addr, o, e);
 
-	if (tls || host)
-		ret = err_set(e, ENOTSUP, "TLS is not part of this program");
-	free(tls);
-	free(host);
-	ret = ret ?: nbd_addr_take(&p->addr, o, e);
+	ret = ret ?: take_tls(n, o, e);
 	ret = ret ?: take_seconds(o, "reconnect-delay", &p->reconnect_ns, e);
 	ret = ret ?: take_seconds(o, "open-timeout", &p->open_ns, e);
 	p->context = blk_opts_take(o, "x-dirty-bitmap");
@@ -116,6 +130,7 @@ static void release(struct nbd_priv *p)
 	nbd_addr_free(&p->addr);
 	free(p->export);
 	free(p->context);
+	free(p->tls_hostname);
 	free(p->known);
 	for (int i = 0; i < NBD_SLOTS; i++)
 		pthread_cond_destroy(&p->slot[i].wake);
@@ -389,4 +404,4 @@ static const struct blk_driver var = { \
 BLOCK_FORMAT(var)
 
 NBD_DRIVER(nbd_driver, "nbd");
-NBD_DRIVER(nbds_driver, "nbds");	/* says that TLS is missing */
+NBD_DRIVER(nbds_driver, "nbds");	/* TLS is a must */

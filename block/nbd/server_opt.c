@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "block/nbd/server.h"
+#include "block/nbd/tls.h"
 #include "str.h"
 
 #define MAX_OPTION	(64U << 10)
@@ -314,9 +315,50 @@ static int meta_context(struct option *o)
 	return ret;
 }
 
+/* ---- TLS ---- */
+
+static bool tls_missing(const struct nbd_client *c)
+{
+	return c->server->conf.tls.creds && !c->conn.tls;
+}
+
+/* What was agreed on in the clear, perhaps with somebody in between, is forgotten. */
+static int start_tls(struct option *o)
+{
+	struct nbd_client *c = o->c;
+	int ret;
+
+	if (o->len)
+		return refuse(o, NBD_REP_ERR_INVALID, "option 'starttls' has no data");
+	if (!c->server->conf.tls.creds)
+		return refuse(o, NBD_REP_ERR_POLICY, "TLS not configured");
+	if (c->conn.tls)
+		return refuse(o, NBD_REP_ERR_INVALID, "TLS already enabled");
+	c->structured = c->extended = c->block_sizes = false;
+	c->contexts = 0;
+	ret = ack(o);
+	return ret ?: nbd_tls_start(&c->conn, &c->server->conf.tls, NULL);
+}
+
+static int before_tls(struct option *o)
+{
+	switch (o->opt) {
+	case NBD_OPT_STARTTLS:
+		return start_tls(o);
+	case NBD_OPT_ABORT:
+		ack(o);
+		return -ENOTCONN;
+	case NBD_OPT_EXPORT_NAME:	/* has no way to say no */
+		return -EACCES;
+	}
+	return refuse(o, NBD_REP_ERR_TLS_REQD, "Option 0x%x not permitted before TLS", o->opt);
+}
+
 /* 1: transmission begins, 0: next option, -errno: close. */
 static int one_option(struct option *o)
 {
+	if (tls_missing(o->c))
+		return before_tls(o);
 	switch (o->opt) {
 	case NBD_OPT_EXPORT_NAME:
 		return export_name(o);
@@ -335,7 +377,7 @@ static int one_option(struct option *o)
 	case NBD_OPT_SET_META_CONTEXT:
 		return meta_context(o);
 	case NBD_OPT_STARTTLS:
-		return refuse(o, NBD_REP_ERR_POLICY, "TLS not configured");
+		return start_tls(o);
 	}
 	return refuse(o, NBD_REP_ERR_UNSUP, "unsupported option %u", o->opt);
 }

@@ -405,7 +405,7 @@ static int connect_once(struct nbd_priv *p, u64 deadline_ns, struct nbd_conn *c,
 	if (ret)
 		return err_set(e, ENOMEM, "Out of memory");
 	c->deadline_ns = deadline_ns > now ? deadline_ns : 0;
-	ret = nbd_negotiate(c, p->export, p->context ? p->context : "base:allocation", i, e);
+	ret = nbd_negotiate(c, &p->tls, p->export, p->context ? p->context : "base:allocation", i, e);
 	c->deadline_ns = 0;
 	if (ret)
 		nbd_conn_close(c);

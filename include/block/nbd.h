@@ -13,6 +13,7 @@
 #define VMBOX_BLOCK_NBD_H
 
 #include "block/block.h"
+#include "config.h"
 
 #define NBD_DEFAULT_PORT "10809"
 
@@ -43,8 +44,35 @@ int nbd_addr_listen(const struct nbd_addr *a, int backlog, struct err *e);
  */
 int nbd_parse_name(const char *name, struct blk_opts *o, struct err *e);
 
-/* Prints what the server at @a offers, as `qemu-nbd --list` does, or as JSON. 0 or -errno with text. */
-int nbd_list_exports(const struct nbd_addr *a, bool as_json, struct err *e);
+/* ---- TLS ---- */
+
+/* How one end of connections does TLS. All is the graph's and the caller's and must outlive its user. */
+struct nbd_tls_conf {
+	struct nbd_tls_creds *creds;	/* NULL: no TLS */
+	const struct nbd_authz *authz;	/* server: which clients may; NULL: all that have a key */
+	const char *hostname;		/* client: whose certificate the server must show */
+};
+#if IS_ENABLED(CONFIG_BLOCK_NBD_TLS)
+/*
+ * The credentials (objects tls-creds-x509, tls-creds-psk) and the access list (authz-simple,
+ * authz-list; NULL: none) of these ids. -ENOENT; -EINVAL when they are for the other end.
+ */
+int nbd_tls_find(struct blk_graph *g, const char *creds, const char *authz, bool server,
+		 struct nbd_tls_conf *out, struct err *e);
+#else
+static inline int nbd_tls_find(struct blk_graph *g, const char *creds, const char *authz, bool server,
+			       struct nbd_tls_conf *out, struct err *e)
+{
+	*out = (struct nbd_tls_conf){ 0 };
+	return err_set(e, ENOTSUP, "TLS is not part of this program");
+}
+#endif
+
+/*
+ * Prints what the server at @a offers, as `qemu-nbd --list` does, or as JSON; over TLS if @tls (may
+ * be NULL) has credentials. 0 or -errno with text.
+ */
+int nbd_list_exports(const struct nbd_addr *a, const struct nbd_tls_conf *tls, bool as_json, struct err *e);
 /* Connects @fd to the kernel's client: negotiates and fills in what /dev/nbdN must know. */
 struct nbd_kernel_info {
 	u64 size;
@@ -75,6 +103,8 @@ struct nbd_server_conf {
 	/* A client came (+1) or went (-1); any thread. @ready: it had got as far as an export. */
 	void (*client)(void *opaque, int change, bool ready);
 	void *opaque;
+	/* With credentials nothing is told to clients before they did TLS. */
+	struct nbd_tls_conf tls;
 };
 
 struct nbd_server *nbd_server_new(const struct nbd_server_conf *conf, struct err *e);

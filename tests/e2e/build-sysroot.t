@@ -8,9 +8,9 @@
 . "$(dirname "$0")/../lib.sh"
 requires musl-gcc dpkg-source flock
 build=$srctree/scripts/sysroot/build
-ok "all libraries build" "$build" out zlib zstd isal bzip2 nettle ncurses libusb mimalloc
+ok "all libraries build" "$build" out zlib zstd isal bzip2 nettle mbedtls ncurses libusb mimalloc
 before=$(find out -type f -exec stat -c '%n %y' {} + | sort)
-ok "once more, from the cache" "$build" out zlib zstd isal bzip2 nettle ncurses libusb mimalloc
+ok "once more, from the cache" "$build" out zlib zstd isal bzip2 nettle mbedtls ncurses libusb mimalloc
 is "$(find out -type f -exec stat -c '%n %y' {} + | sort)" "$before" "which rewrites nothing"
 
 cat >use.c <<'END'

@@ -25,11 +25,26 @@ void qnbd_error(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+static int list_exports(struct blk_graph *g, const struct qnbd_args *a, const struct nbd_addr *addr, bool json)
+{
+	struct nbd_tls_conf tls = { 0 };
+	struct err e = ERR_INIT;
+	int ret = qnbd_objects(g, a);
+
+	if (!ret && a->tls)
+		ret = nbd_tls_find(g, a->tls, NULL, false, &tls, &e);
+	tls.hostname = a->tls_host ? a->tls_host : addr->host;
+	ret = ret ?: nbd_list_exports(addr, &tls, json, &e);
+	if (ret && err_is_set(&e))
+		qnbd_error("%s", e.msg);
+	return ret;
+}
+
 static int list(const struct qnbd_args *a)
 {
 	bool json = a->output && !strcmp(a->output, "json");
-	struct nbd_addr addr;
-	struct err e = ERR_INIT;
+	struct blk_graph *g;
+	struct nbd_addr addr = { 0 };
 	int ret;
 
 	if (a->file || a->device || a->disconnect) {
@@ -40,9 +55,10 @@ static int list(const struct qnbd_args *a)
 		qnbd_error("--output takes human or json, not '%s'", a->output);
 		return 1;
 	}
-	ret = qnbd_address(a, false, &addr) ?: nbd_list_exports(&addr, json, &e);
-	if (ret && err_is_set(&e))
-		qnbd_error("%s", e.msg);
+	g = blk_graph_new(NULL);
+	ret = g ? qnbd_address(a, false, &addr) : -ENOMEM;
+	ret = ret ?: list_exports(g, a, &addr, json);
+	blk_graph_free(g);
 	nbd_addr_free(&addr);
 	return ret ? 1 : 0;
 }
@@ -89,9 +105,17 @@ static int to_background(const struct qnbd_args *a)
 
 static int check(const struct qnbd_args *a)
 {
-	if (a->tls || a->tls_host || a->tls_authz) {
-		qnbd_error("TLS is not part of this program");
-		return -ENOTSUP;
+	if (a->tls_host) {
+		qnbd_error("--tls-hostname is for --list");
+		return -EINVAL;
+	}
+	if (a->tls_authz && !a->tls) {
+		qnbd_error("--tls-authz is not permitted without --tls-creds");
+		return -EINVAL;
+	}
+	if (a->tls && a->device) {
+		qnbd_error("TLS is not supported with a host device");
+		return -EINVAL;
 	}
 	if (!a->file) {
 		qnbd_error("Invalid number of arguments\nTry `%s --help' for more information.", log_program());
@@ -126,7 +150,7 @@ static int serve(struct qnbd_args *a)
 	g = blk_graph_new(&p);
 	n = g && !qnbd_objects(g, a) ? qnbd_open(g, a) : NULL;
 	if (n) {
-		ret = qnbd_serve(n, a, ready);
+		ret = qnbd_serve(g, n, a, ready);
 		if (blk_unref(n)) {
 			qnbd_error("closing '%s' failed", a->file);
 			ret = 1;
@@ -176,9 +200,9 @@ static const struct opt opts[] = {
 	OPT_STR('x', "export-name", "NAME", A, name, "name of the export (default: empty)"),
 	OPT_STR('D', "description", "TEXT", A, description, "what clients see when they list exports"),
 	OPT_UINT(0, "handshake-limit", "SECONDS", A, limit, "clients that do not negotiate in time are closed; 0: no limit (default: 10)"),
-	OPT_STR(0, "tls-creds", "ID", A, tls, "refused: TLS is not built in", .flags = OPT_HIDDEN),
-	OPT_STR(0, "tls-hostname", "NAME", A, tls_host, "refused", .flags = OPT_HIDDEN),
-	OPT_STR(0, "tls-authz", "ID", A, tls_authz, "refused", .flags = OPT_HIDDEN),
+	OPT_STR(0, "tls-creds", "ID", A, tls, "TLS is a must, with the keys of the object ID"),
+	OPT_STR(0, "tls-authz", "ID", A, tls_authz, "only clients that the object ID (authz-simple, authz-list) allows"),
+	OPT_STR(0, "tls-hostname", "NAME", A, tls_host, "with --list: whose certificate the server must show (default: the host)"),
 	OPT_FLAG('L', "list", A, list, "list the exports of another server"),
 	OPT_STR(0, "output", "FORM", A, output, "of --list: human (default) or json"),
 	OPT_GROUP("What is exported"),
@@ -202,7 +226,7 @@ static const struct opt opts[] = {
 	OPT_STR(0, "detect-zeroes", "MODE", A, detect, "off (default), on or unmap: written zeros take no space"),
 	OPT_STR(0, "follow", "WHICH", A, follow, "open files that images name: all (default), dir (the image's own directory) or none"),
 	OPT_FLAG(0, "image-opts", A, image_opts, "FILE is a list of options (driver=...,file.filename=...)"),
-	OPT_LIST(0, "object", "OBJECT", A, objects, "define an object: secret,id=ID,data=...|file=..."),
+	OPT_LIST(0, "object", "OBJECT", A, objects, "define an object: secret,id=ID,data=...|file=..., or keys for TLS (below)"),
 	OPT_GROUP("Kernel's client"),
 	OPT_STR('c', "connect", "DEV", A, device, "connect the image to /dev/nbdN"),
 	OPT_STR('d', "disconnect", "DEV", A, disconnect, "disconnect /dev/nbdN"),
@@ -214,6 +238,14 @@ static const struct opt_section sections[] = {
 	{ "EXAMPLES",
 	  "\tqemu-nbd -t -e 8 -k /run/disk.sock -f qcow2 disk.qcow2\n\tqemu-nbd -r -P 1 disk.qcow2\n"
 	  "\tqemu-nbd -L -p 10809\n" },
+	{ "TLS",
+	  "Keys are objects, from files in a folder with QEMU's names: tls-creds-x509,id=ID,endpoint=server,dir=DIR"
+	  "[,verify-peer=no][,passwordid=SECRET] takes ca-cert.pem, server-cert.pem, server-key.pem and, if there, "
+	  "ca-crl.pem and dh-params.pem; tls-creds-psk,id=ID,endpoint=server,dir=DIR takes keys.psk, lines of "
+	  "user:key. Clients have endpoint=client, client-cert.pem, client-key.pem, and username=NAME (qemu). Who may "
+	  "connect: authz-simple,id=ID,identity=NAME, or authz-list,id=ID,policy=deny,rules.0.match=NAME,"
+	  "rules.0.policy=allow,rules.0.format=glob; the name is a certificate's subject or a key's user. TLS 1.2.\n"
+	  "\n\tqemu-nbd --object tls-creds-psk,id=k,endpoint=server,dir=/etc/keys --tls-creds k disk.qcow2\n" },
 	{ "SOCKETS FROM OUTSIDE",
 	  "With LISTEN_PID and LISTEN_FDS in the environment, as systemd sets them, the sockets from descriptor 3 on "
 	  "are listened to." },

@@ -24,7 +24,7 @@ int qnbd_objects(struct blk_graph *g, const struct qnbd_args *a);
 int qnbd_partition(struct blk_node *n, u64 nr, u64 *off, u64 *len, struct err *e);
 
 /* serve.c: exports @n until told to stop; the exit code. */
-int qnbd_serve(struct blk_node *n, const struct qnbd_args *a, int ready_fd);
+int qnbd_serve(struct blk_graph *g, struct blk_node *n, const struct qnbd_args *a, int ready_fd);
 /* The address that -p, -b and -k name; @listen: for the server. */
 int qnbd_address(const struct qnbd_args *a, bool listen, struct nbd_addr *out);
 

@@ -215,18 +215,20 @@ static void say_ready(const struct qnbd_args *a, int fd)
 		close(null);
 }
 
-int qnbd_serve(struct blk_node *n, const struct qnbd_args *a, int ready_fd)
+int qnbd_serve(struct blk_graph *g, struct blk_node *n, const struct qnbd_args *a, int ready_fd)
 {
 	struct serve v = { .a = a, .event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .signals = watch_signals() };
 	struct nbd_server_conf conf = { .handshake_ms = (u32)MIN(a->limit, (u64)4000000) * 1000,
 					.client = client_change, .opaque = &v };
 	struct qnbd_device *dev = NULL;
 	struct err e = ERR_INIT;
-	int ret = v.event < 0 || v.signals < 0 ? -errno : 0;
+	int ret = v.event < 0 || v.signals < 0 ? err_errno(&e, errno, "No event descriptor") : 0;
 
+	if (!ret && a->tls)
+		ret = nbd_tls_find(g, a->tls, a->tls_authz, true, &conf.tls, &e);
 	v.s = ret ? NULL : nbd_server_new(&conf, &e);
 	if (!v.s) {
-		qnbd_error("%s", ret ? strerror(-ret) : e.msg);
+		qnbd_error("%s", e.msg);
 		return 1;
 	}
 	ret = add_export(&v, n);
