@@ -154,7 +154,8 @@ struct jit_thunks {
 	u64 (*enter)(struct x86_cpu *cpu, const u8 *entry);
 	const u8 *leave;	/* rax: result of enter() */
 	const u8 *far;		/* rax: rip, r14d: JIT_FAR */
-	const u8 *mem_r, *mem_w;/* rax: linear address -> host address, r14d: JIT_INFO */
+	const u8 *mem_r, *mem_w;/* rax: linear address -> host address, r14d: JIT_INFO; fills the slot */
+	const u8 *pages[2][2];	/* [CPL 3][write]; the same, for accesses by page */
 	const u8 *helper;	/* rax: struct jit_op * */
 	const u8 *vec_load, *x87_load;
 	void (*raw_leave)(struct x86_cpu *cpu, u64 code) __noreturn;	/* from C called by generated code */

@@ -154,8 +154,21 @@ struct x86_tlb_set {
 };
 
 /*
- * The page that a base register pointed to last, for generated code: an access of
- * 1 << n bytes at lin hits if lin - page < limit[n]. Emptied by the MMU.
+ * What generated code sees of the first TLB level, emptied by the MMU: by bits 19-12 of
+ * the address, an access of n bytes at lin hits if lin - page < 4096 - n + 1. An unused
+ * entry has the page of an address that is looked for elsewhere: 0, in entry 0 4096.
+ */
+struct x86_jit_page {
+	u64 page;		/* linear address */
+	u64 host;
+};
+
+#define X86_JIT_PAGES	256
+#define X86_JIT_PAGE_GROUP 4	/* entries for a bit of pages_used */
+
+/*
+ * And for places that stay in one page for long, at an address of its own:
+ * 1 << n bytes at lin hit if lin - page < limit[n].
  */
 struct x86_jit_slot {
 	u64 limit[6];
@@ -163,8 +176,15 @@ struct x86_jit_slot {
 	u64 host;
 } __aligned(64);
 
-#define X86_JIT_SLOTS	19	/* of reads, and as many of writes: base register, RIP, other, string */
-#define X86_JIT_SLOT_STRING (X86_JIT_SLOTS - 1)	/* of REP: holds whole pages only */
+/* Slots of reads, and as many of writes. */
+enum x86_jit_slots {
+	X86_JIT_SLOT_STACK,			/* off rSP */
+	X86_JIT_SLOT_RIP,			/* off RIP, by page of the address */
+	X86_JIT_SLOT_CONST = X86_JIT_SLOT_RIP + 8, /* no register but FS or GS base, by page of the displacement */
+	X86_JIT_SLOT_BESIDE = X86_JIT_SLOT_CONST + 4, /* a store to a page with code that no other slot is for */
+	X86_JIT_SLOT_STRING,			/* of REP: holds whole pages only */
+	X86_JIT_SLOTS,
+};
 
 /* What generated code keeps besides the guest's state; arch/jit. */
 struct x86_jit_cpu {
@@ -179,12 +199,14 @@ struct x86_jit_cpu {
 	u8  x87_live;		/* 1: the x87 stack is in the host's; 2: in x87_image, not in struct x86_fpu */
 	u8  verify;		/* generated code is compared with the interpreter: no write is answered by the first TLB level */
 	u8  noting;		/* the interpreter's stores are told to jit_note_store() */
-	u8  no_fill;		/* the current class does not fill slots */
-	u64 spill[3];
+	u8  no_fill;		/* the current class fills neither slots nor pages */
+	u64 spill[4];
 	u64 bounce[8] __aligned(64);	/* operand of a load that no single host address answers */
 	u8  x87_image[112];	/* as FNSAVE leaves it */
 	u64 slot_tag[2];	/* TLB tags that the slots belong to */
 	struct x86_jit_slot slot[2][2 * X86_JIT_SLOTS];	/* CPL 0-2, CPL 3 */
+	u64 pages_used[2][2];	/* [CPL 3][write], a bit for each group that is not all unused */
+	struct x86_jit_page pages[2][2][X86_JIT_PAGES] __aligned(64);
 };
 
 struct x86_cpu {

@@ -20,13 +20,13 @@ static void rsp_add(struct gen *g, s32 n)
 static void push_access(struct gen *g)
 {
 	e_lea(&g->b, T0, m_(gen_pin[X86_RSP], -8));
-	gen_access(g, 8, true, true, X86_RSP);
+	gen_access(g, 8, true, true, X86_JIT_SLOT_STACK);
 }
 
 static void pop_access(struct gen *g)
 {
 	e_mov(&g->b, T0, gen_pin[X86_RSP]);
-	gen_access(g, 8, false, true, X86_RSP);
+	gen_access(g, 8, false, true, X86_JIT_SLOT_STACK);
 }
 
 static void gen_push(struct gen *g)
@@ -70,7 +70,7 @@ static void gen_leave(struct gen *g)
 
 	gen_flags_spill(g, g->i->live_in);
 	e_mov(&g->b, T0, rbp);
-	gen_access(g, 8, false, true, X86_RBP);
+	gen_access(g, 8, false, true, X86_JIT_SLOT_STACK);
 	e_lea(&g->b, gen_pin[X86_RSP], m_(rbp, 8));
 	e_ld(&g->b, rbp, m_(T0, 0));
 }

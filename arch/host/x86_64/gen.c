@@ -121,7 +121,7 @@ static void emit_cold(struct gen *g, struct cold *c)
 			e_patch_here(b, c->site[n]);
 	switch ((enum cold_kind)c->kind) {
 	case COLD_MEM:
-		e_op(b, 0x03, E_W, T0, m_(H_RSP, c->page));
+		e_op(b, 0x03, E_W, T0, c->page);
 		e_movi32(b, T1, (u32)c->code);
 		e_call_to(b, c->thunk);
 		units_check_cold(g);

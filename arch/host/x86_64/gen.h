@@ -35,7 +35,7 @@ struct cold {
 	u8 *site[2];		/* displacements that lead here */
 	const u8 *back;		/* executable address */
 	const u8 *thunk;
-	s32 page;		/* COLD_MEM: offset of the slot's page, to be added first */
+	struct hrm page;	/* COLD_MEM: page of the slot or entry, to be added first */
 	u64 code;		/* exit code, JIT_INFO, JIT_FAR, or target offset */
 	struct jit_link *link;
 };
@@ -97,9 +97,12 @@ void gen_flags_fetch(struct gen *g);
 void gen_ea(struct gen *g);
 /*
  * Host address for an access of size bytes at the linear address in rax, into rax.
- * Destroys r14, r15, flags. base: enum x86_reg that names the slot.
+ * Destroys r14, r15, flags. slot: one of X86_JIT_SLOT_*, or GEN_PAGES.
  */
-void gen_access(struct gen *g, unsigned size, bool write, bool ss, unsigned base);
+#define GEN_PAGES (-1)	/* the address may be in another page each time */
+void gen_access(struct gen *g, unsigned size, bool write, bool ss, int slot);
+/* Offset in x86_jit_cpu.pages[][] of the entry for the address in rax, into r. Destroys flags. */
+void gen_page_index(struct jit *j, struct ebuf *b, unsigned r);
 /* Both for i's memory operand. */
 void gen_mem(struct gen *g, unsigned size, bool write);
 unsigned gen_use(struct gen *g, unsigned guest, unsigned scratch);

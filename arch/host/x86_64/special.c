@@ -177,7 +177,7 @@ static void gen_cmpxchg(struct gen *g)
 		e8(b, 0xa8);
 		e8(b, 15);
 		to_interp(g, CC_NE);
-		gen_access(g, 16, true, in->seg == X86_SS, in->base);
+		gen_access(g, 16, true, in->seg == X86_SS, GEN_PAGES);
 	} else {
 		gen_mem(g, size, true);
 	}

@@ -178,9 +178,64 @@ static void fill_slot(struct ebuf *b, struct hrm addend)
 	e8(b, 0xc3);
 }
 
-/* x86_tlb_hit() for the linear address in rax and JIT_INFO in r14d; returns from the piece when it hits. */
-static void look_up(struct ebuf *b, s32 set)
+/* The same for the entry of the page at rax, in pages[user][write]. */
+static void fill_page(struct jit *j, struct ebuf *b, struct hrm addend, bool user, bool write)
 {
+	const struct hrm used = AT(RETURN, jit.pages_used[user][write]);
+	const s32 at = (s32)(RETURN + offsetof(struct x86_cpu, jit.pages[user][write]));
+
+	e_st(b, AT(RETURN, jit.spill[3]), H_RCX);
+	e_ld(b, T1, addend);
+	e_mov(b, H_RCX, H_RAX);
+	e_alui(b, 4, E_W, r_(H_RCX), -4096);
+	e_op(b, 0x03, E_W, T1, r_(H_RCX));
+	gen_page_index(j, b, T2);
+	e_st(b, mi_(H_RSP, T2, 0, at + (s32)offsetof(struct x86_jit_page, page)), H_RCX);
+	e_st(b, mi_(H_RSP, T2, 0, at + (s32)offsetof(struct x86_jit_page, host)), T1);
+	e_op(b, 0x2b, E_W, H_RAX, r_(H_RCX));
+	e_op(b, 0x03, E_W, H_RAX, r_(T1));
+	_Static_assert(X86_JIT_PAGES == 64 * X86_JIT_PAGE_GROUP && X86_JIT_PAGE_GROUP == 4, "a bit for 4 entries of 16 bytes");
+	e_op(b, 0xc1, 0, 5, r_(T2));
+	e8(b, 6);
+	e_ld(b, H_RCX, used);
+	e_op(b, 0x1ab, E_W, T2, r_(H_RCX));		/* bts */
+	e_st(b, used, H_RCX);
+	e_ld(b, H_RCX, AT(RETURN, jit.spill[3]));
+	e8(b, 0xc3);
+}
+
+/* A store to a page with code that the slot for these holds. r14d: JIT_INFO, destroyed; r15 too. */
+static void look_beside(struct ebuf *b, bool user)
+{
+	const size_t at = offsetof(struct x86_cpu, jit.slot) +
+			  ((user ? 3u : 1u) * X86_JIT_SLOTS + X86_JIT_SLOT_BESIDE) * sizeof(struct x86_jit_slot);
+	const struct hrm limit = cpu_at(RETURN, at + offsetof(struct x86_jit_slot, limit));
+	u8 *out, *behind;
+
+	e_mov(b, T2, H_RAX);
+	e_op(b, 0x2b, E_W, T2, cpu_at(RETURN, at + offsetof(struct x86_jit_slot, page)));
+	e_op(b, 0x3b, E_W, T2, limit);
+	out = e_jcc8(b, CC_AE);
+	e_op(b, 0xc1, 0, 5, r_(T1));
+	e8(b, 17);
+	e_alui(b, 4, 0, r_(T1), 0x7f);
+	e_op(b, 0x03, E_W, T1, r_(T2));
+	e_op(b, 0x3b, E_W, T1, limit);
+	behind = e_jcc8(b, CC_A);
+	e_mov(b, H_RAX, T2);
+	e_op(b, 0x03, E_W, H_RAX, cpu_at(RETURN, at + offsetof(struct x86_jit_slot, host)));
+	e8(b, 0xc3);
+	e_patch8(b, out);
+	e_patch8(b, behind);
+}
+
+/* Which first-level entries a piece looks at before it calls C, and what it fills from them. */
+enum look { LOOK_SLOT, LOOK_PAGE };
+
+/* x86_tlb_hit() for the linear address in rax and JIT_INFO in r14d; returns from the piece when it hits. */
+static void look_up(struct jit *j, struct ebuf *b, enum look look, bool user, bool write)
+{
+	const s32 set = write ? (s32)offsetof(struct x86_tlb_set, w) : 0;
 	u8 *miss, *fill;
 
 	e_st(b, AT(RETURN, jit.spill[1]), T1);
@@ -204,23 +259,24 @@ static void look_up(struct ebuf *b, s32 set)
 	e_op(b, 0x03, E_W, H_RAX, m_(T1, set + 8));
 	e8(b, 0xc3);
 	e_patch8(b, fill);
-	fill_slot(b, m_(T1, set + 8));
+	if (look == LOOK_SLOT)
+		fill_slot(b, m_(T1, set + 8));
+	else
+		fill_page(j, b, m_(T1, set + 8), user, write);
 	e_patch_here(b, miss);
 	e_ld(b, T1, AT(RETURN, jit.spill[1]));
+	if (look == LOOK_PAGE && write) {
+		look_beside(b, user);
+		e_ld(b, T1, AT(RETURN, jit.spill[1]));
+	}
 }
 
-#define NO_LOOK_UP (-1)
-
 /*
- * f(cpu, rax, r14d) with everything saved; its result comes in rax. set: offset of
- * the first-level entries that are looked at before. depth: bytes of return addresses.
+ * f(cpu, rax, r14d) with everything saved; its result comes in rax. depth: bytes
+ * of return addresses.
  */
-static const u8 *make_call(struct ebuf *b, bool avx, uintptr_t f, s32 set, unsigned depth)
+static void call_c(struct ebuf *b, bool avx, uintptr_t f, unsigned depth)
 {
-	e_align(b, 16, 0);
-	const u8 *at = e_here(b);
-	if (set != NO_LOOK_UP)
-		look_up(b, set);
 	save_gprs(b, depth);
 	save_vec(b, avx, depth);
 	save_x87(b, depth);
@@ -233,6 +289,23 @@ static const u8 *make_call(struct ebuf *b, bool avx, uintptr_t f, s32 set, unsig
 	e_alui(b, 0, E_W, r_(H_RSP), 16 - (depth & 15));
 	load_gprs(b, depth);
 	e8(b, 0xc3);
+}
+
+static const u8 *make_call(struct ebuf *b, bool avx, uintptr_t f, unsigned depth)
+{
+	e_align(b, 16, 0);
+	const u8 *at = e_here(b);
+	call_c(b, avx, f, depth);
+	return at;
+}
+
+/* Host address of an access: from the first level, else from C. */
+static const u8 *make_access(struct jit *j, struct ebuf *b, bool avx, enum look look, bool user, bool write)
+{
+	e_align(b, 16, 0);
+	const u8 *at = e_here(b);
+	look_up(j, b, look, user, write);
+	call_c(b, avx, write ? (uintptr_t)jit_c_mem_w : (uintptr_t)jit_c_mem_r, RETURN);
 	return at;
 }
 
@@ -350,11 +423,13 @@ int jit_host_init(struct jit *j, struct err *e)
 	__builtin_memcpy(&t->raw_leave, &p, sizeof(p));
 	t->leave = make_leave(b, avx);
 	t->far = make_far(b, t->leave);
-	t->mem_r = make_call(b, avx, (uintptr_t)jit_c_mem_r, 0, RETURN);
-	t->mem_w = make_call(b, avx, (uintptr_t)jit_c_mem_w, (s32)offsetof(struct x86_tlb_set, w), RETURN);
-	t->helper = make_call(b, avx, (uintptr_t)jit_c_helper, NO_LOOK_UP, RETURN);
+	t->mem_r = make_access(j, b, avx, LOOK_SLOT, false, false);
+	t->mem_w = make_access(j, b, avx, LOOK_SLOT, false, true);
+	for (unsigned n = 0; n < 4; n++)
+		t->pages[n >> 1][n & 1] = make_access(j, b, avx, LOOK_PAGE, n >> 1, n & 1);
+	t->helper = make_call(b, avx, (uintptr_t)jit_c_helper, RETURN);
 	t->vec_load = make_vec_load(b, avx);
-	p = make_call(b, avx, (uintptr_t)jit_c_x87_load, NO_LOOK_UP, 2 * RETURN);
+	p = make_call(b, avx, (uintptr_t)jit_c_x87_load, 2 * RETURN);
 	t->x87_load = make_x87_load(b, p);
 	e_align(b, 64, 0);
 	j->region[0].used = b->p;

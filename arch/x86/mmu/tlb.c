@@ -174,12 +174,57 @@ static void slots_clear(struct x86_cpu *cpu, unsigned set, unsigned first)
 		__builtin_memset(cpu->jit.slot[set][i].limit, 0, sizeof(cpu->jit.slot[set][i].limit));
 }
 
+static void page_unuse(struct x86_jit_page *pages, unsigned i)
+{
+	pages[i].page = i ? 0 : 4096;
+}
+
+static void pages_clear(struct x86_cpu *cpu, unsigned set, unsigned write)
+{
+	struct x86_jit_page *pages = cpu->jit.pages[set][write];
+
+	for (u64 used = cpu->jit.pages_used[set][write]; used; used &= used - 1) {
+		unsigned group = (unsigned)__builtin_ctzll(used);
+
+		for (unsigned i = 0; i < X86_JIT_PAGE_GROUP; i++)
+			page_unuse(pages, group * X86_JIT_PAGE_GROUP + i);
+	}
+	cpu->jit.pages_used[set][write] = 0;
+}
+
+/* first: 0, or 1 for writes only. */
+static void pages_drop_lin(struct x86_cpu *cpu, u64 lin, unsigned first)
+{
+	unsigned i = (lin >> 12) % X86_JIT_PAGES;
+
+	if (!cpu->translator)
+		return;
+	for (unsigned set = 0; set < 2; set++)
+		for (unsigned write = first; write < 2; write++)
+			if (!((cpu->jit.pages[set][write][i].page ^ lin) & ~X86_PAGE_MASK))
+				page_unuse(cpu->jit.pages[set][write], i);
+}
+
+static void set_clear(struct x86_cpu *cpu, unsigned set)
+{
+	slots_clear(cpu, set, 0);
+	pages_clear(cpu, set, 0);
+	pages_clear(cpu, set, 1);
+}
+
 static void slots_clear_all(struct x86_cpu *cpu)
 {
 	if (!cpu->translator)
 		return;
-	slots_clear(cpu, 0, 0);
-	slots_clear(cpu, 1, 0);
+	set_clear(cpu, 0);
+	set_clear(cpu, 1);
+}
+
+static void pages_init(struct x86_cpu *cpu)
+{
+	__builtin_memset(cpu->jit.pages_used, 0xff, sizeof(cpu->jit.pages_used));
+	for (unsigned n = 0; n < 4; n++)
+		pages_clear(cpu, n >> 1, n & 1);
 }
 
 static void slots_context(struct x86_cpu *cpu, unsigned set, u64 tag)
@@ -187,7 +232,7 @@ static void slots_context(struct x86_cpu *cpu, unsigned set, u64 tag)
 	if (cpu->jit.slot_tag[set] == tag || !cpu->translator)
 		return;
 	cpu->jit.slot_tag[set] = tag;
-	slots_clear(cpu, set, 0);
+	set_clear(cpu, set);
 }
 
 static void contexts_forget(struct x86_mmu *m)
@@ -386,7 +431,11 @@ static void flush_page(struct x86_cpu *cpu, u64 lin, u32 pcid, bool global)
 		return;
 	}
 	l1_drop_page(m, lin);
-	slots_clear_all(cpu);
+	pages_drop_lin(cpu, lin, 0);
+	if (cpu->translator) {
+		slots_clear(cpu, 0, 0);
+		slots_clear(cpu, 1, 0);
+	}
 	if (m->exec_filter[word] & bit)
 		exec_forget(cpu);
 }
@@ -418,10 +467,14 @@ void mmu_drop_writes(struct x86_cpu *cpu, const u8 *host_page)
 
 	mmu_drop_write_slots(cpu);
 	bit = lost_bit(host, &word);
-	if (!host || (m->wlost[word] & bit))
+	if (!host || (m->wlost[word] & bit)) {
 		w_drop_host(m, host);
-	else if (m->wmap[n].host == host)
+		pages_clear(cpu, 0, 1);
+		pages_clear(cpu, 1, 1);
+	} else if (m->wmap[n].host == host) {
 		w_drop_lin(m, m->wmap[n].lin);
+		pages_drop_lin(cpu, m->wmap[n].lin, 1);
+	}
 }
 
 /* ---- translation ---- */
@@ -518,6 +571,7 @@ int mmu_init(struct x86_cpu *cpu)
 	for (unsigned i = 0; i < ARRAY_SIZE(m->run); i++)
 		m->run[i].first = 1;
 	l1_clear(m);
+	pages_init(cpu);
 	x86_tlb_flush_all(cpu);
 	return 0;
 }

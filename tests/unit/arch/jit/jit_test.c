@@ -199,6 +199,19 @@ TEST(page_remapped_under_data)
 	bare_destroy(RUN_BOTH(remapped_data));
 }
 
+/* Pages whose numbers agree in their low bits, in turn, and accesses that go over their ends. */
+GUEST(pages_apart,
+      "	mov $0x40000, %esi\n	mov $0x340000, %edi\n	mov $0x440000, %ebp\n	mov $300, %ecx\n	xor %ebx, %ebx\n"
+      "1:	mov %rcx, (%rsi, %rcx, 8)\n	mov %rbx, (%rdi, %rcx, 8)\n	add %rcx, 16(%rbp)\n	add (%rsi, %rcx, 8), %rbx\n"
+      "	add (%rdi, %rcx, 8), %rbx\n	add 16(%rbp), %rbx\n	mov %rbx, 0xffa(%rsi)\n	add 0xffb(%rdi), %rbx\n"
+      "	add %rbx, 0xffd(%rbp)\n	and $0xffffff, %rbx\n	dec %ecx\n	jnz 1b\n	mov 0xffa(%rsi), %rdx\n"
+      "	mov 0xffd(%rbp), %rdi\n" EXIT);
+
+TEST(pages_that_share_an_entry)
+{
+	bare_destroy(RUN_BOTH(pages_apart));
+}
+
 /* Registers and memory at a fault are those before the instruction. */
 #define FAULT(name, insn) \
 GUEST(name, "	mov $7, %eax\n	mov $0x1000000, %edi\n	mov $3, %ebx\n	mov $0x45000, %ebp\n	mov $9, %ecx\n	add $5, %ebx\n" \
@@ -208,6 +221,9 @@ FAULT(fault_store, "	mov %rbx, 0x7fffffff(%rdi)");
 FAULT(fault_rmw, "	lock xadd %rbx, 0x7fffffff(%rdi)");
 FAULT(fault_push, "	mov $0x80000000, %esp\n	push %rbx");
 FAULT(fault_call, "	mov $0x80000000, %esp\n	call 1f\n1:");
+FAULT(fault_null, "	movq $0, 0x103000\n	invlpg 0\n	xor %esi, %esi\n	mov 8(%rsi), %rax");
+FAULT(fault_null_again, "	movq $0, 0x103000\n	invlpg 0\n	mov $0x200000, %esi\n	mov (%rsi), %rdx\n	mov %rdx, (%rsi)\n"
+	    "	sub %rsi, %rsi\n	mov %rbx, 8(%rsi)");
 FAULT(fault_canonical, "	mov $0x8000, %esi\n	shl $48, %rsi\n	mov (%rsi), %rax");
 FAULT(fault_canonical_jump, "	mov $0x8000, %esi\n	shl $48, %rsi\n	call *%rsi");
 FAULT(fault_canonical_ret, "	mov $0x8000, %esi\n	shl $48, %rsi\n	push %rsi\n	ret $16");
@@ -221,7 +237,7 @@ TEST(faults_are_precise)
 {
 #define F(name) { name, name##_end }
 	static const struct { const u8 *from, *to; } faults[] = {
-		F(fault_load), F(fault_store), F(fault_rmw), F(fault_push), F(fault_call), F(fault_canonical),
+		F(fault_load), F(fault_store), F(fault_rmw), F(fault_push), F(fault_call), F(fault_null), F(fault_null_again), F(fault_canonical),
 		F(fault_canonical_jump), F(fault_canonical_ret), F(fault_movs), F(fault_div), F(fault_div_overflow),
 		F(fault_idiv), F(fault_ud),
 	};
