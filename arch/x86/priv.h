@@ -86,6 +86,7 @@ struct x86_system {
 	_Atomic(struct x86_code_page *) code[CODE_CHUNKS];
 
 	struct jit *jit;			/* the translator, or NULL */
+	_Atomic u64 eoi_watch[4];		/* vectors whose next EOI somebody wants to know */
 
 	pthread_mutex_t excl_lock;		/* held by whoever is exclusive */
 	pthread_mutex_t wait_lock;		/* guards the condition only */

@@ -36,6 +36,35 @@ static const struct state_table clock_state = {
 	.version = 1, .fields = clock_fields, .pre_save = clock_pre_save, .post_load = clock_post_load,
 };
 
+/* ---- edges that a processor has not taken yet ---- */
+
+void machine_irq_watch_add(struct machine *m, struct irq_watch *w, void (*fn)(void *opaque), void *opaque)
+{
+	*w = (struct irq_watch){ .fn = fn, .opaque = opaque, .next = m->irq_watches };
+	m->irq_watches = w;
+}
+
+enum irq_line_state machine_irq_state(struct machine *m, unsigned gsi, struct irq_watch *w)
+{
+	atomic_xchg(&w->armed, 1);
+	return m->ops && m->ops->irq_state ? m->ops->irq_state(m->ctx, gsi) : IRQ_LINE_FREE;
+}
+
+bool machine_msi_waits(struct machine *m, struct msi_msg msg, struct irq_watch *w)
+{
+	atomic_xchg(&w->armed, 1);
+	return m->ops && m->ops->msi_waits && m->ops->msi_waits(m->ctx, msg);
+}
+
+void machine_irq_taken(struct machine *m)
+{
+	struct irq_watch *w;
+
+	for (w = m->irq_watches; w; w = w->next)
+		if (atomic_xchg(&w->armed, 0))
+			w->fn(w->opaque);
+}
+
 /* ---- the machine ---- */
 
 int machine_init(struct machine *m, struct loop *loop, bool manual_clock, struct err *err)

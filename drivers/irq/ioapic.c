@@ -45,9 +45,8 @@ struct ioapic {
 	struct mem_map map;
 };
 
-static void send(struct ioapic *s, unsigned pin)
+static struct msi_msg message(u64 e)
 {
-	u64 e = s->table[pin];
 	struct msi_msg msg = {
 		.addr = 0xfee00000ULL | (e >> 56) << 12 | ((e >> 49) & 0x7f) << 5 | (e & RTE_LOGICAL ? 4 : 0),
 		.data = (u32)(e & 0x7ff) | (e & RTE_LEVEL ? 0x8000 | 0x4000 : 0),
@@ -55,6 +54,13 @@ static void send(struct ioapic *s, unsigned pin)
 
 	if (RTE_DELIVERY(e) == 1)
 		msg.addr |= 8;	/* lowest priority: redirection hint */
+	return msg;
+}
+
+static void send(struct ioapic *s, unsigned pin)
+{
+	struct msi_msg msg = message(s->table[pin]);
+
 	if (s->dev.machine->ops && s->dev.machine->ops->msi)
 		s->dev.machine->ops->msi(s->dev.machine->ctx, msg);
 }
@@ -108,6 +114,19 @@ static void eoi(struct ioapic *s, u8 vector)
 		*e &= ~RTE_REMOTE_IRR;
 		service(s, i);
 	}
+}
+
+enum irq_line_state ioapic_line(struct device *ioapic, unsigned n)
+{
+	struct ioapic *s = (struct ioapic *)ioapic;
+	const struct machine *m = ioapic->machine;
+	enum irq_line_state st = IRQ_LINE_OFF;
+
+	device_lock(ioapic);
+	if (n < IOAPIC_PINS && !(s->table[n] & (RTE_MASKED | RTE_LEVEL)))
+		st = m->ops && m->ops->msi_waits && m->ops->msi_waits(m->ctx, message(s->table[n])) ? IRQ_LINE_WAITS : IRQ_LINE_FREE;
+	device_unlock(ioapic);
+	return st;
 }
 
 void ioapic_eoi(struct device *ioapic, u8 vector)

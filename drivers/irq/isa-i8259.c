@@ -143,6 +143,22 @@ int i8259_ack(struct device *pic)
 	return vector;
 }
 
+enum irq_line_state i8259_line(struct device *pic, unsigned n)
+{
+	struct i8259 *p = (struct i8259 *)pic;
+	struct chip *c = &p->chip[n >> 3];
+	u8 bit = 1 << (n & 7);
+	enum irq_line_state st;
+
+	device_lock(pic);
+	if ((c->imr & bit) || (n >= 8 && (p->chip[0].imr & (1 << CASCADE))))
+		st = IRQ_LINE_OFF;
+	else
+		st = c->irr & bit ? IRQ_LINE_WAITS : IRQ_LINE_FREE;
+	device_unlock(pic);
+	return st;
+}
+
 void i8259_connect(struct device *pic, const struct irq *out)
 {
 	((struct i8259 *)pic)->out = out;

@@ -3,13 +3,19 @@
  * High Precision Event Timer: IA-PC HPET specification 1.0a. Three 64-bit
  * comparators at 100 MHz. In legacy replacement mode timers 0 and 1 take
  * over IRQ 0 and 8, hence the PIT's and the RTC's lines run through here.
+ *
+ * A periodic tick that comes while the last one still waits for a processor
+ * is owed, and given when that one was taken.
  */
 #include "dev/isa.h"
+#include "thread.h"
 
 #define HPET_BASE	0xfed00000ULL
 #define HPET_SIZE	0x400
 #define TICK_NS		10
 #define TIMERS		3
+#define OWED_MAX_TICKS	(10 * NSEC_PER_SEC / TICK_NS)
+#define OWED_MAX	100000
 
 #define REG_CAP		0x000
 #define REG_CFG		0x010
@@ -45,6 +51,7 @@
 struct hpet_timer {
 	u64 cfg, cmp, fsb;
 	u64 period;
+	u32 owed;
 	struct clock_timer timer;
 	struct hpet *hpet;
 };
@@ -61,6 +68,7 @@ struct hpet {
 	const struct irq *legacy[2];
 	const struct irq *gsi[24];
 	int rtc_level;
+	struct irq_watch watch;
 	struct mem_region region;
 	struct mem_map map;
 };
@@ -77,14 +85,39 @@ static unsigned index_of(const struct hpet_timer *t)
 	return (unsigned)(t - t->hpet->tn);
 }
 
+static bool is_legacy(const struct hpet_timer *t)
+{
+	return index_of(t) < 2 && (t->hpet->cfg & CFG_LEGACY);
+}
+
 static const struct irq *line_of(const struct hpet_timer *t)
 {
 	const struct hpet *h = t->hpet;
-	unsigned n = index_of(t), route = (unsigned)((t->cfg & TN_ROUTE) >> 9);
+	unsigned route = (unsigned)((t->cfg & TN_ROUTE) >> 9);
 
-	if (n < 2 && (h->cfg & CFG_LEGACY))
-		return h->legacy[n];
+	if (is_legacy(t))
+		return h->legacy[index_of(t)];
 	return route < 24 && (h->intcap >> route & 1) ? h->gsi[route] : NULL;
+}
+
+static struct msi_msg message(const struct hpet_timer *t)
+{
+	return (struct msi_msg){ t->fsb >> 32, (u32)t->fsb };
+}
+
+/* What a tick would do now; arms the watch. */
+static enum irq_line_state tick_state(struct hpet_timer *t)
+{
+	struct hpet *h = t->hpet;
+	unsigned gsi = is_legacy(t) ? index_of(t) * 8 : (unsigned)((t->cfg & TN_ROUTE) >> 9);
+
+	if (!(t->cfg & TN_ENABLE) || !(h->cfg & CFG_ENABLE) || !(t->cfg & TN_PERIODIC))
+		return IRQ_LINE_OFF;
+	if (t->cfg & TN_FSB_ENABLE)
+		return machine_msi_waits(h->dev.machine, message(t), &h->watch) ? IRQ_LINE_WAITS : IRQ_LINE_FREE;
+	if (t->cfg & TN_LEVEL)
+		return h->isr >> index_of(t) & 1 ? IRQ_LINE_WAITS : IRQ_LINE_FREE;
+	return machine_irq_state(h->dev.machine, gsi, &h->watch);
 }
 
 static void send_irq(struct hpet_timer *t, bool active)
@@ -103,15 +136,51 @@ static void send_irq(struct hpet_timer *t, bool active)
 	if (!(t->cfg & TN_ENABLE) || !(h->cfg & CFG_ENABLE))
 		return;
 	if (t->cfg & TN_FSB_ENABLE) {
-		struct msi_msg msg = { t->fsb >> 32, (u32)t->fsb };
-
 		if (h->dev.machine->ops && h->dev.machine->ops->msi)
-			h->dev.machine->ops->msi(h->dev.machine->ctx, msg);
+			h->dev.machine->ops->msi(h->dev.machine->ctx, message(t));
 	} else if (t->cfg & TN_LEVEL) {
+		irq_raise(line_of(t));
+	} else if (is_legacy(t)) {	/* the 8259 wants to see the line high until it is served */
+		irq_lower(line_of(t));
 		irq_raise(line_of(t));
 	} else {
 		irq_pulse(line_of(t));
 	}
+}
+
+/* One tick, or one more that is owed. */
+static void tick(struct hpet_timer *t)
+{
+	enum irq_line_state st = tick_state(t);
+	u64 max = t->period ? MIN(OWED_MAX_TICKS / t->period, (u64)OWED_MAX) : 0;
+
+	if (st == IRQ_LINE_WAITS) {
+		t->owed = (u32)MIN(t->owed + 1, max);
+		return;
+	}
+	if (st == IRQ_LINE_OFF)
+		t->owed = 0;
+	send_irq(t, true);
+}
+
+static void give_owed(struct hpet_timer *t)
+{
+	if (!t->owed || tick_state(t) != IRQ_LINE_FREE)
+		return;
+	t->owed--;
+	send_irq(t, true);
+}
+
+/* A processor has taken an interrupt. */
+static void on_taken(void *opaque)
+{
+	struct hpet *h = opaque;
+	int i;
+
+	device_lock(&h->dev);
+	for (i = 0; i < TIMERS; i++)
+		give_owed(&h->tn[i]);
+	device_unlock(&h->dev);
 }
 
 /* Ticks from now until the comparator matches. */
@@ -142,7 +211,7 @@ static void on_match(void *opaque)
 	struct hpet *h = t->hpet;
 	u64 now = now_ticks(h), period = t->period, due;
 
-	send_irq(t, true);
+	tick(t);
 	if (!(t->cfg & TN_PERIODIC) || !period) {
 		if (t->cfg & TN_32BIT)
 			clock_timer_arm(&t->timer, clock_ns(h->dev.machine->clock) + (1ULL << 32) * TICK_NS);
@@ -172,6 +241,7 @@ static void write_cmp(struct hpet_timer *t, u64 val)
 	if (t->cfg & TN_PERIODIC)
 		t->period = val;
 	t->cfg &= ~TN_SETVAL;
+	t->owed = 0;
 	arm(t);
 }
 
@@ -185,6 +255,7 @@ static void write_tn_cfg(struct hpet_timer *t, u64 val)
 	if ((t->cfg & TN_LEVEL) && pending && (!(now & TN_LEVEL) || !(now & TN_ENABLE)))
 		send_irq(t, false);
 	t->cfg = now;
+	t->owed = 0;
 	if (now & TN_32BIT) {
 		t->cmp = (u32)t->cmp;
 		t->period = (u32)t->period;
@@ -207,6 +278,7 @@ static void write_cfg(struct hpet *h, u64 val)
 	for (i = 0; i < TIMERS; i++)
 		arm(&h->tn[i]);
 	if ((old ^ h->cfg) & CFG_LEGACY) {
+		atomic_set(&h->dev.machine->hpet_legacy, !!(h->cfg & CFG_LEGACY));
 		irq_lower(h->legacy[0]);
 		irq_set(h->legacy[1], h->cfg & CFG_LEGACY ? 0 : h->rtc_level);
 	}
@@ -242,8 +314,10 @@ static void write_reg(struct hpet *h, u64 reg, u64 val)
 		return;
 	case REG_ISR:
 		for (i = 0; i < TIMERS; i++)
-			if (val & h->isr & (1ULL << i))
+			if (val & h->isr & (1ULL << i)) {
 				send_irq(&h->tn[i], false);
+				give_owed(&h->tn[i]);
+			}
 		return;
 	case REG_COUNTER:
 		if (!(h->cfg & CFG_ENABLE))	/* writes to a running counter are undefined: ignored */
@@ -312,7 +386,9 @@ static void hpet_reset(struct device *dev)
 		t->cmp = ~0ULL;
 		t->cfg = TN_PERIODIC_CAP | TN_SIZE_CAP | (h->msi ? TN_FSB_CAP : 0) | (u64)h->intcap << 32;
 		t->period = t->fsb = 0;
+		t->owed = 0;
 	}
+	atomic_set(&dev->machine->hpet_legacy, false);
 	h->cfg = h->isr = h->counter = 0;
 	h->start_ns = 0;
 }
@@ -336,6 +412,7 @@ static int hpet_realize(struct device *dev, struct err *err)
 		h->tn[i].hpet = h;
 		clock_timer_init(&h->tn[i].timer, dev->machine->clock, dev, "hpet", on_match, &h->tn[i]);
 	}
+	machine_irq_watch_add(dev->machine, &h->watch, on_taken, h);
 	mem_region_init_io(&h->region, dev, "hpet", HPET_SIZE, &hpet_ops, h);
 	mem_map_add(&dev->machine->mem, &h->map, &h->region, HPET_BASE, 10);
 	return 0;
@@ -359,6 +436,7 @@ static const struct state_field hpet_timer_fields[] = {
 	STATE(struct hpet_timer, fsb, U64),
 	STATE(struct hpet_timer, period, U64),
 	STATE(struct hpet_timer, timer, TIMER),
+	STATE_SINCE(struct hpet_timer, owed, U32, 2),
 	STATE_END
 };
 
@@ -371,7 +449,20 @@ static const struct state_field hpet_fields[] = {
 	STATE(struct hpet, rtc_level, U32),
 	STATE_END
 };
-static const struct state_table hpet_state = { .version = 1, .fields = hpet_fields };
+
+static int hpet_post_load(void *dev, u8 version, struct err *err)
+{
+	struct hpet *h = dev;
+	int i;
+
+	(void)err;
+	for (i = 0; i < TIMERS; i++)
+		h->tn[i].owed = version < 2 ? 0 : MIN(h->tn[i].owed, (u32)OWED_MAX);
+	atomic_set(&h->dev.machine->hpet_legacy, !!(h->cfg & CFG_LEGACY));
+	return 0;
+}
+
+static const struct state_table hpet_state = { .version = 2, .fields = hpet_fields, .post_load = hpet_post_load };
 
 static const struct prop hpet_props[] = {
 	PROP(struct hpet, intcap, "hpet-intcap", U32, INTCAP_DEFAULT, "interrupt lines that the timers may use"),

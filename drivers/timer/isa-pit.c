@@ -3,13 +3,19 @@
  * 8254 interval timer at 0x40-0x43 and the PC's port 0x61 (speaker gate and
  * timer 2 output): Intel 8254 data sheet (231164). Counters are not stepped;
  * their value follows from the clock and the time at which they were loaded.
+ *
+ * A tick of counter 0 that comes while the last one still waits for a processor is
+ * not lost: it is owed, and given when that one was taken ("delay", as KVM names it).
  */
 #include <errno.h>
 #include "dev/isa.h"
+#include "thread.h"
 
 #define PIT_HZ		1193182ULL
 #define CHANNELS	3
 
+#define OWED_MAX_NS	(10 * NSEC_PER_SEC)
+#define OWED_MAX	100000
 #define RW_LSB		1
 #define RW_MSB		2
 #define RW_WORD		3
@@ -41,7 +47,14 @@ struct pit {
 	struct isa_io io, io61;
 	const struct irq *irq;
 	struct clock_timer timer;
+	u8 policy;		/* of ticks that would be lost */
+	bool out;		/* counter 0's output as the line shows it, or would */
+	u32 owed;		/* ticks that the line could not give yet */
+	struct irq_watch watch;
 };
+
+enum { POLICY_DELAY, POLICY_DISCARD };
+static const char *const policies[] = { "delay", "discard", NULL };
 
 static u64 now_ns(const struct pit *p)
 {
@@ -136,13 +149,66 @@ static u64 next_change(const struct channel *c, u64 d)
 	}
 }
 
+static bool ticks_count(const struct pit *p)
+{
+	unsigned mode = p->ch[0].mode;
+
+	return (mode == 2 || mode == 3) && p->policy == POLICY_DELAY && !atomic_get(&p->dev.machine->hpet_legacy);
+}
+
+static u32 owed_max(const struct channel *c)
+{
+	return (u32)MIN(OWED_MAX_NS * PIT_HZ / NSEC_PER_SEC / c->count, (u64)OWED_MAX);
+}
+
+static void edge(struct pit *p)
+{
+	irq_lower(p->irq);
+	irq_raise(p->irq);
+}
+
+/* While a tick waits for a processor the line stays as it is. */
+static void drive(struct pit *p, bool out)
+{
+	bool rises = out && !p->out;
+	enum irq_line_state st = ticks_count(p) ? machine_irq_state(p->dev.machine, 0, &p->watch) : IRQ_LINE_OFF;
+
+	p->out = out;
+	if (st == IRQ_LINE_WAITS) {
+		if (rises)
+			p->owed = MIN(p->owed + 1, owed_max(&p->ch[0]));
+		return;
+	}
+	if (st == IRQ_LINE_OFF)
+		p->owed = 0;
+	if (rises)
+		edge(p);
+	else
+		irq_set(p->irq, out);
+}
+
+/* A processor has taken an interrupt: the next one that is owed. */
+static void on_taken(void *opaque)
+{
+	struct pit *p = opaque;
+
+	device_lock(&p->dev);
+	if (p->owed && ticks_count(p) && machine_irq_state(p->dev.machine, 0, &p->watch) == IRQ_LINE_FREE) {
+		p->owed--;
+		edge(p);
+		if (!p->out)
+			drive(p, false);
+	}
+	device_unlock(&p->dev);
+}
+
 /* Drives IRQ 0 for logical time t and arms the timer for the change after it. */
 static void update_irq0(struct pit *p, u64 t)
 {
 	struct channel *c = &p->ch[0];
 	u64 d = ticks(c, t), next = next_change(c, d), due;
 
-	irq_set(p->irq, output_at(c, d));
+	drive(p, output_at(c, d));
 	if (!next) {
 		clock_timer_del(&p->timer);
 		return;
@@ -172,8 +238,10 @@ static void load(struct pit *p, struct channel *c, u32 val)
 		c->count = 0x10000;
 	c->start_ns = c->stop_ns = now_ns(p);
 	c->loaded = true;
-	if (c == &p->ch[0])
+	if (c == &p->ch[0]) {
+		p->owed = 0;
 		update_irq0(p, c->start_ns);
+	}
 }
 
 static void set_gate(struct pit *p, struct channel *c, bool gate)
@@ -237,8 +305,10 @@ static void write_control(struct pit *p, u8 val)
 	c->loaded = c->read_high = c->write_high = false;
 	c->latch_left = 0;
 	c->count = c->bcd ? 10000 : 0x10000;
-	if (sel == 0)
+	if (sel == 0) {
+		p->owed = 0;
 		update_irq0(p, now_ns(p));
+	}
 }
 
 static void pit_write(void *opaque, u64 off, u64 v, unsigned size)
@@ -325,6 +395,7 @@ static void pit_reset(struct device *dev)
 		p->ch[i] = (struct channel){ .count = 0x10000, .mode = 3, .rw = RW_WORD, .gate = i != 2, .start_ns = now_ns(p) };
 	p->speaker = 0;
 	p->refresh = false;
+	p->owed = 0;
 	update_irq0(p, now_ns(p));
 }
 
@@ -336,6 +407,7 @@ static int pit_realize(struct device *dev, struct err *err)
 	p->irq = isa_irq(dev, 0);
 	clock_timer_init(&p->timer, dev->machine->clock, dev, "pit", on_timer, p);
 	device_irqs_out(dev, NULL, &p->irq, 1);
+	machine_irq_watch_add(dev->machine, &p->watch, on_taken, p);
 	isa_io_add(dev, &p->io, "pit", 0x40, 4, &pit_ops);
 	isa_io_add(dev, &p->io61, "port61", 0x61, 1, &port61_ops);
 	return 0;
@@ -366,6 +438,7 @@ static const struct state_field pit_fields[] = {
 	STATE(struct pit, speaker, U8),
 	STATE(struct pit, refresh, BOOL),
 	STATE(struct pit, timer, TIMER),
+	STATE_SINCE(struct pit, out, BOOL, 3), STATE_SINCE(struct pit, owed, U32, 3),
 	STATE_END
 };
 
@@ -382,14 +455,22 @@ static int pit_post_load(void *dev, u8 version, struct err *err)
 		if (!p->ch[i].count || p->ch[i].count > 0x10000 || p->ch[i].mode > 5)
 			return err_set(err, EINVAL, "channel %d: count or mode out of range", i);
 	}
+	if (version < 3)
+		p->out = true;
+	p->owed = version < 3 ? 0 : MIN(p->owed, owed_max(&p->ch[0]));
 	return 0;
 }
 
-static const struct state_table pit_state = { .version = 2, .fields = pit_fields, .post_load = pit_post_load };
+static const struct state_table pit_state = { .version = 3, .fields = pit_fields, .post_load = pit_post_load };
+
+static const struct prop pit_props[] = {
+	PROP_ENUM(struct pit, policy, "lost_tick_policy", policies, POLICY_DELAY, "ticks that come too fast: delay or discard"),
+	PROP_END
+};
 
 static const struct device_class isa_pit_class = {
 	.name = "isa-pit", .desc = "8254 interval timer", .bus = "ISA", .category = "Misc",
-	.size = sizeof(struct pit), .locking = LOCK_DEVICE, .internal = true,
+	.size = sizeof(struct pit), .locking = LOCK_DEVICE, .internal = true, .props = pit_props,
 	.realize = pit_realize, .unrealize = pit_unrealize, .reset = pit_reset, .state = &pit_state,
 };
 REGISTER(device, isa_pit_class);

@@ -4,11 +4,15 @@
  * Motorola data sheet MC146818A, ICH9 data sheet 5.13 for the second bank.
  * The time of day follows from a clock plus an offset; nothing ticks unless
  * an interrupt is enabled.
+ *
+ * A periodic interrupt that comes while register C still shows the last one
+ * is owed, and shown when that was read ("slew", as QEMU names it).
  */
 #include <errno.h>
 #include <time.h>
 #include "dev/isa.h"
 #include "dev/rtc.h"
+#include "thread.h"
 
 #define RTC_SECONDS		0x00
 #define RTC_SECONDS_ALARM	0x01
@@ -42,6 +46,7 @@
 
 #define UIP_NS			244000	/* update in progress before the second turns */
 #define HZ32K			32768ULL
+#define OWED_MAX_NS		(10 * NSEC_PER_SEC)
 
 struct rtc {
 	struct device dev;
@@ -50,10 +55,15 @@ struct rtc {
 	s64 offset_ns;		/* time of day = clock + offset */
 	u64 frozen_ns;		/* time of day while B_SET holds it */
 	u64 periodic_ns;	/* logical time of the next periodic interrupt */
+	u32 owed;		/* periodic interrupts that came while one was there */
+	u8  policy;		/* POLICY_*: of those */
 	struct isa_io io;
 	const struct irq *irq;
 	struct clock_timer periodic, second;
 };
+
+enum { POLICY_SLEW, POLICY_DISCARD };
+static const char *const policies[] = { "slew", "discard", NULL };
 
 /* ---- civil time; days are counted from 1970-01-01 ---- */
 
@@ -199,6 +209,7 @@ static void arm_periodic(struct rtc *s)
 {
 	u64 period = period_ns(s), now = clock_now(s);
 
+	s->owed = 0;
 	if (!period || !(s->cmos[RTC_B] & B_PIE)) {
 		clock_timer_del(&s->periodic);
 		return;
@@ -214,6 +225,8 @@ static void on_periodic(void *opaque)
 
 	if (!period)
 		return;
+	if ((s->cmos[RTC_C] & C_PF) && s->policy == POLICY_SLEW && !atomic_get(&s->dev.machine->hpet_legacy))
+		s->owed = (u32)MIN(s->owed + 1, OWED_MAX_NS / period);
 	s->cmos[RTC_C] |= C_PF;
 	update_irq(s);
 	s->periodic_ns += period;
@@ -321,6 +334,11 @@ static u8 rtc_read_reg(struct rtc *s, unsigned reg)
 		v = s->cmos[RTC_C];
 		s->cmos[RTC_C] = 0;
 		irq_lower(s->irq);
+		if (s->owed) {
+			s->owed--;
+			s->cmos[RTC_C] = C_PF;
+			update_irq(s);
+		}
 		arm_second(s);
 		return v;
 	case RTC_D:
@@ -427,6 +445,7 @@ static const struct state_field rtc_fields[] = {
 	STATE(struct rtc, periodic_ns, U64),
 	STATE(struct rtc, periodic, TIMER),
 	STATE(struct rtc, second, TIMER),
+	STATE_SINCE(struct rtc, owed, U32, 2),
 	STATE_END
 };
 
@@ -434,19 +453,24 @@ static int rtc_post_load(void *dev, u8 version, struct err *err)
 {
 	struct rtc *s = dev;
 
-	(void)version;
 	(void)err;
+	s->owed = version < 2 ? 0 : (u32)MIN(s->owed, OWED_MAX_NS * HZ32K / NSEC_PER_SEC);
 	s->index &= 0x7f;
 	s->index_high &= 0x7f;
 	update_irq(s);
 	return 0;
 }
 
-static const struct state_table rtc_state = { .version = 1, .fields = rtc_fields, .post_load = rtc_post_load };
+static const struct state_table rtc_state = { .version = 2, .fields = rtc_fields, .post_load = rtc_post_load };
+
+static const struct prop rtc_props[] = {
+	PROP_ENUM(struct rtc, policy, "lost_tick_policy", policies, POLICY_SLEW, "periodic interrupts that come too fast: slew or discard"),
+	PROP_END
+};
 
 static const struct device_class mc146818rtc_class = {
 	.name = "mc146818rtc", .desc = "real-time clock with CMOS RAM", .bus = "ISA", .category = "Misc",
-	.size = sizeof(struct rtc), .locking = LOCK_DEVICE, .internal = true,
+	.size = sizeof(struct rtc), .locking = LOCK_DEVICE, .internal = true, .props = rtc_props,
 	.realize = rtc_realize, .unrealize = rtc_unrealize, .reset = rtc_reset, .state = &rtc_state,
 };
 REGISTER(device, mc146818rtc_class);

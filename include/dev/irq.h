@@ -12,6 +12,25 @@
 
 #include "compiler.h"
 
+/* What an edge on a line would do now. */
+enum irq_line_state {
+	IRQ_LINE_OFF,		/* nothing: masked everywhere, or not wired */
+	IRQ_LINE_FREE,		/* interrupt */
+	IRQ_LINE_WAITS,		/* be lost: the last one was not taken by a processor yet */
+};
+
+/*
+ * Somebody who owes a line edges: machine_irq_state() arms it, and when a
+ * processor has taken interrupts of that line, or may have, fn is called once, on the
+ * processor's thread and without any lock. It looks at the line anew.
+ */
+struct irq_watch {
+	void (*fn)(void *opaque);
+	void *opaque;
+	u32 armed;		/* atomic */
+	struct irq_watch *next;
+};
+
 struct irq {
 	void (*fn)(void *opaque, int n, int level);
 	void *opaque;

@@ -15,6 +15,7 @@
 #include "err.h"
 #include "dev/clock.h"
 #include "dev/device.h"
+#include "dev/irq.h"
 #include "dev/memory.h"
 
 struct loop;
@@ -41,6 +42,12 @@ struct msi_msg {
 struct machine_ops {
 	/* A write to the interrupt window 0xfeexxxxx. Any thread, any lock below CPU. */
 	void (*msi)(void *ctx, struct msi_msg msg);
+	/*
+	 * Whether an edge on this global interrupt (0-15: ISA lines) or that message would be lost. Any thread, any lock
+	 * below the controllers'. WAITS, true: machine_irq_taken() follows when that may have changed. NULL: never.
+	 */
+	enum irq_line_state (*irq_state)(void *ctx, unsigned gsi);
+	bool (*msi_waits)(void *ctx, struct msi_msg msg);
 	/* Something waits in m->requests; wakes the main thread. */
 	void (*request)(void *ctx);
 	/* Event for QMP: data is a JSON object text or NULL. */
@@ -84,6 +91,8 @@ struct machine {
 	/* Things others hang on the machine by name: "fw_cfg", "pic", "ioapic", "acpi-pm". */
 	struct { const char *name; void *ptr; } services[24];
 	struct machine_hook *reset_hooks, *done_hooks;
+	struct irq_watch *irq_watches;
+	bool hpet_legacy;		/* atomic: the HPET has taken lines 0 and 8 from PIT and RTC */
 	struct machine_state *states;	/* in order of registration */
 	struct machine_ram *rams;
 	struct object *objects;		/* dev/object.h */
@@ -126,6 +135,14 @@ void machine_done(struct machine *m);
 
 int  machine_service_add(struct machine *m, const char *name, void *ptr);
 void *machine_service(struct machine *m, const char *name);
+
+/* Main thread, no processor running; there is no way back. */
+void machine_irq_watch_add(struct machine *m, struct irq_watch *w, void (*fn)(void *opaque), void *opaque);
+/* Arms w, then looks. Any thread, under the lock of the device that drives the line. */
+enum irq_line_state machine_irq_state(struct machine *m, unsigned gsi, struct irq_watch *w);
+bool machine_msi_waits(struct machine *m, struct msi_msg msg, struct irq_watch *w);
+/* The board: processors took interrupts. Calls the armed watches; no locks held. */
+void machine_irq_taken(struct machine *m);
 
 /* QMP event by name; data_json may be NULL. */
 void machine_event(struct machine *m, const char *name, const char *data_json);

@@ -42,6 +42,7 @@ struct pc_config {
 	int reboot_timeout_ms;		/* after nothing was bootable; 0: not at all, -1: never */
 	const char *name;
 	s64 rtc_offset_s;
+	bool rtc_discard;		/* periodic interrupts of the RTC that come too fast are lost, not owed */
 	u8  uuid[16];
 	bool has_uuid;
 };

@@ -410,6 +410,11 @@ struct x86_intr {
 int x86_apic_deliver(struct x86_system *sys, const struct x86_intr *intr);
 /* Message signalled interrupt: address fee?????, data as in PCI; extended destination in address bits 11-5 (+ KVM's 15-bit scheme). */
 int x86_apic_deliver_msi(struct x86_system *sys, u64 address, u32 data);
+/*
+ * True: this message would be lost, for its vector still waits in a LAPIC that it addresses. Then
+ * irq_taken() of the platform is called at the vector's next EOI. Any thread.
+ */
+bool x86_apic_msi_waits(struct x86_system *sys, u64 address, u32 data);
 /* Called by the platform when the time given to lapic_timer_arm() has come. */
 void x86_lapic_timer_fire(struct x86_cpu *cpu);
 /* Drives LINT0 or LINT1 (pin 0, 1) of one LAPIC. */

@@ -50,6 +50,8 @@ struct x86_platform_ops {
 	int  (*pic_ack)(void *ctx);
 	/* EOI of a level-triggered vector, broadcast to the IOAPICs. */
 	void (*ioapic_eoi)(void *ctx, u8 vector);
+	/* EOI of a vector that x86_apic_msi_waits() was told to wait for. No lock is held. NULL: nobody asks. */
+	void (*irq_taken)(void *ctx);
 	/*
 	 * FERR#: an x87 exception with CR0.NE clear; a PC raises IRQ 13 until
 	 * port 0xf0 is written. NULL: not wired.

@@ -387,6 +387,9 @@ static int parse_rtc(struct vm *vm, struct err *err)
 			else
 				vm->cfg.rtc_offset_s = timegm(&tm) - now;
 		}
+		if (drift && !str_eq(drift, "slew") && !str_eq(drift, "none"))
+			err_set(err, EINVAL, "-rtc: driftfix=%s: expected slew or none", drift);
+		vm->cfg.rtc_discard = drift && str_eq(drift, "none");
 		if (clk && !str_eq(clk, "host") && !str_eq(clk, "vm") && !str_eq(clk, "rt"))
 			err_set(err, EINVAL, "-rtc: clock=%s: expected host, rt or vm", clk);
 	}

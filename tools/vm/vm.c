@@ -31,7 +31,7 @@ static const struct opt vm_opts[] = {
 	OPT_STR('m', NULL, "SIZE", A, mem, "memory, in MiB unless it has a suffix [128M]"),
 	OPT_STR(0, "name", "NAME", A, name, "name of the machine"),
 	OPT_STR(0, "uuid", "UUID", A, uuid, "UUID of the machine"),
-	OPT_STR(0, "rtc", "base=utc|localtime|DATE", A, rtc, "time of the real-time clock"),
+	OPT_STR(0, "rtc", "base=utc|localtime|DATE", A, rtc, "time of the real-time clock; driftfix=none: its ticks may be lost (default: slew)"),
 	OPT_FLAG(0, "no-hpet", A, no_hpet, "leave out the HPET"),
 	OPT_FLAG(0, "no-acpi", A, no_acpi, "leave out the ACPI tables"),
 	OPT_GROUP("Boot"),

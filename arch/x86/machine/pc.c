@@ -35,6 +35,31 @@ static void on_gsi(void *opaque, int n, int level)
 	irq_set(pc->ioapic_in[n == 0 ? 2 : n], level);
 }
 
+/* An edge gets through if one of the two controllers takes it. */
+static enum irq_line_state pc_irq_state(void *ctx, unsigned gsi)
+{
+	struct pc *pc = ctx;
+	enum irq_line_state pic = IRQ_LINE_OFF, ioapic;
+
+	if (!pc->vcpus)		/* nobody will ever take it */
+		return IRQ_LINE_FREE;
+	if (gsi < 16) {
+		atomic_xchg(&pc->pic_watch, 1);
+		pic = i8259_line(pc->pic, gsi);
+	}
+	ioapic = ioapic_line(pc->ioapic, gsi == 0 ? 2 : gsi);
+	if (pic == IRQ_LINE_FREE || ioapic == IRQ_LINE_FREE)
+		return IRQ_LINE_FREE;
+	return pic == IRQ_LINE_WAITS ? pic : ioapic;
+}
+
+static bool pc_msi_waits(void *ctx, struct msi_msg msg)
+{
+	struct pc *pc = ctx;
+
+	return pc->sys && x86_apic_msi_waits(pc->sys, msg.addr, msg.data);
+}
+
 static void on_intr(void *opaque, int n, int level)
 {
 	struct pc *pc = opaque;
@@ -102,7 +127,7 @@ static void pc_a20(void *ctx, int level)
 }
 
 static const struct machine_ops machine_ops = {
-	.msi = pc_msi, .request = pc_request, .event = pc_event, .a20 = pc_a20,
+	.msi = pc_msi, .irq_state = pc_irq_state, .msi_waits = pc_msi_waits, .request = pc_request, .event = pc_event, .a20 = pc_a20,
 };
 
 static int find_leaving(struct device *dev, int depth, void *opaque)
@@ -259,7 +284,7 @@ static int create_isa(struct pc *pc, struct err *err)
 		pc->pic_in[i] = &input_pins(pc->pic)[i];
 	if (!device_create(m, isa, "isa-pit", err, NULL))
 		return -err->code;
-	pc->rtc = device_create(m, isa, "mc146818rtc", err, NULL);
+	pc->rtc = device_create(m, isa, "mc146818rtc", err, "lost_tick_policy", pc->cfg.rtc_discard ? "discard" : "slew", NULL);
 	if (!pc->rtc)
 		return -err->code;
 	pc->fw_cfg = device_create(m, NULL, "fw_cfg_io", err, NULL);

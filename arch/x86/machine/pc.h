@@ -44,6 +44,7 @@ struct pc {
 	const struct irq *gsi[PC_GSIS];
 	const struct irq *pic_in[16], *ioapic_in[PC_GSIS];
 	struct irq intr;			/* 8259 -> LINT0 */
+	u32 pic_watch;				/* atomic: somebody waits for an acknowledge of the 8259 */
 	struct device *host, *mch, *lpc, *pic, *ioapic, *rtc, *fw_cfg, *fpu_irq;
 	struct mem_region bios;
 	struct mem_map bios_high;

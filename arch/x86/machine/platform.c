@@ -72,12 +72,23 @@ static int pic_ack(void *ctx)
 {
 	struct pc *pc = ctx;
 
-	return pc->pic ? i8259_ack(pc->pic) : -1;
+	int vec = pc->pic ? i8259_ack(pc->pic) : -1;
+
+	if (vec >= 0 && unlikely(atomic_get(&pc->pic_watch))) {
+		atomic_xchg(&pc->pic_watch, 0);
+		machine_irq_taken(&pc->m);
+	}
+	return vec;
 }
 
 static void platform_ioapic_eoi(void *ctx, u8 vector)
 {
 	ioapic_eoi(((struct pc *)ctx)->ioapic, vector);
+}
+
+static void platform_irq_taken(void *ctx)
+{
+	machine_irq_taken(&((struct pc *)ctx)->m);
 }
 
 static void ferr(void *ctx, struct x86_cpu *cpu)
@@ -115,6 +126,7 @@ const struct x86_platform_ops pc_platform_ops = {
 	.pio_write = pio_write,
 	.pic_ack = pic_ack,
 	.ioapic_eoi = platform_ioapic_eoi,
+	.irq_taken = platform_irq_taken,
 	.ferr = ferr,
 	.clock_ns = platform_clock_ns,
 	.lapic_timer_arm = lapic_timer_arm,

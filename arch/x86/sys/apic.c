@@ -72,6 +72,18 @@ void apic_reevaluate(struct x86_cpu *cpu)
 		x86_cpu_request(cpu, X86_REQ_INTR);
 }
 
+/* Behind the EOI: what comes of it is pending before the next instruction. */
+static void tell_taken(struct x86_cpu *cpu, unsigned vec)
+{
+	_Atomic u64 *watch = &cpu->sys->eoi_watch[vec >> 6];
+
+	if (likely(!(atomic_load(watch) & BIT(vec & 63))))
+		return;
+	atomic_fetch_and(watch, ~BIT(vec & 63));
+	if (cpu->platform->ops->irq_taken)
+		cpu->platform->ops->irq_taken(cpu->platform->ctx);
+}
+
 static void eoi(struct x86_cpu *cpu)
 {
 	struct x86_apic *a = cpu->apic;
@@ -82,6 +94,7 @@ static void eoi(struct x86_cpu *cpu)
 	a->isr[vec >> 6] &= ~BIT(vec & 63);
 	if ((atomic_load(&a->tmr[vec >> 6]) & BIT(vec & 63)) && !(a->svr & BIT(12)))
 		cpu->platform->ops->ioapic_eoi(cpu->platform->ctx, (u8)vec);
+	tell_taken(cpu, (unsigned)vec);
 	apic_reevaluate(cpu);
 }
 

@@ -83,17 +83,37 @@ int x86_apic_deliver(struct x86_system *sys, const struct x86_intr *in)
 	return n;
 }
 
-int x86_apic_deliver_msi(struct x86_system *sys, u64 address, u32 data)
+static struct x86_intr from_msi(u64 address, u32 data)
 {
-	struct x86_intr in = {
+	return (struct x86_intr){
 		.dest = ((u32)address >> 12 & 0xff) | ((u32)address >> 5 & 0x7f) << 8,
 		.vector = (u8)data,
 		.delivery = (data >> 8) & 7,
 		.logical = address & 4,
 		.level = data & 0x8000,
 	};
+}
+
+int x86_apic_deliver_msi(struct x86_system *sys, u64 address, u32 data)
+{
+	struct x86_intr in = from_msi(address, data);
 
 	return x86_apic_deliver(sys, &in);
+}
+
+bool x86_apic_msi_waits(struct x86_system *sys, u64 address, u32 data)
+{
+	struct x86_intr in = from_msi(address, data);
+	u64 bit = BIT(in.vector & 63);
+
+	if (in.delivery != X86_DELIVER_FIXED && in.delivery != X86_DELIVER_LOWEST)
+		return false;
+	/* before the look at IRR: whoever takes the vector behind that look finds this */
+	atomic_fetch_or(&sys->eoi_watch[in.vector >> 6], bit);
+	for (unsigned i = 0; i < sys->ncpus; i++)
+		if (matches(sys->cpu[i], in.dest, in.logical) && (atomic_load(&sys->cpu[i]->apic->irr[in.vector >> 6]) & bit))
+			return true;
+	return false;
 }
 
 void apic_send_ipi(struct x86_cpu *cpu, u32 low, u32 dest)
