@@ -100,11 +100,15 @@ def cmd_shell(a):
     return 0
 
 
-def recorded(stem):
-    """The machine's name and the arguments of NAME.argv, without what a Machine adds itself."""
+def recorded(stem, folder):
+    """The machine's name and the arguments of NAME.argv, without what a Machine adds itself; the disks of NAME.files
+    are copied to the folder, so that they can be used again."""
+    kept = stem + ".files"
     try:
+        if os.path.isdir(kept):
+            shutil.copytree(kept, folder, dirs_exist_ok=True)
         with open(stem + ".argv", encoding="utf-8") as f:
-            argv = f.read().splitlines()
+            argv = [a.replace(os.path.join(os.path.basename(kept), ""), os.path.join(folder, "")) for a in f.read().splitlines()]
         name = argv[argv.index("-machine") + 1].split(",")[0]
         return name, argv[argv.index("-qmp") + 2:]
     except FileNotFoundError:
@@ -115,6 +119,7 @@ def recorded(stem):
 
 def cmd_replay(a):
     """Sends a transcript to a new machine and compares, if the replies are beside it."""
+    import tempfile
     from .machine import Machine
     from .proto import replay
     stem = a.transcript.removesuffix(".qtest")
@@ -129,12 +134,13 @@ def cmd_replay(a):
         raise QtestError(str(e)) from None
     if replies is not None and len(replies) != len(commands):
         raise QtestError(f"{stem}: {len(commands)} commands, but {len(replies)} replies")
-    name, arguments = recorded(stem)
-    name = a.machine or name or "q35"
-    if name not in BOARDS:
-        raise QtestError(f"unknown: {name}; there are {', '.join(sorted(BOARDS))}")
-    with Machine(find_binary(a.binary), BOARDS[name], a.arguments or arguments) as m:
-        differ = replay(commands, m.q, replies)
+    with tempfile.TemporaryDirectory(prefix="qtestos-") as folder:
+        name, arguments = recorded(stem, folder)
+        name = a.machine or name or "q35"
+        if name not in BOARDS:
+            raise QtestError(f"unknown: {name}; there are {', '.join(sorted(BOARDS))}")
+        with Machine(find_binary(a.binary), BOARDS[name], a.rest or arguments) as m:
+            differ = replay(commands, m.q, replies)
     for line, text, want, got in differ:
         print(f"{stem}.qtest:{line}: {text[:100]}: {got[:100]}, recorded: {want[:100]}")
     print(f"{len(commands)} commands, {len(differ)} answered otherwise" if replies is not None else
@@ -166,19 +172,24 @@ def parser():
     s.add_argument("--device", "-d", action="append", default=[], help="driver's name, as in graph")
     s.add_argument("--binary")
     s.set_defaults(fn=cmd_shell)
-    y = sub.add_parser("replay", help="send a transcript's commands, compare the replies")
+    y = sub.add_parser("replay", help="send a transcript's commands, compare the replies; a command line after -- is used in place of the recorded one")
     y.add_argument("transcript", help="NAME.qtest")
     y.add_argument("--machine", help="default: as recorded, or q35")
     y.add_argument("--binary")
-    y.add_argument("arguments", nargs="*", help="the command line, after --, in place of the recorded one")
     y.set_defaults(fn=cmd_replay)
     commands.add(sub)
     return p
 
 
 def main(argv=None):
-    a = parser().parse_args(argv)
+    argv = list(sys.argv[1:] if argv is None else argv)
+    # What follows -- is for the emulator; argparse would mix it with arguments of ours that may be left out.
+    end = argv.index("--") if "--" in argv else len(argv)
+    a = parser().parse_args(argv[:end])
+    a.rest = argv[end + 1:]
     try:
+        if a.rest and a.fn not in (cmd_replay, commands.cmd_acpi):
+            raise QtestError(f"{a.command} takes no command line after --")
         return a.fn(a)
     except QtestError as e:
         print(f"qtestos: {e}", file=sys.stderr)

@@ -55,7 +55,7 @@ def cmd_acpi(a):
     from .cli import find_binary
     binary: Binary = find_binary(a.binary)
     board: Board = BOARDS[a.machine]
-    with Machine(binary, board, a.options) as m:
+    with Machine(binary, board, a.rest) as m:
         found = tables_of(m)
     for t in found.all:
         print(f"{t.signature} at {t.addr:#x}, {len(t.data)} bytes, revision {t.revision}")
@@ -91,9 +91,8 @@ def add(sub):
     f.add_argument("--seed", type=int, default=0)
     f.add_argument("--output", default="qtestos-findings", metavar="FOLDER")
     f.set_defaults(fn=cmd_fuzz)
-    p = sub.add_parser("acpi", help="check a machine's ACPI tables, evaluate its AML")
+    p = sub.add_parser("acpi", help="check a machine's ACPI tables, evaluate its AML; what follows -- is added to the command line")
     p.add_argument("machine", choices=sorted(BOARDS))
-    p.add_argument("options", nargs="*", help="more for the command line, after --")
     p.add_argument("--binary", help="emulator (default: $VMBOX)")
     p.add_argument("--evaluate", "-e", action="append", default=[], metavar="PATH", help="print an object's value, as \\_S5")
     p.add_argument("--namespace", action="store_true", help="list every name")

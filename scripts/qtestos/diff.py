@@ -9,6 +9,7 @@ import re
 
 from .machine import Machine
 from .model import BOARDS
+from .proto import number
 from .regmap import ELSEWHERE, MAPS, config_reads
 
 PATTERNS = (0xffffffff, 0x55555555, 0)
@@ -58,14 +59,6 @@ def script(m):
                 lines += [(f"writel {addr:#x} {value:#x}", None) for addr in range(base, base + size - 3, 4)]
         lines += [(line, name and f"{name} after {value & 255:#x}") for line, name in looks()]
     return lines
-
-
-def number(reply):
-    """The value of a reply; QEMU pads numbers otherwise than we do."""
-    try:
-        return int(reply.split()[1], 0)
-    except (IndexError, ValueError):
-        return reply
 
 
 def answers(binary, m, lines):

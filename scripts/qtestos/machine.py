@@ -2,6 +2,7 @@
 """A machine that runs: the process, its qtest and QMP connections, its memory,
 and the nodes that were plugged into it."""
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -106,15 +107,27 @@ class Machine(Ops):
         if not self.record and self._shared is not False and self.can_share():
             self.window = Window(RAM_MIB << 20, HEAP_BASE, HEAP_END)
         command = self.argv(self.window)
+        transcript = Transcript(self.record, self._keep_files(command)) if self.record else None
         self.proc = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                      pass_fds=(self.window.fd,) if self.window else ())
         try:
             sock = self._accept(server)
         finally:
             server.close()
-        self.q = Qtest(sock, self.timeout, self._death, Transcript(self.record, command) if self.record else None)
+        self.q = Qtest(sock, self.timeout, self._death, transcript)
         self.alloc_state = Allocator(self, HEAP_BASE, HEAP_END)
         return self
+
+    def _keep_files(self, command):
+        """Copies the disks to NAME.files before the machine writes to them; the command line with their places there,
+        as seen from the transcript's folder."""
+        kept = self.record + ".files"
+        images = [n for n in os.listdir(self.folder) if os.path.isfile(os.path.join(self.folder, n)) and n != "log"]
+        for name in images:
+            os.makedirs(kept, exist_ok=True)
+            shutil.copyfile(os.path.join(self.folder, name), os.path.join(kept, name))
+        there = os.path.join(os.path.basename(kept), "")
+        return [a.replace(os.path.join(self.folder, ""), there) for a in command]
 
     def _accept(self, server):
         end = time.monotonic() + self.timeout

@@ -116,7 +116,6 @@ def test_lun_reset(disk: ScsiDisk):
     eq(disk.run([0] * 6).sense, (6, 0x29, 0), "the unit tells of it")
 
 
-@skip_on("qemu", "it answers that an unknown function was done")
 def test_unknown_task_function(hba: VirtioScsi):
     assert hba.task_management(99, 0) in range(1, 12)
 
