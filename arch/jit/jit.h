@@ -103,7 +103,7 @@ struct jit_op {
 };
 
 #define JIT_OP_FLAGS	1	/* reads or writes the arithmetic flags */
-#define JIT_OP_ENDS	2	/* goes back to the run loop, unless... */
+#define JIT_OP_ENDS	2	/* goes on at rip, whatever mode this is, or back to the run loop, unless... */
 #define JIT_OP_RESUMES	4	/* ...it stands behind itself and nothing is wanted: string instructions */
 
 /* ---- a decoded run of instructions ---- */
@@ -128,6 +128,7 @@ struct jit_trace {
 	unsigned start;		/* offset of the first instruction */
 	unsigned next;		/* where it goes on behind the last one */
 	bool falls;		/* it does go on there */
+	bool look;		/* when requests have been looked at */
 	bool vec, x87;		/* uses vector registers, the x87 stack natively */
 	unsigned nranges;
 	struct { u16 off, len; } range[JIT_RANGES];
@@ -238,7 +239,8 @@ u64  jit_enter(struct x86_cpu *cpu, const u8 *entry);
 u64  jit_left_at(const struct x86_cpu *cpu, u64 code);
 u64  jit_c_mem_r(struct x86_cpu *cpu, u64 lin, u32 info);
 u64  jit_c_mem_w(struct x86_cpu *cpu, u64 lin, u32 info);
-void jit_c_helper(struct x86_cpu *cpu, struct jit_op *op);
+/* NULL: behind the instruction; else the entry of the block at rip. */
+const u8 *jit_c_helper(struct x86_cpu *cpu, struct jit_op *op);
 void jit_c_x87_load(struct x86_cpu *cpu);	/* fills x87_image */
 
 /* arch/host/... : makes the common pieces; -ENOTSUP with *e. */

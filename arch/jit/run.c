@@ -540,9 +540,24 @@ u64 jit_c_mem_w(struct x86_cpu *cpu, u64 lin, u32 info)
 	return host;
 }
 
-void jit_c_helper(struct x86_cpu *cpu, struct jit_op *op)
+/* The block at rip, if it has one in the jump table and nothing is wanted: no need to leave generated code. */
+static const u8 *go_on(struct x86_cpu *cpu)
+{
+	const struct jit_jump *slot = jit_jump_slot(cpu, cpu->rip);
+
+	if (atomic_load_explicit(&cpu->attn, memory_order_relaxed) || cpu->sys->jit->single || !jit_takes(cpu))
+		return NULL;
+	choose_tag(cpu, jit_mode(cpu));
+	if (slot->key != cpu->rip + cpu->jit.tag)
+		return NULL;
+	cpu->jit.page = cpu->rip & ~X86_PAGE_MASK;
+	return slot->entry;
+}
+
+const u8 *jit_c_helper(struct x86_cpu *cpu, struct jit_op *op)
 {
 	const struct x86_uop *next;
+	const u8 *entry;
 	u64 behind = cpu->jit.page + op->off + op->in.len;
 
 	from_code(cpu);
@@ -559,11 +574,14 @@ void jit_c_helper(struct x86_cpu *cpu, struct jit_op *op)
 		flags_to_code(cpu);
 	if (next) {
 		if (likely(!cpu->jit.dropped))
-			return;
+			return NULL;
 		cpu->rip = behind;
 	} else if ((op->flags & JIT_OP_RESUMES) && cpu->rip == behind && !cpu->jit.dropped &&
 		   !atomic_load_explicit(&cpu->attn, memory_order_relaxed)) {
-		return;
+		return NULL;
 	}
-	cpu->sys->jit->thunks.raw_leave(cpu, JIT_EXIT_SET);
+	entry = go_on(cpu);
+	if (!entry)
+		cpu->sys->jit->thunks.raw_leave(cpu, JIT_EXIT_SET);
+	return entry;
 }

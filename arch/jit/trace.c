@@ -221,13 +221,13 @@ static bool add_insn(struct jit_trace *t, unsigned *off)
 	/* one instruction behind STI, and then requests are looked at */
 	if (i->in.op == X86_OP_STI)
 		return true;
-	if (t->count > 1 && t->insn[t->count - 2].in.op == X86_OP_STI && x86_op_info(i->in.op)->ctl == X86_CTL_NONE) {
-		t->falls = false;
+	if (t->count > 1 && t->insn[t->count - 2].in.op == X86_OP_STI && x86_op_info(i->in.op)->ctl == X86_CTL_NONE && !ends(&i->in)) {
+		t->look = true;
 		return false;
 	}
 	if (!ends(&i->in))
 		return true;
-	t->falls = false;
+	t->falls = t->look = i->in.op == X86_OP_POPF;
 	return false;
 }
 
@@ -237,6 +237,7 @@ void jit_trace_decode(struct jit_trace *t)
 
 	t->count = t->nranges = 0;
 	t->falls = true;
+	t->look = false;
 	t->vec = t->x87 = false;
 	t->limit = t->gpa2 != JIT_NO_PAGE ? 4096 + 15 : 4096;
 	while (t->count < max && off < 4096 && !(t->count && in_trace(t, off)) && add_insn(t, &off))

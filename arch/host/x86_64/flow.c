@@ -23,10 +23,18 @@ static void push_access(struct gen *g)
 	gen_access(g, 8, true, true, X86_JIT_SLOT_STACK);
 }
 
-static void pop_access(struct gen *g)
+void gen_pop_access(struct gen *g)
 {
 	e_mov(&g->b, T0, gen_pin[X86_RSP]);
 	gen_access(g, 8, false, true, X86_JIT_SLOT_STACK);
+}
+
+void gen_push_spilled(struct gen *g)
+{
+	push_access(g);
+	e_ld(&g->b, T1, CPU(jit.spill[0]));
+	e_st(&g->b, m_(T0, 0), T1);
+	rsp_add(g, -8);
 }
 
 static void gen_push(struct gen *g)
@@ -39,13 +47,12 @@ static void gen_push(struct gen *g)
 		gen_mem(g, 8, false);
 		e_ld(b, T0, m_(T0, 0));
 		e_st(b, CPU(jit.spill[0]), T0);
+		gen_push_spilled(g);
+		return;
 	}
 	push_access(g);
 	if (in->opnd[0].kind == X86_OPND_GPR) {
 		e_st(b, m_(T0, 0), gen_use(g, in->opnd[0].reg, T1));
-	} else if (in->opnd[0].kind == X86_OPND_MEM) {
-		e_ld(b, T1, CPU(jit.spill[0]));
-		e_st(b, m_(T0, 0), T1);
 	} else {
 		e_op(b, 0xc7, E_W, 0, m_(T0, 0));
 		e32(b, (u32)in->imm);
@@ -58,7 +65,7 @@ static void gen_pop(struct gen *g)
 	unsigned reg = g->i->in.opnd[0].reg;
 
 	gen_flags_spill(g, g->i->live_in);
-	pop_access(g);
+	gen_pop_access(g);
 	e_ld(&g->b, T0, m_(T0, 0));
 	rsp_add(g, 8);
 	gen_def(g, reg, T0);
@@ -118,7 +125,7 @@ static void gen_ret(struct gen *g)
 	s32 n = 8 + (in->opnd[0].kind == X86_OPND_NONE ? 0 : (s32)in->imm);
 
 	gen_flags_spill(g, X86_FL_ARITH);
-	pop_access(g);
+	gen_pop_access(g);
 	e_ld(&g->b, T0, m_(T0, 0));
 	rsp_add(g, n);
 	gen_far(g, n);

@@ -353,7 +353,7 @@ static void gen_insn(struct gen *g, unsigned n)
 	g->i = &g->t->insn[n];
 	if (g->plan[n] == PLAN_HELPER)
 		gen_helper(g);
-	else if (!gen_flow(g) && !gen_special(g) && !gen_string(g))
+	else if (!gen_flow(g) && !gen_special(g) && !gen_string(g) && !gen_system(g))
 		gen_recode(g);
 }
 
@@ -393,7 +393,7 @@ bool jit_host_block(struct jit *j, struct jit_trace *t, struct jit_block *blk)
 
 		gen_flags_spill(g, last->live);
 		if (t->falls)
-			gen_goto(g, t->next, t->next <= last->off);
+			gen_goto(g, t->next, t->look || t->next <= last->off);
 		else
 			emit_exit(g, (u64)(last->off + last->in.len) << 32 | JIT_EXIT_NEXT);
 	}

@@ -108,6 +108,13 @@ void gen_mem(struct gen *g, unsigned size, bool write);
 unsigned gen_use(struct gen *g, unsigned guest, unsigned scratch);
 void gen_def(struct gen *g, unsigned guest, unsigned host);
 
+/* ---- flow.c ---- */
+
+/* rax: host address of the top of stack. */
+void gen_pop_access(struct gen *g);
+/* Pushes jit.spill[0]. */
+void gen_push_spilled(struct gen *g);
+
 /* ---- plan.c: which instructions are generated how ---- */
 
 enum plan gen_plan(struct gen *g, struct jit_insn *i);
@@ -117,6 +124,7 @@ enum plan gen_plan(struct gen *g, struct jit_insn *i);
 bool gen_flow(struct gen *g);
 bool gen_special(struct gen *g);
 bool gen_string(struct gen *g);
+bool gen_system(struct gen *g);
 void gen_recode(struct gen *g);
 
 #endif

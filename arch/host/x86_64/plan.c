@@ -217,10 +217,27 @@ static enum plan plan_vector(struct gen *g, struct jit_insn *i)
 	return vec_op(in) && vec_operands(in) ? PLAN_VEC : PLAN_HELPER;
 }
 
+/* system.c's. STI at the end of a block holds interrupts for the next one: the handler's. */
+static bool plan_system(const struct gen *g, const struct jit_insn *i)
+{
+	bool user = g->t->mode & X86_MODEF_CPL3;
+
+	switch (i->in.op) {
+	case X86_OP_PUSHF: return i->in.opsize == 8;
+	case X86_OP_POPF: return i->in.opsize == 8 && !user;
+	case X86_OP_STI: return !user && i != &g->t->insn[g->t->count - 1];
+	case X86_OP_CLI: case X86_OP_SWAPGS: return !user;
+	default: return false;
+	}
+}
+
 enum plan gen_plan(struct gen *g, struct jit_insn *i)
 {
 	const struct x86_insn *in = &i->in;
 	const struct x86_form *form = x86_insn_form(in);
+
+	if (plan_system(g, i))
+		return PLAN_NATIVE;
 	if ((form->flags & (X86_FF_UD | X86_FF_CPL0 | X86_FF_CPL0_UD | X86_FF_IOPL | X86_FF_UMIP)) || !has_both(g, in) ||
 	    !good_memory(i))
 		return PLAN_HELPER;

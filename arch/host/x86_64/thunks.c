@@ -288,7 +288,6 @@ static void call_c(struct ebuf *b, bool avx, uintptr_t f, unsigned depth)
 	e_op(b, 0xff, 0, 2, r_(H_RAX));
 	e_alui(b, 0, E_W, r_(H_RSP), 16 - (depth & 15));
 	load_gprs(b, depth);
-	e8(b, 0xc3);
 }
 
 static const u8 *make_call(struct ebuf *b, bool avx, uintptr_t f, unsigned depth)
@@ -296,6 +295,22 @@ static const u8 *make_call(struct ebuf *b, bool avx, uintptr_t f, unsigned depth
 	e_align(b, 16, 0);
 	const u8 *at = e_here(b);
 	call_c(b, avx, f, depth);
+	e8(b, 0xc3);
+	return at;
+}
+
+/* The interpreter executes an instruction; the block goes on, or another one does. */
+static const u8 *make_helper(struct ebuf *b, bool avx)
+{
+	e_align(b, 16, 0);
+	const u8 *at = e_here(b);
+	call_c(b, avx, (uintptr_t)jit_c_helper, RETURN);
+	e_op(b, 0x85, E_W, H_RAX, r_(H_RAX));
+	u8 *other = e_jcc8(b, CC_NE);
+	e8(b, 0xc3);
+	e_patch8(b, other);
+	e_alui(b, 0, E_W, r_(H_RSP), RETURN);
+	e_op(b, 0xff, 0, 4, r_(H_RAX));
 	return at;
 }
 
@@ -306,6 +321,7 @@ static const u8 *make_access(struct jit *j, struct ebuf *b, bool avx, enum look 
 	const u8 *at = e_here(b);
 	look_up(j, b, look, user, write);
 	call_c(b, avx, write ? (uintptr_t)jit_c_mem_w : (uintptr_t)jit_c_mem_r, RETURN);
+	e8(b, 0xc3);
 	return at;
 }
 
@@ -427,7 +443,7 @@ int jit_host_init(struct jit *j, struct err *e)
 	t->mem_w = make_access(j, b, avx, LOOK_SLOT, false, true);
 	for (unsigned n = 0; n < 4; n++)
 		t->pages[n >> 1][n & 1] = make_access(j, b, avx, LOOK_PAGE, n >> 1, n & 1);
-	t->helper = make_call(b, avx, (uintptr_t)jit_c_helper, RETURN);
+	t->helper = make_helper(b, avx);
 	t->vec_load = make_vec_load(b, avx);
 	p = make_call(b, avx, (uintptr_t)jit_c_x87_load, 2 * RETURN);
 	t->x87_load = make_x87_load(b, p);

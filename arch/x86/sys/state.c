@@ -93,7 +93,9 @@ void x86_set_eflags(struct x86_cpu *cpu, u64 val)
 		sys_update_mode(cpu);
 	if (old & X86_FL_AC)
 		x86_mmu_context(cpu);
-	if ((old & cpu->eflags & (X86_FL_IF | X86_FL_TF)) || (cpu->eflags & X86_FL_TF))
+	/* a request that comes behind this look brings its own attention */
+	if ((cpu->eflags & X86_FL_TF) ||
+	    ((old & cpu->eflags & X86_FL_IF) && (atomic_load(&cpu->req) & (X86_REQ_INTR | X86_REQ_EXTINT))))
 		sys_attention(cpu);
 }
 
