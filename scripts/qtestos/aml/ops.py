@@ -246,6 +246,8 @@ def size_of(aml):
         return len(v.items)
     if isinstance(v, (String, Buffer)):
         return len(v.data)
+    if isinstance(v, int):		# beyond the specification, but tables rely on it: QEMU's for NVDIMMs
+        return aml.width
     raise AmlError("AE_AML_OPERAND_TYPE", "SizeOf %s" % describe(v))
 
 

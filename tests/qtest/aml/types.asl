@@ -189,5 +189,7 @@ DefinitionBlock ("", "DSDT", 2, "VMBOX", "TYPES", 1)
     Method (T213) { Return (ALS1) }
     Method (T214, 0, Serialized) { ALS1 = 0x4321 Local0 = INT1 INT1 = 0x1234 Return (Local0) }
     Method (T215) { Return (ToUUID ("33DB4D5B-1FF7-401C-9657-7441C03DD766")) }
+    Method (T217, 1) { Return (SizeOf (Arg0)) }
+    Method (T218) { If ((ObjectType (INT1) == 4) && (SizeOf (INT1) == 1)) { Return (1) } Return (2) }
     Method (T216) { Return (EisaId ("PNP0A08")) }
 }
