@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "block/opts.h"
+#include "err_hint.h"
 #include "json.h"
 #include "str.h"
 
@@ -175,12 +176,23 @@ int blk_opts_take_u64(struct blk_opts *o, const char *key, u64 *out, struct err 
 	if (!v)
 		return 0;
 	ret = str_to_u64(v, 0, out);
+	if (ret && v[0] == '-' && !str_to_u64(v + 1, 0, out)) {
+		*out = 0 - *out;	/* as strtoull has it: a huge number, which the range check refuses */
+		ret = 0;
+	}
 	if (ret == -ERANGE)
 		err_set(e, EINVAL, "Value '%s' is too large for parameter '%s'", v, key);
 	else if (ret)
 		err_set(e, EINVAL, "Parameter '%s' expects a number", key);
 	free(v);
 	return ret ? -EINVAL : 0;
+}
+
+static void size_error(struct err *e, const char *key)
+{
+	err_set(e, EINVAL, "Parameter '%s' expects a non-negative number below 2^64", key);
+	err_hint(e, "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-");
+	err_hint(e, "and exabytes, respectively.");
 }
 
 int blk_opts_take_size(struct blk_opts *o, const char *key, u64 *out, struct err *e)
@@ -194,9 +206,7 @@ int blk_opts_take_size(struct blk_opts *o, const char *key, u64 *out, struct err
 	if (ret == -ERANGE)
 		err_set(e, EINVAL, "Value '%s' is out of range for parameter '%s'", v, key);
 	else if (ret)
-		err_set(e, EINVAL, "Parameter '%s' expects a non-negative number below 2^64\n"
-			"Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
-			"and exabytes, respectively.", key);
+		size_error(e, key);
 	free(v);
 	return ret ? -EINVAL : 0;
 }
@@ -349,5 +359,10 @@ int blk_opts_parse_json(struct blk_opts *o, const char *text, struct err *e)
 
 int blk_parse_size(const char *s, u64 *out)
 {
-	return str_to_size(s, 'b', out);
+	int ret = str_to_size(s, 'b', out);
+
+	/* A negative number is one that is out of range; with a suffix it is none. */
+	if (ret && s[0] == '-' && !str_to_u64(s + 1, 10, out))
+		ret = -ERANGE;
+	return ret;
 }

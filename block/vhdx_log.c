@@ -7,6 +7,7 @@
  * entry leaves that one whole.
  */
 #include <string.h>
+#include "err_hint.h"
 #include "checksum.h"
 #include "vhdx.h"
 
@@ -230,10 +231,13 @@ int vhdx_replay(struct blk_node *n, struct vhdx *v, struct err *e)
 		return err_errno(e, -ret, "The VHDX log is damaged");
 	if (!s.seq)
 		return 0;
-	if (!(n->flags & BLK_O_RDWR))
-		return err_set(e, EPERM, "VHDX image file '%s' opened read-only, but contains a log that "
-			       "needs to be replayed\nTo replay the log, run:\nqemu-img check -r all '%s'",
-			       n->file->filename, n->file->filename);
+	if (!(n->flags & BLK_O_RDWR)) {
+		err_set(e, EPERM, "VHDX image file '%s' opened read-only, but contains a log that needs to be replayed",
+			n->file->filename);
+		err_hint(e, "To replay the log, run:");
+		err_hint(e, "qemu-img check -r all '%s'", n->file->filename);
+		return -EPERM;
+	}
 	ret = apply_all(n, v, &s, &budget, e);
 	ret = ret ?: blk_node_flush(n->file);
 	if (!ret) {

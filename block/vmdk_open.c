@@ -298,6 +298,20 @@ static int parse_line(const char *p, struct line *l)
 		1 : -EINVAL;
 }
 
+/* Names in a descriptor are relative to its folder, if it has one. */
+static int extent_path(struct blk_node *n, const char *name, char **path, struct err *e)
+{
+	char *desc = NULL;
+
+	if (name[0] == '/' || blk_is_protocol_name(name) || !blk_has_no_directory(n->file))
+		return blk_combine_path(n->file->filename, name, path);
+	blk_exact_filename(n->file, &desc);
+	err_set(e, EINVAL, "Cannot use relative paths with VMDK descriptor file '%s': Cannot generate a base directory for %s nodes",
+		desc ? desc : "", n->file->drv->name);
+	free(desc);
+	return -EINVAL;
+}
+
 static int open_extent_file(struct blk_node *n, const struct line *l, u32 nr, struct blk_opts *o,
 			    struct blk_node **file, struct err *e)
 {
@@ -312,7 +326,7 @@ static int open_extent_file(struct blk_node *n, const struct line *l, u32 nr, st
 	ret = blk_opts_take_sub(o, role, &sub);
 	given = sub.n;
 	if (!ret && !given)
-		ret = blk_combine_path(n->file->filename, l->name, &path);
+		ret = extent_path(n, l->name, &path, e);
 	if (!ret)
 		ret = given ? blk_open_child(n, role, NULL, &sub, flags, e) :
 			      blk_open_reference(n, role, path, &sub, flags, e);

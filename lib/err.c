@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "err.h"
+#include "err_hint.h"
 #include "log.h"
 
 /* Ends a message that did not fit with "...". */
@@ -14,7 +15,7 @@ static void mark_cut(char *msg, size_t size, int wanted)
 		memcpy(msg + size - 4, "...", 4);
 }
 
-/* A message is one line: what came from outside may hold anything. */
+/* A message is one line, and each hint is: what came from outside may hold anything. */
 static void flatten(char *msg)
 {
 	for (; *msg; msg++)
@@ -69,6 +70,7 @@ int err_prefix(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	mark_cut(text, sizeof(text), vsnprintf(text, sizeof(text), fmt, ap));
 	va_end(ap);
+	flatten(text);
 	len = strlen(text);
 	if (len > sizeof(e->msg) - 3)
 		len = sizeof(e->msg) - 3;
@@ -82,8 +84,24 @@ int err_prefix(struct err *e, const char *fmt, ...)
 	memmove(e->msg + len + 2, e->msg, keep + 1);
 	memcpy(e->msg, text, len);
 	memcpy(e->msg + len, ": ", 2);
-	flatten(e->msg);
 	return -e->code;
+}
+
+void err_hint(struct err *e, const char *fmt, ...)
+{
+	char text[sizeof(e->msg)];
+	size_t len;
+	va_list ap;
+
+	if (!err_is_set(e))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	flatten(text);
+	len = strlen(e->msg);
+	mark_cut(e->msg, sizeof(e->msg),
+		 (int)len + snprintf(e->msg + len, sizeof(e->msg) - len, "\n%s", text));
 }
 
 void err_report(const struct err *e)

@@ -5,6 +5,7 @@
  * old and switch the header extension.
  */
 #include <string.h>
+#include "err_hint.h"
 #include "json.h"
 #include "qcow2.h"
 
@@ -369,10 +370,11 @@ static int replace(struct qcow2 *q, struct bm *v, int i, const u8 *bits, u64 nbi
 
 static int usable(const struct bm *b, struct err *e)
 {
-	if (b->flags & F_IN_USE)
-		return err_set(e, EINVAL, "Bitmap '%s' is inconsistent and cannot be used\n"
-			       "Try block-dirty-bitmap-remove to delete this bitmap from disk", b->name);
-	return 0;
+	if (!(b->flags & F_IN_USE))
+		return 0;
+	err_set(e, EINVAL, "Bitmap '%s' is inconsistent and cannot be used", b->name);
+	err_hint(e, "Try block-dirty-bitmap-remove to delete this bitmap from disk");
+	return -EINVAL;
 }
 
 static int bm_clear(struct blk_node *n, const char *name, struct err *e)

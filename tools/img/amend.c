@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "block/driver.h"
+#include "err_hint.h"
 #include "img.h"
 
 struct amend_args {
@@ -14,6 +15,14 @@ struct amend_args {
 	const char *file;
 };
 #define A struct amend_args
+
+static bool is_create_option(const struct blk_driver *d, const char *name)
+{
+	for (const struct blk_optdesc *t = d->create_opts; t && t->name; t++)
+		if (!strcmp(t->name, name))
+			return true;
+	return false;
+}
 
 static int amend(struct amend_args *aa, struct blk_node *n, const char *text)
 {
@@ -31,10 +40,9 @@ static int amend(struct amend_args *aa, struct blk_node *n, const char *text)
 		while (t->name && strcmp(t->name, o.v[i].key))
 			t++;
 		if (!t->name) {
-			img_error("Invalid parameter '%s'", o.v[i].key);
-			img_error("This option is only supported for image creation");
-			blk_opts_free(&o);
-			return 1;
+			ret = err_set(&e, EINVAL, "Invalid parameter '%s'", o.v[i].key);
+			if (is_create_option(d, o.v[i].key))
+				err_hint(&e, "This option is only supported for image creation");
 		}
 	}
 	img_progress_start(&aa->a, &p);

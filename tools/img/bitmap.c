@@ -25,7 +25,7 @@ static int merge(struct bitmap_args *b, struct blk_graph *g, struct blk_node *n,
 	int cnt, ret;
 
 	if (b->src_file) {
-		src = opened = img_open_file(g, b->src_file, b->src_fmt, NULL, 0, false);
+		src = opened = img_open_file(g, b->src_file, b->src_fmt, NULL, BLK_O_NO_BACKING, false);
 		if (!src)
 			return -ECANCELED;
 	}

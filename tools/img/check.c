@@ -59,8 +59,8 @@ static int print_json(const struct blk_check *c, const char *file, const char *f
 	ret = ret ?: json_set(j, "check-errors", json_new_uint(c->check_errors));
 	ret = ret ?: put(j, "allocated-clusters", c->allocated_clusters);
 	ret = ret ?: put(j, "leaks", c->leaks);
-	ret = ret ?: put(j, "leaks-fixed", c->leaks_fixed);
 	ret = ret ?: put(j, "corruptions-fixed", c->corruptions_fixed);
+	ret = ret ?: put(j, "leaks-fixed", c->leaks_fixed);
 	ret = ret ?: put(j, "fragmented-clusters", c->fragmented_clusters);
 	ret = ret ?: put(j, "compressed-clusters", c->compressed_clusters);
 	ret = ret ?: json_set(j, "filename", json_new_str(file));

@@ -165,7 +165,7 @@ int img_size(const char *text, const char *what, u64 *out)
 
 	if (!ret && *out <= (u64)INT64_MAX)
 		return 0;
-	if (ret == -ERANGE || !ret || (text[0] == '-' && !blk_parse_size(text + 1, out)))
+	if (ret == -ERANGE || !ret)
 		img_error("Invalid %s specified. Must be between 0 and %lld.", what, (long long)INT64_MAX);
 	else
 		img_error("Invalid %s specified. You may use k, M, G, T, P or E suffixes for \n"

@@ -334,6 +334,39 @@ static int verify(struct convert *c)
 	return ret;
 }
 
+/* Before the target is made: can all bitmaps that are wanted be copied? */
+static int check_bitmaps(struct convert *c)
+{
+	struct blk_node *s = c->src[0].node;
+	struct blk_bitmap *v = NULL;
+	int n, ret = 0;
+
+	if (!c->a->bitmaps)
+		return 0;
+	if (!s->drv->bitmaps) {
+		img_error("Format lacks bitmap support");
+		return -ENOTSUP;
+	}
+	n = s->drv->bitmaps->list(s, &v);
+	for (int i = 0; !ret && i < n; i++) {
+		if (!v[i].in_use || c->a->skip_broken)
+			continue;
+		img_error("Cannot copy inconsistent bitmap '%s'\n"
+			  "Try --skip-broken-bitmaps, or use 'qemu-img bitmap --remove' to delete it", v[i].name);
+		ret = -EINVAL;
+	}
+	free(v);
+	return n < 0 ? n : ret;
+}
+
+static int target_takes_bitmaps(struct convert *c)
+{
+	if (!c->a->bitmaps || c->dst->drv->bitmaps)
+		return 0;
+	img_error("Format driver '%s' does not support bitmaps", c->dst->drv->name);
+	return -ENOTSUP;
+}
+
 static int copy_bitmaps(struct convert *c)
 {
 	struct blk_node *s = c->src[0].node;
@@ -343,23 +376,14 @@ static int copy_bitmaps(struct convert *c)
 
 	if (!c->a->bitmaps)
 		return 0;
-	if (!s->drv->bitmaps || !c->dst->drv->bitmaps) {
-		img_error("This will be required to handle bitmaps: both images as qcow2");
-		return -ENOTSUP;
-	}
 	n = s->drv->bitmaps->list(s, &v);
 	for (int i = 0; !ret && i < n; i++) {
 		u8 *bits = NULL;
 		u64 nb;
 
 		if (v[i].in_use) {
-			if (c->a->skip_broken) {
-				fprintf(stderr, "warning: Skipping inconsistent bitmap '%s'\n", v[i].name);
-				continue;
-			}
-			img_error("Cannot copy inconsistent bitmap '%s'", v[i].name);
-			ret = -EINVAL;
-			break;
+			img_error("warning: Skipping inconsistent bitmap '%s'", v[i].name);
+			continue;
 		}
 		ret = c->dst->drv->bitmaps->add(c->dst, v[i].name, v[i].granularity, v[i].enabled, &e);
 		ret = ret ?: s->drv->bitmaps->read(s, v[i].name, &bits, &nb, &e);
@@ -384,6 +408,10 @@ static int check_args(const struct convert_args *a)
 	}
 	if (a->copy_range && a->sparse) {
 		img_error("Cannot enable copy offloading when -S is used");
+		return -EINVAL;
+	}
+	if (a->bitmaps && a->files.n > 2) {
+		img_error("Copying bitmaps only possible with single source");
 		return -EINVAL;
 	}
 	if (a->target_is_zero && !a->no_create) {
@@ -456,9 +484,11 @@ static int convert(struct convert *c)
 
 	ret = ret ?: open_sources(c);
 	ret = ret ?: load_snapshot(c);
+	ret = ret ?: check_bitmaps(c);
 	if (!ret && !c->no_create)
 		ret = create_target(c, fmt);
 	ret = ret ?: open_target(c, fmt);
+	ret = ret ?: target_takes_bitmaps(c);
 	ret = ret ?: copy(c);
 	ret = ret ?: sources_changed(c);
 	ret = ret ?: verify(c);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "block/driver.h"
+#include "err_hint.h"
 #include "img.h"
 #include "str.h"
 
@@ -91,12 +92,42 @@ int img_option_help(const char *fmt, bool amend)
 	return 0;
 }
 
-bool img_takes_backing(const struct blk_driver *d)
+static bool has_option(const struct blk_optdesc *t, const char *name)
 {
-	for (const struct blk_optdesc *t = d->create_opts; t && t->name; t++)
-		if (!strcmp(t->name, "backing_file"))
+	for (; t && t->name; t++)
+		if (!strcmp(t->name, name))
 			return true;
 	return false;
+}
+
+bool img_takes_backing(const struct blk_driver *d)
+{
+	return has_option(d->create_opts, "backing_file");
+}
+
+/* Numbers, sizes and switches are judged before anything is said or done. */
+static int check_values(const struct blk_optdesc *t, const struct blk_opts *o, struct err *e)
+{
+	int ret = 0;
+
+	for (; !ret && t && t->name; t++) {
+		struct blk_opts one = { 0 };
+		const char *v = blk_opts_get(o, t->name);
+		bool on;
+		u64 num;
+
+		if (!v)
+			continue;
+		ret = blk_opts_set(&one, t->name, v);
+		if (!ret && t->type == BLK_OPT_SIZE)
+			ret = blk_opts_take_size(&one, t->name, &num, e);
+		else if (!ret && t->type == BLK_OPT_NUMBER)
+			ret = blk_opts_take_u64(&one, t->name, &num, e);
+		else if (!ret && t->type == BLK_OPT_BOOL)
+			ret = blk_opts_take_bool(&one, t->name, &on, e);
+		blk_opts_free(&one);
+	}
+	return ret;
 }
 
 static int check_names(const struct blk_driver *d, const struct blk_opts *o)
@@ -104,24 +135,12 @@ static int check_names(const struct blk_driver *d, const struct blk_opts *o)
 	const struct blk_driver *p = blk_driver_find("file");
 
 	for (int i = 0; i < o->n; i++) {
-		bool ok = false;
-
-		for (const struct blk_optdesc *t = d->create_opts; t && t->name; t++)
-			ok |= !strcmp(t->name, o->v[i].key);
-		for (const struct blk_optdesc *t = p->create_opts; t && t->name; t++)
-			ok |= !strcmp(t->name, o->v[i].key);
-		if (!ok) {
+		if (!has_option(d->create_opts, o->v[i].key) && !has_option(p->create_opts, o->v[i].key)) {
 			img_error("%s: Invalid parameter '%s'", "", o->v[i].key);
 			return -EINVAL;
 		}
 	}
 	return 0;
-}
-
-/* Says more on a line of its own. */
-static void add_hint(struct err *e, const char *text)
-{
-	snprintf(e->msg + strlen(e->msg), sizeof(e->msg) - strlen(e->msg), "\n%s", text);
 }
 
 /* The backing file must open (unless -u), and gives the size when none was said. */
@@ -132,7 +151,7 @@ static int look_at_backing(struct blk_graph *g, const struct create_args *c, str
 	bool need = !blk_opts_get(o, "size");
 	struct blk_opts bo = { 0 };
 	struct blk_node *n = NULL;
-	char *path, hint[64];
+	char *path;
 	int ret;
 
 	if (!bf || !*bf)
@@ -147,11 +166,10 @@ static int look_at_backing(struct blk_graph *g, const struct create_args *c, str
 		ret = blk_opts_set(&bo, "driver", fmt);
 	ret = ret ?: blk_open(g, path, &bo, BLK_O_NO_IO, &n, e);
 	if (ret) {
-		add_hint(e, "Could not open backing image.");
+		err_hint(e, "Could not open backing image.");
 	} else if (!fmt) {
 		ret = err_set(e, EINVAL, "Backing file specified without backing format");
-		snprintf(hint, sizeof(hint), "Detected format of %s.", blk_driver_name(n));
-		add_hint(e, hint);
+		err_hint(e, "Detected format of %s.", blk_driver_name(n));
 	} else if (need) {
 		ret = blk_opts_set_u64(o, "size", blk_length(n));
 	}
@@ -169,6 +187,8 @@ static int fill_options(const struct create_args *c, struct blk_opts *o, struct 
 	if (!ret && text)
 		ret = blk_opts_parse(o, text, NULL, e);
 	free(text);
+	if (!ret && c->size && blk_opts_get(o, "size"))
+		ret = err_set(e, EINVAL, "The image size must be specified only once");
 	if (!ret && c->size) {
 		ret = img_size(c->size, "image size", &size);
 		if (ret)
@@ -202,10 +222,13 @@ static int do_create(struct blk_graph *g, const struct create_args *c, const cha
 	if (!ret && (blk_opts_get(&o, "backing_fmt") && !blk_driver_find(blk_opts_get(&o, "backing_fmt"))))
 		ret = err_set(e, EINVAL, "Unknown backing file format '%s'", blk_opts_get(&o, "backing_fmt"));
 	bf = blk_opts_get(&o, "backing_file");
+	if (!ret && bf && !*bf)
+		ret = err_set(e, EINVAL, "Expected backing file name, got empty string");
 	if (!ret && bf && !strcmp(bf, c->file))
 		ret = err_set(e, EINVAL, "Error: Trying to create an image with the same filename as the backing file");
 	if (!ret && check_names(d, &o))
 		ret = -ECANCELED;
+	ret = ret ?: check_values(d->create_opts, &o, e);
 	ret = ret ?: look_at_backing(g, c, &o, e);
 	if (!ret && !c->a.quiet)
 		img_print_creating(fmt, c->file, &o);
@@ -213,6 +236,11 @@ static int do_create(struct blk_graph *g, const struct create_args *c, const cha
 		blk_opts_free(&o);
 	else
 		ret = blk_create(g, fmt, c->file, &o, e);
+	if (ret == -EFBIG) {
+		err_clear(e);
+		err_set(e, EFBIG, "The image size is too large for file format '%s'%s", fmt,
+			has_option(d->create_opts, "cluster_size") ? " (try using a larger cluster size)" : "");
+	}
 	return ret;
 }
 

@@ -32,9 +32,10 @@ static int read_or_zero(struct blk_node *n, u64 off, u8 *buf, u64 len)
 	return m ? blk_pread(n, off, buf, m) : 0;
 }
 
-/* Copies what differs, in whole clusters of the overlay. */
+/* Copies what differs, in whole clusters of the overlay. Behind the old backing file's end are zeros. */
 static int one_piece(struct rebase *r, u64 off, u64 len)
 {
+	u64 eof = r->old ? blk_length(r->old) : 0;
 	int ret = read_or_zero(r->old, off, r->a, len);
 
 	ret = ret ?: read_or_zero(r->new, off, r->b, len);
@@ -42,7 +43,7 @@ static int one_piece(struct rebase *r, u64 off, u64 len)
 		u64 m = MIN(r->unit - (off + o) % r->unit, len - o);
 
 		if (memcmp(r->a + o, r->b + o, m)) {
-			if (buf_is_zero(r->a + o, m))
+			if (off + o >= eof)
 				ret = blk_zero(r->n, off + o, m, 0);
 			else
 				ret = blk_pwrite(r->n, off + o, r->a + o, m, r->wflags);
@@ -52,34 +53,42 @@ static int one_piece(struct rebase *r, u64 off, u64 len)
 	return ret;
 }
 
+/* Is [off, off + *len) the same in the old and the new place in the chain? */
+static int unchanged(struct rebase *r, u64 off, u64 *len)
+{
+	struct blk_status st;
+	int ret;
+
+	if (!r->prefix)
+		return 0;
+	if (r->old == r->prefix)
+		return 1;
+	ret = blk_status_chain(r->old, r->prefix, off, *len, &st);
+	if (ret || !st.len)
+		return ret;
+	*len = MIN(*len, st.len);
+	return !(st.flags & BLK_ST_ALLOCATED);
+}
+
 static int copy_differences(struct rebase *r, struct blk_progress *p)
 {
 	u64 size = blk_length(r->n), off = 0;
 
 	while (off < size) {
-		u64 run;
+		u64 run, end;
 		int ret = blk_allocated(r->n, off, MIN(size - off, BUF), &run);
 
+		ret = ret ? ret : unchanged(r, off, &run);
 		if (ret < 0)
 			return ret;
-		if (!ret && r->prefix) {
-			struct blk_status st;
-
-			/* Unchanged between the old and the new place in the chain. */
-			ret = r->old == r->prefix ? 0 : blk_status_chain(r->old, r->prefix, off, run, &st);
+		if (!ret) {	/* clusters of the overlay, which below may be several or parts */
+			end = MIN(ALIGN_UP(off + run, r->unit), size);
+			off = ALIGN_DOWN(off, r->unit);
+			run = MIN(end - off, BUF);
+			ret = one_piece(r, off, run);
 			if (ret)
 				return ret;
-			if (r->old == r->prefix) {
-				ret = 1;
-			} else if (st.len) {
-				run = MIN(run, st.len);
-				ret = !(st.flags & BLK_ST_ALLOCATED);
-			}
 		}
-		if (!ret)
-			ret = one_piece(r, off, run) ?: 1;
-		if (ret < 0)
-			return ret;
 		off += run;
 		if (p->update)
 			p->update(p->opaque, off, size);

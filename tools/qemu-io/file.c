@@ -133,7 +133,9 @@ static int info_cmd(struct qio *s, int argc, char **argv)
 	char t[64];
 
 	printf("format name: %s\n", blk_driver_name(s->n));
-	size_word(s->n->lim.cluster, t, sizeof(t));
+	if (!s->n->drv->map)
+		return 0;
+	size_word(s->n->lim.cluster > 1 ? s->n->lim.cluster : 0, t, sizeof(t));
 	printf("cluster size: %s\n", t);
 	size_word(blk_vmstate_base(s->n), t, sizeof(t));
 	printf("vm state offset: %s\n", t);

@@ -11,10 +11,12 @@
 #include "qio.h"
 #include "str.h"
 
+#define MAX_BUFFERS 1024		/* IOV_MAX */
+
 struct job {
 	struct qio *s;
 	struct blk_req r;
-	struct iovec iov[64];
+	struct iovec iov[MAX_BUFFERS];
 	u8 *buf;
 	u64 start, total;
 	int pattern;
@@ -183,6 +185,9 @@ struct rw_opts {
 	bool have_voff, have_vlen;
 };
 
+/* Options may stand behind operands too, which getopt() of some libraries does not find. */
+static const struct option no_words[] = { { NULL, 0, NULL, 0 } };
+
 static int take_options(int argc, char **argv, const char *letters, struct rw_opts *o)
 {
 	int c;
@@ -190,7 +195,7 @@ static int take_options(int argc, char **argv, const char *letters, struct rw_op
 	optind = 0;
 	opterr = 0;
 	o->pattern = -1;
-	while ((c = getopt(argc, argv, letters)) != -1) {
+	while ((c = getopt_long(argc, argv, letters, no_words, NULL)) != -1) {
 		switch (c) {
 		case 'C': o->compact = true; break;
 		case 'q': o->quiet = true; break;
@@ -375,7 +380,7 @@ static int make_iov(struct job *j, int argc, char **argv, int from)
 {
 	u64 total = 0, at = 0, len;
 
-	if (argc - from > 64) {
+	if (argc - from > MAX_BUFFERS) {
 		printf("too many buffers\n");
 		return -EINVAL;
 	}

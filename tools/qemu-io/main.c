@@ -81,6 +81,8 @@ static const struct qio_cmd *find(const char *name)
 	return NULL;
 }
 
+#define MAX_WORDS 1200	/* a vectored command has 1024 lengths */
+
 static int split(char *line, char **argv, int max)
 {
 	int n = 0;
@@ -125,12 +127,12 @@ static int run_args(struct qio *s, int argc, char **argv)
 
 int qio_run_line(struct qio *s, const char *line)
 {
-	char *copy = strdup(line), *argv[128];
+	char *copy = strdup(line), *argv[MAX_WORDS];
 	int argc, ret = 0;
 
 	if (!copy)
 		return -ENOMEM;
-	argc = split(copy, argv, 128);
+	argc = split(copy, argv, MAX_WORDS);
 	if (argc)
 		ret = run_args(s, argc, argv);
 	free(copy);
