@@ -14,6 +14,7 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include "block/int.h"
+#include "err_hint.h"
 
 /* Lock bytes (docs/interop of QEMU's file locking): permission used, permission not shared. */
 #define LOCK_PERM_BASE		100
@@ -53,15 +54,15 @@ static int check_locks(int fd, u32 perm, u32 unshared, const char *name, struct 
 		if (perm & BIT(i))
 			ret = lock_byte(fd, LOCK_SHARED_BASE + i, F_WRLCK, F_OFD_GETLK);
 		if (ret == -EAGAIN) {
-			err_set(e, EAGAIN, "Failed to get \"%s\" lock\nIs another process using the image [%s]?",
-				names[i], name);
+			err_set(e, EAGAIN, "Failed to get \"%s\" lock", names[i]);
+			err_hint(e, "Is another process using the image [%s]?", name);
 			return -EAGAIN;
 		}
 		if (unshared & BIT(i))
 			ret = lock_byte(fd, LOCK_PERM_BASE + i, F_WRLCK, F_OFD_GETLK);
 		if (ret == -EAGAIN) {
-			err_set(e, EAGAIN, "Failed to get shared \"%s\" lock\nIs another process using the image [%s]?",
-				names[i], name);
+			err_set(e, EAGAIN, "Failed to get shared \"%s\" lock", names[i]);
+			err_hint(e, "Is another process using the image [%s]?", name);
 			return -EAGAIN;
 		}
 	}
@@ -552,6 +553,20 @@ static int fill_zeros(int fd, u64 from, u64 to)
 	return ret;
 }
 
+/*
+ * As QEMU has it: the first block of a new file is there, since the alignment that direct I/O
+ * needs cannot be found out on some file systems by reading a hole. Without it nothing is lost.
+ */
+static void first_block(int fd, u64 size)
+{
+	static const u8 zeros[4096] __aligned(4096);
+	ssize_t ret;
+
+	do
+		ret = pwrite(fd, zeros, MIN(size, sizeof(zeros)), 0);
+	while (ret < 0 && errno == EINTR);
+}
+
 static int resize_regular(struct blk_node *n, u64 size, int prealloc, struct err *e)
 {
 	struct file_priv *f = n->priv;
@@ -572,6 +587,8 @@ static int resize_regular(struct blk_node *n, u64 size, int prealloc, struct err
 	}
 	if (ftruncate(f->fd, (off_t)size) < 0)
 		return err_errno(e, errno, "Failed to resize file");
+	if (!old && size)
+		first_block(f->fd, size);
 	if (prealloc == BLK_PREALLOC_FULL)
 		ret = fill_zeros(f->fd, old, size);
 	if (ret) {

@@ -59,6 +59,8 @@ int blk_node_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, st
 int blk_node_put_compressed(struct blk_node *n, u64 off, u32 len, const void *cbuf, u32 clen);
 bool blk_is_mapping(const struct blk_node *n);
 /* The caller holds the range, aligned to clusters, exclusively; write: of what is not allocated. */
+/* Do these bytes read as zeros, as far as metadata tells, here or below? The caller holds the range. */
+bool blk_node_zero_locked(struct blk_node *n, u64 off, u64 len);
 int blk_node_read_locked(struct blk_node *n, u64 off, void *buf, size_t len);
 int blk_node_write_locked(struct blk_node *n, u64 off, void *buf, size_t len);
 /* ---- object.c ---- */
@@ -125,5 +127,8 @@ void *blk_table_alloc(u64 count, u32 elem, u64 cap, int *ret);
 /* Memory for I/O, aligned to 4 KiB; free() it. */
 void *blk_buf_alloc(size_t len);
 u64 blk_max_meta(const struct blk_node *n);
+
+/* For blk_check.log while an image is opened: lines on stderr. */
+void blk_repair_log(void *opaque, const char *text);
 
 #endif

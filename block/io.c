@@ -353,8 +353,7 @@ static int write_in_place(struct blk_node *n, const struct blk_extent *x, u64 of
 	return write_plain(x->node, x->host + (off - x->off), c, len);
 }
 
-/* Do the bytes around the request read as zeros (so that fresh zeroed space needs no filling)? */
-static bool old_is_zero(struct blk_node *n, u64 off, u64 len)
+bool blk_node_zero_locked(struct blk_node *n, u64 off, u64 len)
 {
 	u64 size = end_for(n, off);
 
@@ -442,7 +441,7 @@ static int write_allocating(struct blk_node *n, u64 off, struct iov_cur *c, u64 
 	m = MIN(len, a.off + a.len - off);
 	tail = a.off + a.len - off - m;
 	if (a.fresh && a.zeroed && !(a.flags & BLK_X_ENCRYPTED) &&
-	    old_is_zero(n, a.off, off - a.off) && old_is_zero(n, off + m, tail))
+	    blk_node_zero_locked(n, a.off, off - a.off) && blk_node_zero_locked(n, off + m, tail))
 		a.fresh = false;
 	if (a.fresh && (off > a.off || tail)) {
 		ret = write_filled(n, &a, off, c, m);

@@ -102,7 +102,7 @@ static void lay_out(struct blk_node *n, struct parallels *p, const struct parall
 /* As QEMU 10: an image that was not closed is repaired by whoever writes to it next. */
 static int repair(struct blk_node *n, struct parallels *p, struct err *e)
 {
-	struct blk_check c = { .fix = BLK_FIX_ERRORS | BLK_FIX_LEAKS };
+	struct blk_check c = { .fix = BLK_FIX_ERRORS | BLK_FIX_LEAKS, .log = blk_repair_log };
 	int ret;
 
 	if (!p->unclean || !(n->flags & BLK_O_RDWR) || n->flags & (BLK_O_CHECK | BLK_O_INACTIVE))

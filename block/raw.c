@@ -113,6 +113,11 @@ static int raw_discard(struct blk_node *n, u64 off, u64 len)
 	return blk_node_discard(n->file, p->offset + off, len);
 }
 
+static void raw_event(struct blk_node *n, const char *name)
+{
+	blk_event(n->file, name);
+}
+
 static int raw_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, struct err *e)
 {
 	struct raw_priv *p = n->priv;
@@ -172,6 +177,6 @@ static const struct blk_driver raw_driver = {
 	.preadv = raw_preadv, .pwritev = raw_pwritev, .status = raw_status,
 	.copy_from = raw_copy_from,
 	.zero = raw_zero, .discard = raw_discard, .truncate = raw_truncate,
-	.measure = raw_measure,
+	.measure = raw_measure, .event = raw_event,
 };
 BLOCK_FORMAT(raw_driver);

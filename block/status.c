@@ -19,22 +19,32 @@ int blk_node_map(struct blk_node *n, u64 off, u64 len, struct blk_extent *x)
 	return ret;
 }
 
+/* Where only whole sectors of @n can be read, a last one that it holds in part is one of data. */
+static void whole_sector(const struct blk_node *n, struct blk_status *st, u64 off)
+{
+	u64 align = MAX(n->lim.request_align, 1U);
+
+	if (st->flags & BLK_ST_EOF && !(st->flags & BLK_ST_ZERO))
+		st->len = ALIGN_UP(off + st->len, align) - off;
+}
+
 static void below_is_zero(const struct blk_extent *x, struct blk_status *st)
 {
 	struct blk_status sub;
 
 	if (!x->node || x->node->drv->map)
 		return;
-	if (blk_status(x->node, st->offset, st->len, &sub) || !sub.len)
+	if (blk_status(x->node, st->offset, st->len, &sub))
 		return;
-	if (sub.flags & BLK_ST_ZERO) {
-		st->flags |= BLK_ST_ZERO;
-		st->len = MIN(st->len, sub.len);
-	} else if (sub.flags & BLK_ST_EOF && sub.len < st->len) {
-		st->len = MIN(st->len, sub.len);
-	} else {
-		st->len = MIN(st->len, sub.len);
+	if (!sub.len) {			/* behind the file's end: zeros */
+		st->flags |= sub.flags & BLK_ST_EOF ? BLK_ST_ZERO : 0;
+		return;
 	}
+	if (sub.flags & BLK_ST_ZERO)
+		st->flags |= BLK_ST_ZERO;
+	else
+		whole_sector(x->node, &sub, st->offset);
+	st->len = MIN(st->len, sub.len);
 }
 
 static void fill(struct blk_node *n, const struct blk_extent *x, u64 off, struct blk_status *st)
@@ -72,9 +82,14 @@ static int status_through(struct blk_node *n, u64 off, u64 len, struct blk_statu
 		x->flags |= BLK_X_OFFSET;
 		return 0;
 	}
-	if (!ret && x->kind == BLK_DATA && x->node != n && !n->drv->map && n->drv->status)
-		return blk_status(x->node, x->host + (off - x->off),
-				  MIN(len, x->off + x->len - off), st) ?: 1;
+	if (!ret && x->kind == BLK_DATA && x->node != n && !n->drv->map && n->drv->status) {
+		u64 host = x->host + (off - x->off), m = MIN(len, x->off + x->len - off);
+
+		ret = blk_status(x->node, host, m, st);
+		whole_sector(x->node, st, host);
+		st->len = MIN(st->len, m);
+		return ret ?: 1;
+	}
 	return ret;
 }
 

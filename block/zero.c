@@ -32,32 +32,57 @@ static int write_zero_bytes(struct blk_node *n, u64 off, u64 len, u32 flags)
 	return ret;
 }
 
-/* Edges: a cluster that reads as zeros already needs no bytes. */
+/* Has the node no data of its own there? What is below may have. */
+static bool holds_nothing(struct blk_node *n, u64 off, u64 len)
+{
+	u64 end = off + len;
+
+	while (off < end) {
+		struct blk_extent x;
+
+		if (blk_node_map(n, off, end - off, &x) || x.kind == BLK_DATA || x.kind == BLK_COMPRESSED)
+			return false;
+		off = x.off + x.len;
+	}
+	return true;
+}
+
+/*
+ * A part of a cluster without data, whose other bytes read as zeros: the whole cluster says so
+ * without data. It is judged and done while nobody else writes to the cluster.
+ */
+static int zero_whole(struct blk_node *n, u64 off, u64 len, u32 flags)
+{
+	u64 cl = n->lim.cluster, s = off / cl * cl, up = DIV_ROUND_UP(off + len, cl) * cl;
+	u64 end = MIN(up, blk_length(n)), behind = MIN(off + len, end);
+	int ret = -ENOTSUP;
+	struct blk_range r;
+
+	blk_range_lock(n, &r, s, up - s, true);
+	if (holds_nothing(n, s, end - s) && blk_node_zero_locked(n, s, off - s) &&
+	    blk_node_zero_locked(n, behind, end - behind))
+		ret = n->drv->zero(n, s, end - s, flags);
+	blk_range_unlock(n, &r);
+	return ret;
+}
+
+/* Less than a cluster at a time. */
 static int zero_edge(struct blk_node *n, u64 off, u64 len, u32 flags)
 {
-	struct blk_status st;
+	bool mapped = blk_is_mapping(n) && n->drv->zero && off < blk_length(n);
+	u64 cl = n->lim.cluster;
+	int ret = 0;
 
-	if (!len)
-		return 0;
-	if (!blk_status_chain(n, NULL, off, len, &st) && st.len >= len &&
-	    st.flags & BLK_ST_ZERO && blk_is_mapping(n)) {
-		u64 cl = n->lim.cluster, s = off / cl * cl;
-		u64 up = DIV_ROUND_UP(off + len, cl) * cl, end = MIN(up, blk_length(n));
+	while (!ret && len) {
+		u64 m = mapped ? MIN(len, cl - off % cl) : len;
 
-		/* The whole cluster is zero: make it say so, which costs no data. */
-		if (!blk_status_chain(n, NULL, s, end - s, &st) && st.len >= end - s &&
-		    st.flags & BLK_ST_ZERO) {
-			struct blk_range r;
-			int ret;
-
-			blk_range_lock(n, &r, s, DIV_ROUND_UP(off + len, cl) * cl - s, true);
-			ret = n->drv->zero ? n->drv->zero(n, s, end - s, flags) : -ENOTSUP;
-			blk_range_unlock(n, &r);
-			if (ret != -ENOTSUP)
-				return ret;
-		}
+		ret = mapped ? zero_whole(n, off, m, flags) : -ENOTSUP;
+		if (ret == -ENOTSUP)
+			ret = flags & BLK_NO_FALLBACK ? -ENOTSUP : write_zero_bytes(n, off, m, flags);
+		off += m;
+		len -= m;
 	}
-	return flags & BLK_NO_FALLBACK ? -ENOTSUP : write_zero_bytes(n, off, len, flags);
+	return ret;
 }
 
 static int zero_middle(struct blk_node *n, u64 off, u64 len, u32 flags)
