@@ -13,11 +13,15 @@ int qcow2_caches_new(struct qcow2 *q, u64 l2_bytes, u64 ref_bytes)
 	q->l1 = blk_mcache_new(f, q->slice, 8);
 	if (!q->ref || !q->rt || !q->l2 || !q->l1)
 		return -ENOMEM;
-	if (!q->lazy)
-		blk_mcache_order(q->rt, q->ref);
+	qcow2_caches_order(q);
+	return 0;
+}
+
+void qcow2_caches_order(struct qcow2 *q)
+{
+	blk_mcache_order(q->rt, q->lazy ? NULL : q->ref);
 	blk_mcache_order(q->l2, q->lazy ? NULL : q->rt);
 	blk_mcache_order(q->l1, q->l2);
-	return 0;
 }
 
 void qcow2_caches_free(struct qcow2 *q)

@@ -29,6 +29,8 @@ struct walk {
 	u64 n_order;
 	u64 highest;		/* cluster in use */
 	u64 next_contiguous;
+	u64 limit;		/* references that a refcount field can hold */
+	u32 fix;		/* what this pass repairs */
 	bool rebuild;
 };
 
@@ -138,6 +140,12 @@ static int add(struct walk *w, u64 off, u64 len)
 
 		if (!p)
 			return -ENOMEM;
+		if (*p >= w->limit) {
+			say(w, "ERROR: overflow cluster offset=0x%llx", c << w->q->cluster_bits);
+			say(w, "Use qemu-img amend to increase the refcount entry width or qemu-img convert to create a clean copy if the image cannot be opened for writing");
+			w->c->corruptions++;
+			continue;
+		}
 		++*p;
 		w->highest = MAX(w->highest, c);
 	}
@@ -194,7 +202,7 @@ static int walk_entry(struct walk *w, u64 l2, u32 i, bool active)
 	if (q_extl2(q) && (bm & bm >> 32 & 0xffffffffULL)) {
 		w->c->corruptions++;
 		say(w, "ERROR offset=%llx: Allocated cluster has corrupted subcluster allocation bitmap", off);
-		return w->c->fix & BLK_FIX_ERRORS ? fix_entry(w, l2, i) : 0;
+		return w->fix & BLK_FIX_ERRORS ? fix_entry(w, l2, i) : 0;
 	}
 	if (!len)
 		return 0;
@@ -203,9 +211,9 @@ static int walk_entry(struct walk *w, u64 l2, u32 i, bool active)
 
 		w->c->corruptions++;
 		say(w, "%s offset=%llx: %s cluster is not properly aligned; L2 entry corrupted.",
-		    w->c->fix & BLK_FIX_ERRORS && zero ? "Repairing" : "ERROR", off,
+		    w->fix & BLK_FIX_ERRORS && zero ? "Repairing" : "ERROR", off,
 		    zero ? "Preallocated" : "Data");
-		return w->c->fix & BLK_FIX_ERRORS && zero ? fix_entry(w, l2, i) : 0;
+		return w->fix & BLK_FIX_ERRORS && zero ? fix_entry(w, l2, i) : 0;
 	}
 	if (active)
 		fragments(w, off);
@@ -254,7 +262,7 @@ static int walk_snapshots(struct walk *w)
 		return 0;
 	}
 	for (u32 i = 0; !ret && i < q->nb_snapshots; i++) {
-		bytes += ALIGN_UP(40 + 24 + v[i].extra_len + strlen(v[i].s.id) + strlen(v[i].s.name), 8);
+		bytes += v[i].disk_len;
 		if (q_in_cluster(q, v[i].l1_off)) {
 			say(w, "ERROR snapshot %s (%s) l1_offset=%#llx: L1 table is not cluster aligned; snapshot table entry corrupted",
 			    v[i].s.id, v[i].s.name, v[i].l1_off);
@@ -304,7 +312,7 @@ static int walk_blocks(struct walk *w)
 		}
 		if (q_index(q, off) >= file) {
 			say(w, "%s refcount block %llu is outside image",
-			    w->c->fix & BLK_FIX_ERRORS ? "Repairing" : "ERROR", i);
+			    w->fix & BLK_FIX_ERRORS ? "Repairing" : "ERROR", i);
 			w->c->corruptions++;
 			w->rebuild = true;
 			continue;
@@ -344,14 +352,13 @@ static int compare_one(struct walk *w, u64 c, u64 stored)
 
 	if (stored == want)
 		return 0;
-	fix = w->c->fix & (leak ? BLK_FIX_LEAKS : BLK_FIX_ERRORS) && !w->rebuild;
+	w->rebuild |= !stored;
+	fix = w->fix & (leak ? BLK_FIX_LEAKS : BLK_FIX_ERRORS) && stored;
 	say(w, "%s cluster %llu refcount=%llu reference=%llu",
 	    fix ? "Repairing" : leak ? "Leaked" : "ERROR", c, stored, want);
-	if (!leak && !stored && !fix && w->c->fix & BLK_FIX_ERRORS)
-		w->rebuild = true;
-	if (leak)
+	if (!fix && leak)
 		w->c->leaks++;
-	else
+	else if (!fix)
 		w->c->corruptions++;
 	if (!fix)
 		return 0;
@@ -460,7 +467,8 @@ static void put_count(const struct qcow2 *q, u8 *p, u64 i, u64 v)
 		p[i * b / 8] |= (u8)((v & ((1U << b) - 1)) << (i * b % 8));
 }
 
-static int rebuild(struct walk *w)
+/* @keep: what the old structure took stays counted, until a pass finds that nothing refers to it. */
+static int rebuild(struct walk *w, bool keep)
 {
 	struct qcow2 *q = w->q;
 	u64 start = DIV_ROUND_UP(blk_length(q->n->file), q->cluster_size), blocks = 0, tclusters, end;
@@ -473,13 +481,13 @@ static int rebuild(struct walk *w)
 	if (ret)
 		return ret;
 	/* The old structure is no longer referenced. */
-	for (u64 c = 0; c < old_cl; c++) {
+	for (u64 c = 0; !keep && c < old_cl; c++) {
 		u32 *p = count_at(w, q_index(q, old_off) + c, false);
 
 		if (p && *p)
 			--*p;
 	}
-	for (u64 i = 0; i < table_entries(q); i++) {
+	for (u64 i = 0; !keep && i < table_entries(q); i++) {
 		u64 off;
 		u32 *p;
 
@@ -616,24 +624,72 @@ static void free_walk(struct walk *w)
 	free(w->order);
 }
 
+static void forget_counts(struct walk *w)
+{
+	for (u32 i = 0; i < 1U << w->hash_bits; i++)
+		for (struct chunk *c = w->hash[i]; c; c = c->next)
+			memset(c->n, 0, sizeof(c->n));
+	w->highest = w->next_contiguous = 0;
+	w->rebuild = false;
+}
+
+/* A new structure, then what is wrong still. The old one has leaked; that is no finding. */
+static int rebuild_and_recount(struct walk *w)
+{
+	struct blk_check *c = w->c, found = *c;
+	u32 want = c->fix;
+	int ret;
+
+	say(w, "Rebuilding refcount structure");
+	ret = qcow2_sync(w->q);
+	ret = ret ?: rebuild(w, true);
+	if (ret)
+		return ret;
+	forget_counts(w);
+	c->corruptions = c->leaks = 0;
+	c->allocated_clusters = c->fragmented_clusters = c->compressed_clusters = 0;
+	w->fix = 0;
+	ret = pass1(w);
+	if (!ret && want & BLK_FIX_LEAKS) {
+		struct blk_check now = *c;
+
+		w->fix = BLK_FIX_LEAKS;
+		ret = pass2(w);
+		if (w->rebuild)
+			say(w, "ERROR rebuilt refcount structure is still broken");
+		*c = now;
+	}
+	if (c->corruptions < found.corruptions)
+		c->corruptions_fixed += found.corruptions - c->corruptions;
+	if (c->leaks < found.leaks)
+		c->leaks_fixed += found.leaks - c->leaks;
+	c->corruptions += found.corruptions;
+	c->leaks += found.leaks;
+	return ret;
+}
+
+/* All is told first; what can be repaired is repaired in a second comparison. */
 static int run(struct walk *w)
 {
-	u64 before;
-	int ret = pass1(w);
+	struct blk_check *c = w->c;
+	int ret;
 
-	before = w->c->corruptions;
+	w->fix = c->fix;
+	w->limit = w->q->refcount_bits >= 32 ? 0xffffffffULL : (1ULL << w->q->refcount_bits) - 1;
+	ret = pass1(w);
+	w->fix = 0;
 	ret = ret ?: pass2(w);
-	if (!ret && w->rebuild && w->c->fix & BLK_FIX_ERRORS) {
-		say(w, "Rebuilding refcount structure");
-		ret = qcow2_sync(w->q);
-		ret = ret ?: rebuild(w);
-		if (!ret) {
-			w->c->corruptions_fixed = MAX(w->c->corruptions, before);
-			w->c->leaks_fixed = w->c->leaks;
-		}
+	if (!ret && w->rebuild && c->fix & BLK_FIX_ERRORS) {
+		ret = rebuild_and_recount(w);
+	} else if (!ret && c->fix && w->rebuild) {
+		say(w, "ERROR need to rebuild refcount structures");
+		ret = -EIO;
+	} else if (!ret && c->fix && (c->leaks || c->corruptions)) {
+		w->fix = c->fix;
+		ret = pass2(w);
 	}
 	ret = ret ?: pass3(w);
-	return ret ?: w->c->fix ? qcow2_sync(w->q) : 0;
+	return ret ?: c->fix ? qcow2_sync(w->q) : 0;
 }
 
 int qcow2_check(struct blk_node *n, struct blk_check *c, struct err *e)
@@ -672,7 +728,7 @@ static int switch_width(struct walk *w, u32 order)
 	q->refcount_order = order;
 	q->refcount_bits = 1U << order;
 	q->rb_bits = q->cluster_bits + 3 - order;
-	ret = rebuild(w);
+	ret = rebuild(w, false);
 	if (ret) {
 		q->refcount_order = old_order;
 		q->refcount_bits = 1U << old_order;
@@ -699,6 +755,7 @@ int qcow2_change_width(struct qcow2 *q, u64 bits, struct err *e)
 	w.hash = calloc(1U << w.hash_bits, sizeof(*w.hash));
 	if (!w.hash)
 		return -ENOMEM;
+	w.limit = 0xffffffff;
 	ret = qcow2_sync(q);
 	ret = ret ?: pass1(&w);
 	if (!ret && (c.corruptions || w.rebuild))

@@ -14,8 +14,8 @@ const struct blk_optdesc qcow2_create_opts[] = {
 	{ "encrypt.hash-alg", BLK_OPT_STRING, "Name of encryption hash algorithm", NULL },
 	{ "encrypt.iter-time", BLK_OPT_NUMBER, "Time to spend in PBKDF in milliseconds", NULL },
 	{ "cluster_size", BLK_OPT_SIZE, "qcow2 cluster size", "65536" },
-	{ "preallocation", BLK_OPT_STRING, "Preallocation mode (allowed values: off, metadata, falloc, full)", NULL },
 	{ "extended_l2", BLK_OPT_BOOL, "Extended L2 tables", "off" },
+	{ "preallocation", BLK_OPT_STRING, "Preallocation mode (allowed values: off, metadata, falloc, full)", NULL },
 	{ "compression_type", BLK_OPT_STRING, "Compression method used for image cluster compression", "zlib" },
 	{ "size", BLK_OPT_SIZE, "Virtual disk size", NULL },
 	{ "compat", BLK_OPT_STRING, "Compatibility level (v2 [0.10] or v3 [1.1])", NULL },
@@ -326,6 +326,8 @@ int qcow2_measure(struct blk_opts *o, struct blk_node *src, struct blk_measure *
 	bytes = total_size(all, c.size, &c);
 	m->fully_allocated = bytes + luks;
 	if (c.prealloc == BLK_PREALLOC_FALLOC || c.prealloc == BLK_PREALLOC_FULL)
+		clusters = all;
+	if (c.backing && src)	/* how much of its chain the new image shares is not known: nothing */
 		clusters = all;
 	m->required = m->fully_allocated - (all - clusters) * c.cluster_size;
 	if (c.version >= 3)

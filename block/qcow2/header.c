@@ -384,7 +384,7 @@ static int put_features(u8 *buf, u32 size, u32 *at)
 	return put_ext(buf, size, at, EXT_FEATURES, f, sizeof(f));
 }
 
-static int put_exts(struct qcow2 *q, u8 *buf, u32 *at)
+static int put_exts(struct qcow2 *q, u8 *buf, u32 *at, bool names)
 {
 	u32 size = q->cluster_size;
 	u8 t[24] = { 0 };
@@ -401,7 +401,7 @@ static int put_exts(struct qcow2 *q, u8 *buf, u32 *at)
 		put_be64(t + 8, q->crypto_len);
 		ret = put_ext(buf, size, at, EXT_CRYPTO, t, 16);
 	}
-	if (!ret && q->version >= 3)
+	if (!ret && names)
 		ret = put_features(buf, size, at);
 	if (!ret && q->nb_bitmaps) {
 		put_be32(t, q->nb_bitmaps);
@@ -433,29 +433,39 @@ static void fill_fixed(const struct qcow2 *q, struct qcow2_header *h)
 	};
 }
 
+/* The first cluster; *@buf is cleared. -ENOSPC: it is too small for all of this. */
+static int fill_header(struct qcow2 *q, u8 *buf, bool names)
+{
+	u32 at = q->version >= 3 ? sizeof(struct qcow2_header) : 72, len;
+	struct qcow2_header h;
+	int ret;
+
+	memset(buf, 0, q->cluster_size);
+	fill_fixed(q, &h);
+	ret = put_exts(q, buf, &at, names);
+	if (!ret && q->n->backing_name) {
+		len = (u32)strlen(q->n->backing_name);
+		if (len > MIN(1023U, q->cluster_size - at))
+			return -ENOSPC;
+		h.backing_off = cpu_to_be64(at);
+		h.backing_len = cpu_to_be32(len);
+		memcpy(buf + at, q->n->backing_name, len);
+	}
+	memcpy(buf, &h, q->version >= 3 ? sizeof(h) : 72);
+	return ret;
+}
+
 int qcow2_write_header(struct qcow2 *q, struct err *e)
 {
-	u32 at = q->version >= 3 ? sizeof(struct qcow2_header) : 72;
-	u8 *buf = calloc(1, q->cluster_size);
-	struct qcow2_header h;
+	u8 *buf = malloc(q->cluster_size);
 	int ret;
 
 	if (!buf)
 		return -ENOMEM;
-	fill_fixed(q, &h);
-	ret = put_exts(q, buf, &at);
-	if (!ret && q->n->backing_name) {
-		u32 len = (u32)strlen(q->n->backing_name);
-
-		if (len > MIN(1023U, q->cluster_size - at)) {
-			ret = -ENOSPC;
-		} else {
-			h.backing_off = cpu_to_be64(at);
-			h.backing_len = cpu_to_be32(len);
-			memcpy(buf + at, q->n->backing_name, len);
-		}
-	}
-	memcpy(buf, &h, q->version >= 3 ? sizeof(h) : 72);
+	/* The names of features are a courtesy: small clusters may have no room for them. */
+	ret = fill_header(q, buf, q->version >= 3);
+	if (ret == -ENOSPC)
+		ret = fill_header(q, buf, false);
 	if (!ret)
 		ret = blk_node_pwrite(q->n->file, 0, buf, q->cluster_size);
 	free(buf);

@@ -262,6 +262,9 @@ int qcow2_l2_for_write(struct qcow2 *q, u64 off, u64 *l2_off)
 	if (*l2_off && e & OFLAG_COPIED)
 		return 0;
 	ret = qcow2_alloc_clusters(q, 1, &at, &got);
+	/* Lazy are the refcounts of data; a table without one would be harder to repair. */
+	if (!ret && q->lazy)
+		ret = blk_mcache_write(q->ref) ?: blk_mcache_write(q->rt);
 	if (ret)
 		return ret;
 	ret = copy_table(q, *l2_off, at);
@@ -483,6 +486,7 @@ int qcow2_compressed(struct blk_node *n, u64 off, u32 len, const void *cbuf, u32
 		return -ENOTSUP;
 	pthread_mutex_lock(&q->lock);
 	ret = before_change(q);
+	ret = ret ?: qcow2_l2_for_write(q, off, &l2);
 	ret = ret ?: qcow2_alloc_bytes(q, clen, &at);
 	pthread_mutex_unlock(&q->lock);
 	if (ret)

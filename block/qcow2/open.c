@@ -113,7 +113,7 @@ out:
 
 static int repair_dirty(struct qcow2 *q, struct err *e)
 {
-	struct blk_check c = { .fix = BLK_FIX_LEAKS | BLK_FIX_ERRORS };
+	struct blk_check c = { .fix = BLK_FIX_LEAKS | BLK_FIX_ERRORS, .log = blk_repair_log };
 	int ret;
 
 	if (!(q->incompat & INCOMPAT_DIRTY) || !(q->n->flags & BLK_O_RDWR) ||
@@ -176,6 +176,8 @@ static int qcow2_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 	q->lazy = oo.lazy;
 	ret = qcow2_caches_new(q, oo.l2_cache, oo.ref_cache);
 	ret = ret ?: open_data_file(q, o, e);
+	if (!ret && blk_opts_get(o, "encrypt.key-secret"))	/* not to be told by a plain name */
+		ret = blk_opts_set(&n->opts, "encrypt.key-secret", blk_opts_get(o, "encrypt.key-secret"));
 	ret = ret ?: qcow2_crypto_open(q, o, e);
 	if (ret)
 		goto fail;
@@ -218,6 +220,18 @@ static int qcow2_flush(struct blk_node *n)
 	return ret;
 }
 
+/* The caches change their order while nothing in them is dirty. */
+static int set_lazy(struct qcow2 *q, bool lazy)
+{
+	int ret = qcow2_sync(q);
+
+	if (ret)
+		return ret;
+	q->lazy = lazy;
+	qcow2_caches_order(q);
+	return 0;
+}
+
 static int qcow2_reopen(struct blk_node *n, struct blk_opts *o, u32 flags, struct err *e)
 {
 	struct qcow2 *q = n->priv;
@@ -238,6 +252,8 @@ static int qcow2_reopen(struct blk_node *n, struct blk_opts *o, u32 flags, struc
 		ret = qcow2_set_incompat(q, 0, INCOMPAT_DIRTY);
 		q->dirty_set = false;
 	}
+	if (!ret && oo.lazy_given && oo.lazy != q->lazy)
+		ret = set_lazy(q, oo.lazy);
 	return ret;
 }
 
@@ -273,6 +289,8 @@ int qcow2_info(struct blk_node *n, struct json *j)
 	ret = ret ?: json_set(j, "compression-type", json_new_str(q->compression_type ? "zstd" : "zlib"));
 	if (q->version >= 3) {
 		ret = ret ?: json_set(j, "lazy-refcounts", json_new_bool(q->compat & COMPAT_LAZY));
+		if (!ret && q->nb_bitmaps)
+			ret = qcow2_bitmaps_info(q, j);
 		ret = ret ?: json_set(j, "refcount-bits", json_new_uint(q->refcount_bits));
 		if (!ret && q->crypt_method)
 			ret = qcow2_crypto_info(q, j);
@@ -283,8 +301,6 @@ int qcow2_info(struct blk_node *n, struct json *j)
 		if (!ret && q->crypt_method)
 			ret = qcow2_crypto_info(q, j);
 	}
-	if (!ret && q->nb_bitmaps)
-		ret = qcow2_bitmaps_info(q, j);
 	return ret;
 }
 

@@ -114,6 +114,7 @@ int qcow2_corrupt(struct qcow2 *q, bool fatal, u64 off, const char *fmt, ...) __
 void qcow2_free_header(struct qcow2 *q);
 
 /* cache.c */
+void qcow2_caches_order(struct qcow2 *q);	/* after a change of q->lazy; nothing is dirty */
 int qcow2_caches_new(struct qcow2 *q, u64 l2_bytes, u64 ref_bytes);
 void qcow2_caches_free(struct qcow2 *q);
 /* All metadata to the disk in order, pending frees included. */
@@ -177,6 +178,7 @@ struct qcow2_snap {
 	struct blk_snapshot s;
 	u8 *extra;			/* unknown extra data, after the fields we know */
 	u32 extra_len;
+	u64 disk_len;			/* of the entry, as read */
 };
 int qcow2_snaps_read(struct qcow2 *q, struct qcow2_snap **out, struct err *e);
 void qcow2_snaps_free(struct qcow2_snap *s, u32 n);

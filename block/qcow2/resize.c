@@ -193,7 +193,7 @@ static int grow(struct qcow2 *q, u64 size, int prealloc, struct err *e)
 	u64 old = q->size;
 	int ret = qcow2_grow_l1(q, DIV_ROUND_UP(size, 1ULL << bits), e);
 
-	if (!ret && q->has_data_file && (q->data_raw || prealloc) && size > blk_length(q->data))
+	if (!ret && q->has_data_file && size > blk_length(q->data))
 		ret = blk_node_truncate(q->data, size, false, prealloc == BLK_PREALLOC_METADATA ? 0 : prealloc, e);
 	if (!ret && prealloc) {
 		pthread_mutex_unlock(&q->lock);

@@ -57,6 +57,7 @@ static int parse_one(struct qcow2 *q, u64 *at, struct qcow2_snap *s, struct err 
 	*at += idl;
 	ret = ret ?: blk_node_pread(f, *at, s->s.name, MIN(nml, (u32)sizeof(s->s.name) - 1));
 	*at = ALIGN_UP(*at + nml, 8);
+	s->disk_len = ALIGN_UP(40ULL + exl + idl + nml, 8);
 	return ret;
 }
 
@@ -125,8 +126,7 @@ static int write_table(struct qcow2 *q, const struct qcow2_snap *v, u32 n, struc
 		if (ret)
 			return ret;
 		for (u32 i = 0; i < q->nb_snapshots; i++)
-			old_bytes += ALIGN_UP(40 + KNOWN_EXTRA + ov[i].extra_len + strlen(ov[i].s.id) +
-					      strlen(ov[i].s.name), 8);
+			old_bytes += ov[i].disk_len;
 		qcow2_snaps_free(ov, q->nb_snapshots);
 	}
 	t = calloc(1, bytes ? bytes : 1);

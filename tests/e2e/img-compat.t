@@ -1,0 +1,117 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What QEMU's own tests of images expect of qemu-img and qemu-io: texts, layouts, repairs.
+. "$(dirname "$0")/../lib.sh"
+requires qemu-img qemu-io python3
+requires_config CONFIG_TOOL_IMG CONFIG_TOOL_QEMU_IO CONFIG_BLOCK_QCOW2
+ln -s "$VMBOX" qemu-img
+img() { ./qemu-img "$@"; }
+qio() { "$VMBOX" qemu-io "$@"; }
+text() { img "$@" 2>&1; }
+
+# ---- texts ----
+is "$(text create -f qcow2 t.qcow2 -- -1024)" \
+	"qemu-img: Invalid image size specified. Must be between 0 and 9223372036854775807." "a negative size"
+is "$(text create -f qcow2 -o size=-1024 t.qcow2)" \
+	"qemu-img: t.qcow2: Value '-1024' is out of range for parameter 'size'" "as an option: told before anything is made"
+is "$(text create -f qcow2 -o size=-1k t.qcow2)" "qemu-img: t.qcow2: Parameter 'size' expects a non-negative number below 2^64
+Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-
+and exabytes, respectively." "advice has lines of its own"
+is "$(text create -f qcow2 -o size=1M t.qcow2 2M)" \
+	"qemu-img: t.qcow2: The image size must be specified only once" "two sizes"
+is "$(text create -f qcow2 -b '' t.qcow2 2M)" \
+	"qemu-img: t.qcow2: Expected backing file name, got empty string" "an empty backing file"
+like "$(text create -f qcow2 t.qcow2 $((1 << 60)))" \
+	"^qemu-img: t.qcow2: The image size is too large for file format 'qcow2' .try using a larger cluster size.$" "too large"
+img create -q -f qcow2 t.qcow2 1M
+is "$(text amend -o cluster_size=4k t.qcow2)" "qemu-img: Invalid parameter 'cluster_size'
+This option is only supported for image creation" "what amend cannot change"
+is "$(text amend -o foo=1 t.qcow2)" "qemu-img: Invalid parameter 'foo'" "what nothing knows"
+is "$(qio -f raw -c info t.qcow2)" "format name: raw" "information about a format without clusters"
+like "$(qio -c 'write 64k 512 -P 7' t.qcow2)" "^wrote 512/512 bytes at offset 65536" "options behind operands"
+# shellcheck disable=SC2046
+like "$(qio -c "writev -P 9 4096 $(python3 -c 'print("512 " * 1024)')" t.qcow2)" "^wrote 524288/524288" "1024 buffers"
+
+# ---- layouts ----
+img create -q -f raw r.raw 1M
+is "$(img map --output=json -f raw r.raw | head -n 1)" \
+	'[{ "start": 0, "length": 4096, "depth": 0, "present": true, "zero": false, "data": true, "compressed": false, "offset": 0},' \
+	"the first block of a new file is there"
+img create -q -f qcow2 -o data_file=d.raw df.qcow2 1M
+is "$(stat -c %s d.raw)" 1048576 "a data file is as large as the disk"
+img create -q -f qcow2 base.qcow2 1M
+qio -c 'write -P 1 68k 4k' base.qcow2 >/dev/null
+img create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2 1M
+qio -c 'write -z 68k 4k' top.qcow2 >/dev/null
+is "$(img map --output=json top.qcow2 | grep -c '"start": 65536, "length": 65536, "depth": 0, .*"zero": true, "data": false')" 1 \
+	"zeros over all that a cluster had take no data"
+ok "they are zeros" qemu-io -r -c 'read -P 0 64k 64k' top.qcow2
+qio -c 'write -z 65k 1k' -c 'write -P 3 64k 512' -c 'write -z 65k 512' top.qcow2 >/dev/null
+ok "beside data they leave it" qemu-io -r -c 'read -P 3 64k 512' -c 'read -P 0 66048 512' top.qcow2
+is "$(img measure -O qcow2 -o backing_file=base.qcow2,backing_fmt=qcow2 --size 1G | head -n 1)" \
+	"required size: 393216" "nothing to copy, nothing required"
+is "$(img measure -O qcow2 -o backing_file=x -f qcow2 top.qcow2 | head -n 1)" \
+	"required size: 1376256" "what an overlay shares is not known"
+
+# ---- repairs ----
+refcount() { # FILE CLUSTER VALUE: 16-bit refcounts, one block
+	python3 -c "import sys, struct
+f = open(sys.argv[1], 'r+b'); f.seek(48); t = struct.unpack('>Q', f.read(8))[0]
+f.seek(t); b = struct.unpack('>Q', f.read(8))[0]
+f.seek(b + 2 * int(sys.argv[2])); f.write(struct.pack('>H', int(sys.argv[3])))" "$@"
+}
+img create -q -f qcow2 c.qcow2 1M
+qio -c 'write -P 5 0 64k' c.qcow2 >/dev/null
+refcount c.qcow2 5 0
+is "$(text check -r all c.qcow2 | sed -n 1,4p)" "ERROR cluster 5 refcount=0 reference=1
+Rebuilding refcount structure
+Repairing cluster 1 refcount=1 reference=0
+Repairing cluster 2 refcount=1 reference=0" "a refcount that is missing: a new structure, the old one freed"
+ok "no fault is left" qemu-img check -q c.qcow2
+ok "and the data" qemu-io -r -c 'read -P 5 0 64k' c.qcow2
+refcount c.qcow2 5 3
+is "$(text check -r all c.qcow2 | sed -n 1,2p)" "Leaked cluster 5 refcount=3 reference=1
+Repairing cluster 5 refcount=3 reference=1" "found first, repaired then"
+ok "no leak is left" qemu-img check -q c.qcow2
+
+img create -q -f qcow2 l.qcow2 1M
+qio -c 'reopen -o lazy-refcounts=on' -c 'write -P 6 0 64k' -c flush -c 'sigraise 9' l.qcow2 >/dev/null 2>&1
+is "$(od -An -tu1 -j79 -N1 l.qcow2 | tr -d ' ')" 1 "lazy refcounts from now on: dirty"
+like "$(qio -c 'read -P 6 0 64k' l.qcow2 2>&1)" "^Rebuilding refcount structure" "a repair on opening is told"
+ok "it is whole" qemu-img check -q l.qcow2
+
+# Snapshots of old writers have shorter entries than ours.
+n=$(printf %199s '' | tr ' ' a)
+img create -q -f qcow2 -o cluster_size=512 s.qcow2 64k
+img snapshot -c "$n" s.qcow2 && img snapshot -c "b$(echo "$n" | cut -c2-)" s.qcow2
+python3 - <<'EOF'
+import struct
+f = open('s.qcow2', 'r+b')
+f.seek(60)
+n, at = struct.unpack('>IQ', f.read(12))
+f.seek(at)
+old, new = f.read(2 * 264), b''
+for i in range(n):
+    e = old[i * 264:(i + 1) * 264]
+    new += e[:36] + struct.pack('>I', 16) + e[40:56] + e[64:64 + 200]
+assert len(new) == 512
+f.seek(at)
+f.write(new)
+EOF
+like "$(text check s.qcow2)" "^1 leaked clusters were found" "their length is what they say"
+ok "repaired" img check -q -r all s.qcow2
+ok "one deleted" img snapshot -d "$n" s.qcow2
+ok "nothing is lost or freed twice" qemu-img check -q s.qcow2
+ok "the other" img snapshot -d "b$(echo "$n" | cut -c2-)" s.qcow2
+ok "nothing is left" qemu-img check -q s.qcow2
+
+if grep -q '^CONFIG_BLOCK_CRYPTO=y' "$objtree/.config"; then
+	ok "an encrypted image of the smallest clusters" img create -q --object secret,id=s,data=x -f qcow2 \
+		-o cluster_size=512,encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 e.qcow2 64k
+	ok "qemu-img opens it" qemu-img check -q --object secret,id=s,data=x --image-opts \
+		driver=qcow2,encrypt.key-secret=s,file.filename=e.qcow2
+	like "$(img info --object secret,id=s,data=x --image-opts driver=qcow2,encrypt.key-secret=s,file.filename=e.qcow2)" \
+		'^image: json:.*key-secret' "its name says what opens it"
+fi
+
+done_testing
