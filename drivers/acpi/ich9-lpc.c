@@ -10,6 +10,7 @@
 #include "bytes.h"
 #include "dev/isa.h"
 #include "dev/q35.h"
+#include "pm.h"
 
 #define LPC_PMBASE		0x40
 #define LPC_ACPI_CTRL		0x44
@@ -23,31 +24,10 @@
 #define  RCBA_ENABLE		1
 
 #define PM_IO_SIZE		128
-#define PM1_STS			0x00
-#define PM1_EN			0x02
-#define PM1_CNT			0x04
-#define PM_TMR			0x08
-#define GPE0_STS		0x20
-#define GPE0_EN			0x28
 #define SMI_EN			0x30
 #define  SMI_EN_APMC		0x20
 #define SMI_STS			0x34
 #define TCO			0x60
-
-#define STS_TMR			0x0001
-#define STS_GBL			0x0020
-#define STS_PWRBTN		0x0100
-#define STS_RTC			0x0400
-#define STS_WAK			0x8000
-#define EN_WRITABLE		0x0721
-#define CNT_SCI_EN		0x0001
-#define CNT_SLP_EN		0x2000
-#define CNT_SLP_TYP(v)		((v) >> 10 & 7)
-#define SLP_S5			0
-
-#define PM_TIMER_HZ		3579545ULL
-#define PM_TIMER_MASK		0xffffffULL
-#define PM_TIMER_TOP		0x800000ULL
 
 #define RST_SYSTEM		0x02
 #define RST_CPU			0x04
@@ -59,15 +39,11 @@ struct ich9_lpc {
 	struct pci_dev pci;
 	struct device_bus isa;
 	/* ACPI */
-	u16 pm1_sts, pm1_en;
-	u32 pm1_cnt;
-	u8  gpe_sts[8], gpe_en[8];
+	struct acpi_pm pm;
 	u32 smi_en, smi_sts;
 	u8  tco[32];
 	u8  apm_cnt, apm_sts;
 	u8  reset_control;
-	u64 tmr_seen;			/* overflows (of bit 23) that TMR_STS has shown */
-	struct clock_timer tmr;
 	bool sci_level;
 	u8  pirq_level;			/* bit per PIRQ A-H */
 	u16 rcba_route[32];		/* DnIR by slot */
@@ -142,92 +118,21 @@ void ich9_lpc_set_irq(void *opaque, int pirq, int level)
 
 /* ---- ACPI ---- */
 
-static u64 pm_ticks(const struct ich9_lpc *s)
+static void on_sci(struct device *dev, bool level)
 {
-	return muldiv64(clock_ns(s->pci.dev.machine->clock), PM_TIMER_HZ, NSEC_PER_SEC);
-}
+	struct ich9_lpc *s = (struct ich9_lpc *)dev;
 
-/* How often bit 23 has changed so far. */
-static u64 tmr_overflows(const struct ich9_lpc *s)
-{
-	return pm_ticks(s) / PM_TIMER_TOP;
-}
-
-static u16 pm1_sts(struct ich9_lpc *s)
-{
-	if (tmr_overflows(s) != s->tmr_seen)
-		s->pm1_sts |= STS_TMR;
-	return s->pm1_sts;
-}
-
-static void update_sci(struct ich9_lpc *s)
-{
-	bool level = false;
-	int i;
-
-	if (pm1_sts(s) & s->pm1_en & (STS_TMR | STS_GBL | STS_PWRBTN | STS_RTC))
-		level = true;
-	for (i = 0; i < 8; i++)
-		if (s->gpe_sts[i] & s->gpe_en[i])
-			level = true;
-	s->sci_level = level && (s->pm1_cnt & CNT_SCI_EN);
+	s->sci_level = level;
 	update_lines(s);
-	/* The timer runs only while its overflow would interrupt. */
-	if ((s->pm1_en & STS_TMR) && !(s->pm1_sts & STS_TMR))
-		clock_timer_arm(&s->tmr, (u64)(((u128)(tmr_overflows(s) + 1) * PM_TIMER_TOP * NSEC_PER_SEC + PM_TIMER_HZ - 1) /
-					       PM_TIMER_HZ));
-	else
-		clock_timer_del(&s->tmr);
 }
 
-static void on_tmr(void *opaque)
+static u8 smi_read_byte(const struct ich9_lpc *s, u64 off)
 {
-	update_sci(opaque);
-}
-
-static void write_pm1_cnt(struct ich9_lpc *s, u32 val)
-{
-	struct machine *m = s->pci.dev.machine;
-
-	s->pm1_cnt = val & ~(u32)CNT_SLP_EN & 0x1c07;
-	update_sci(s);
-	if (!(val & CNT_SLP_EN))
-		return;
-	/* S5 is the only sleep state that our tables name; others do nothing. */
-	if (CNT_SLP_TYP(val) == SLP_S5) {
-		m->shutdown_by_guest = true;
-		machine_request(m, REQ_SHUTDOWN);
-	}
-}
-
-static void clear_pm1_sts(struct ich9_lpc *s, u16 val)
-{
-	pm1_sts(s);
-	s->pm1_sts &= ~val;
-	if (val & STS_TMR)
-		s->tmr_seen = tmr_overflows(s);
-	update_sci(s);
-}
-
-static u8 pm_read_byte(struct ich9_lpc *s, u64 off)
-{
-	if (off < PM1_EN)
-		return (u8)(pm1_sts(s) >> (8 * off));
-	if (off < PM1_CNT)
-		return (u8)(s->pm1_en >> (8 * (off - PM1_EN)));
-	if (off < PM_TMR)
-		return (u8)(s->pm1_cnt >> (8 * (off - PM1_CNT)));
-	if (off >= GPE0_STS && off < GPE0_EN)
-		return s->gpe_sts[off - GPE0_STS];
-	if (off >= GPE0_EN && off < SMI_EN)
-		return s->gpe_en[off - GPE0_EN];
-	if (off >= SMI_EN && off < SMI_STS)
+	if (off < SMI_STS)
 		return (u8)(s->smi_en >> (8 * (off - SMI_EN)));
-	if (off >= SMI_STS && off < SMI_STS + 4)
+	if (off < SMI_STS + 4)
 		return (u8)(s->smi_sts >> (8 * (off - SMI_STS)));
-	if (off >= TCO)
-		return s->tco[off - TCO];
-	return 0;
+	return off >= TCO ? s->tco[off - TCO] : 0;
 }
 
 static u64 pm_read(void *opaque, u64 off, unsigned size)
@@ -236,37 +141,21 @@ static u64 pm_read(void *opaque, u64 off, unsigned size)
 	u64 v = 0;
 	unsigned i;
 
-	if (off >= PM_TMR && off < PM_TMR + 4)
-		return (pm_ticks(s) & PM_TIMER_MASK) >> (8 * (off - PM_TMR));
-	for (i = 0; i < size; i++)
-		v |= (u64)pm_read_byte(s, off + i) << (8 * i);
+	if (off < ACPI_PM_END)
+		return acpi_pm_read(&s->pm, off, size);
+	for (i = 0; i < size && off + i < PM_IO_SIZE; i++)
+		v |= (u64)smi_read_byte(s, off + i) << (8 * i);
 	return v;
 }
 
-static void pm_write_byte(struct ich9_lpc *s, u64 off, u8 val)
+static void smi_write_byte(struct ich9_lpc *s, u64 off, u8 val)
 {
-	unsigned sh = 8 * (off & 1);
+	unsigned sh = 8 * (unsigned)(off - SMI_EN);
 
-	if (off < PM1_EN) {
-		clear_pm1_sts(s, (u16)(val << sh));
-	} else if (off < PM1_CNT) {
-		s->pm1_en = (u16)((s->pm1_en & ~(0xff << sh)) | val << sh) & EN_WRITABLE;
-		update_sci(s);
-	} else if (off < PM_TMR) {
-		sh = 8 * (unsigned)(off - PM1_CNT);
-		write_pm1_cnt(s, (s->pm1_cnt & ~(0xffU << sh)) | (u32)val << sh);
-	} else if (off >= GPE0_STS && off < GPE0_EN) {
-		s->gpe_sts[off - GPE0_STS] &= ~val;
-		update_sci(s);
-	} else if (off >= GPE0_EN && off < SMI_EN) {
-		s->gpe_en[off - GPE0_EN] = val;
-		update_sci(s);
-	} else if (off >= SMI_EN && off < SMI_STS) {
-		sh = 8 * (unsigned)(off - SMI_EN);
+	if (off < SMI_STS)
 		s->smi_en = ((s->smi_en & ~(0xffU << sh)) | (u32)val << sh) | SMI_EN_APMC;
-	} else if (off >= TCO) {
+	else if (off >= TCO)
 		s->tco[off - TCO] = val;
-	}
 }
 
 static void pm_write(void *opaque, u64 off, u64 val, unsigned size)
@@ -274,13 +163,12 @@ static void pm_write(void *opaque, u64 off, u64 val, unsigned size)
 	struct ich9_lpc *s = opaque;
 	unsigned i;
 
-	/* The sleep command wants its type at the same time. */
-	if (off == PM1_CNT && size >= 2) {
-		write_pm1_cnt(s, (u32)val);
+	if (off < ACPI_PM_END) {
+		acpi_pm_write(&s->pm, off, val, size);
 		return;
 	}
-	for (i = 0; i < size; i++)
-		pm_write_byte(s, off + i, (u8)(val >> (8 * i)));
+	for (i = 0; i < size && off + i < PM_IO_SIZE; i++)
+		smi_write_byte(s, off + i, (u8)(val >> (8 * i)));
 }
 
 static const struct mem_ops pm_ops = { .read = pm_read, .write = pm_write, .max = 4, .unaligned = true };
@@ -304,10 +192,10 @@ static void apm_write(void *opaque, u64 off, u64 val, unsigned size)
 	}
 	s->apm_cnt = (u8)val;
 	if (val == Q35_ACPI_ENABLE)
-		s->pm1_cnt |= CNT_SCI_EN;
+		s->pm.pm1_cnt |= ACPI_SCI_EN;
 	else if (val == Q35_ACPI_DISABLE)
-		s->pm1_cnt &= ~(u32)CNT_SCI_EN;
-	update_sci(s);
+		s->pm.pm1_cnt &= ~(u32)ACPI_SCI_EN;
+	acpi_pm_update(&s->pm);
 }
 
 static const struct mem_ops apm_ops = { .read = apm_read, .write = apm_write, .max = 1 };
@@ -411,8 +299,7 @@ void ich9_lpc_power_button(struct device *lpc)
 	struct ich9_lpc *s = (struct ich9_lpc *)lpc;
 
 	device_lock(lpc);
-	s->pm1_sts |= STS_PWRBTN;
-	update_sci(s);
+	acpi_pm_power_button(&s->pm);
 	device_unlock(lpc);
 }
 
@@ -421,8 +308,7 @@ void ich9_lpc_gpe(struct device *lpc, unsigned n)
 	struct ich9_lpc *s = (struct ich9_lpc *)lpc;
 
 	device_lock(lpc);
-	s->gpe_sts[n / 8 & 7] |= 1 << (n % 8);
-	update_sci(s);
+	acpi_pm_gpe(&s->pm, n);
 	device_unlock(lpc);
 }
 
@@ -456,19 +342,15 @@ static void lpc_reset(struct device *dev)
 	for (i = 0; i < 4; i++)
 		c[LPC_PIRQA + i] = c[LPC_PIRQE + i] = PIRQ_DISABLED;
 	put_le32(c + LPC_RCBA, 0);
-	s->pm1_sts = s->pm1_en = 0;
-	s->pm1_cnt = 0;
-	memset(s->gpe_sts, 0, sizeof(s->gpe_sts));
-	memset(s->gpe_en, 0, sizeof(s->gpe_en));
+	acpi_pm_reset(&s->pm);
 	memset(s->tco, 0, sizeof(s->tco));
 	s->smi_en = SMI_EN_APMC;
 	s->smi_sts = 0;
 	s->apm_cnt = s->apm_sts = s->reset_control = 0;
-	s->tmr_seen = tmr_overflows(s);
 	for (i = 0; i < 32; i++)
 		s->rcba_route[i] = 0x3210;
 	update_windows(s);
-	update_sci(s);
+	acpi_pm_update(&s->pm);
 }
 
 static int lpc_realize(struct device *dev, struct err *err)
@@ -489,7 +371,7 @@ static int lpc_realize(struct device *dev, struct err *err)
 	put_le32(w + LPC_RCBA, 0xffffc001);
 	for (i = 0; i < 24; i++)
 		s->gsi[i] = gsi ? gsi[i] : NULL;
-	clock_timer_init(&s->tmr, dev->machine->clock, dev, "acpi-tmr", on_tmr, s);
+	acpi_pm_init(&s->pm, dev, on_sci);
 	mem_region_init_io(&s->pm_region, dev, "acpi-pm", PM_IO_SIZE, &pm_ops, s);
 	mem_region_init_io(&s->rcba_region, dev, "lpc-rcba", RCBA_SIZE, &rcba_ops, s);
 	mem_region_init_io(&s->apm.region, dev, "apm", 2, &apm_ops, s);
@@ -504,7 +386,7 @@ static void lpc_unrealize(struct device *dev)
 {
 	struct ich9_lpc *s = (struct ich9_lpc *)dev;
 
-	clock_timer_del(&s->tmr);
+	acpi_pm_exit(&s->pm);
 	mem_map_del(&s->pm_map);
 	mem_map_del(&s->rcba_map);
 	isa_io_del(&s->apm);
@@ -514,12 +396,11 @@ static void lpc_unrealize(struct device *dev)
 
 static const struct state_field lpc_fields[] = {
 	STATE_PCI(struct ich9_lpc, pci),
-	STATE(struct ich9_lpc, pm1_sts, U16), STATE(struct ich9_lpc, pm1_en, U16), STATE(struct ich9_lpc, pm1_cnt, U32),
-	STATE_ARRAY(struct ich9_lpc, gpe_sts, U8), STATE_ARRAY(struct ich9_lpc, gpe_en, U8),
+	STATE_SUB(struct ich9_lpc, pm, acpi_pm_fields),
 	STATE(struct ich9_lpc, smi_en, U32), STATE(struct ich9_lpc, smi_sts, U32),
 	STATE_ARRAY(struct ich9_lpc, tco, U8),
 	STATE(struct ich9_lpc, apm_cnt, U8), STATE(struct ich9_lpc, apm_sts, U8), STATE(struct ich9_lpc, reset_control, U8),
-	STATE(struct ich9_lpc, tmr_seen, U64), STATE(struct ich9_lpc, pirq_level, U8),
+	STATE(struct ich9_lpc, pm.tmr_seen, U64), STATE(struct ich9_lpc, pirq_level, U8),
 	STATE_ARRAY(struct ich9_lpc, rcba_route, U16),
 	STATE_END
 };
@@ -532,7 +413,7 @@ static int lpc_post_load(void *dev, u8 version, struct err *err)
 	if (pci_post_load(&s->pci, err) < 0)
 		return -err->code;
 	update_windows(s);
-	update_sci(s);
+	acpi_pm_update(&s->pm);
 	return 0;
 }
 

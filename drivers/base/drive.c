@@ -83,7 +83,7 @@ struct drive *drive_add(struct drives *ds, const char *text, struct err *err)
 	struct blk_node *node;
 	struct drive *d = NULL;
 	char *file = NULL, *id = NULL, *format = NULL, buf[32];
-	int type = DRIVE_IF_IDE, media = 0;
+	int type = (int)ds->default_if, media = 0;
 	bool ro = false;
 	u64 index = ~0ULL;
 	u32 flags = 0;

@@ -9,8 +9,8 @@
 #include <string.h>
 #include "bytes.h"
 #include "dev/sglist.h"
-#include "dev/virtio.h"
 #include "mem.h"
+#include "transport.h"
 
 #define DESC_NEXT	1
 #define DESC_WRITE	2
@@ -30,7 +30,7 @@ struct desc {
 
 static struct mem_space *mem_of(struct virtio_dev *v)
 {
-	return &v->pci.dev.machine->mem;
+	return &v->dev.machine->mem;
 }
 
 static u16 load16(struct virtio_dev *v, u64 addr)
@@ -70,7 +70,7 @@ static bool is_packed(const struct virtio_dev *v)
 static bool usable(const struct virtio_dev *v, const struct virtq *q)
 {
 	return q->ready && q->size && !(v->status & VIRTIO_STATUS_NEEDS_RESET) && (v->status & VIRTIO_STATUS_DRIVER_OK) &&
-	       pci_is_master(&v->pci);
+	       (!v->transport->may_dma || v->transport->may_dma(v));
 }
 
 /* ---- building an element ---- */
@@ -417,13 +417,7 @@ void virtq_interrupt(struct virtio_dev *v, unsigned n)
 
 	if (!usable(v, q) || !(is_packed(v) ? wants_packed(v, q) : wants_split(v, q)))
 		return;
-	if (pci_msix_enabled(&v->pci)) {
-		if (q->vector != VIRTQ_NO_VECTOR)
-			pci_msix_notify(&v->pci, q->vector);
-	} else {
-		v->isr |= 1;
-		pci_set_irq(&v->pci, 1);
-	}
+	v->transport->interrupt(v, q->vector, VIRTIO_ISR_QUEUE);
 }
 
 size_t virtq_read(const struct virtq_elem *e, u64 off, void *buf, size_t len)

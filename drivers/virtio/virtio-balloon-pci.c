@@ -63,7 +63,7 @@ static unsigned q_reporting(const struct balloon *b)
 /* Main memory only: what firmware or a device keeps there is not the guest's to give. */
 static void discard(struct balloon *b, u8 *host, u64 len)
 {
-	const struct mem_region *ram = b->v.pci.dev.machine->ram;
+	const struct mem_region *ram = b->v.dev.machine->ram;
 	u64 off = (u64)(host - ram->host), first, end;
 
 	if (host < ram->host || off >= ram->size || len > ram->size - off)
@@ -77,12 +77,12 @@ static void discard(struct balloon *b, u8 *host, u64 len)
 static void inflate_page(struct balloon *b, u32 pfn)
 {
 	u64 n = PAGE;
-	u8 *host = dma_map(&b->v.pci.dev.machine->mem, pfn * PAGE, &n, true);
+	u8 *host = dma_map(&b->v.dev.machine->mem, pfn * PAGE, &n, true);
 
 	if (!host || n != PAGE)
 		return;
 	discard(b, host, PAGE);
-	dma_written(&b->v.pci.dev.machine->mem, pfn * PAGE, PAGE);
+	dma_written(&b->v.dev.machine->mem, pfn * PAGE, PAGE);
 }
 
 static void run_pages(struct balloon *b, unsigned q)
@@ -154,7 +154,7 @@ static void run_stats(struct balloon *b)
 static void arm(struct balloon *b)
 {
 	if (b->poll_s)
-		clock_timer_arm(&b->poll, clock_ns(b->v.pci.dev.machine->clock) + b->poll_s * NSEC_PER_SEC);
+		clock_timer_arm(&b->poll, clock_ns(b->v.dev.machine->clock) + b->poll_s * NSEC_PER_SEC);
 	else
 		clock_timer_del(&b->poll);
 }
@@ -205,7 +205,7 @@ static void balloon_get_config(struct virtio_dev *v, u8 *cfg)
 
 static u64 guest_bytes(const struct balloon *b)
 {
-	return b->v.pci.dev.machine->ram_size - MIN(b->v.pci.dev.machine->ram_size, (u64)b->actual * PAGE);
+	return b->v.dev.machine->ram_size - MIN(b->v.dev.machine->ram_size, (u64)b->actual * PAGE);
 }
 
 static void balloon_set_config(struct virtio_dev *v, const u8 *cfg)
@@ -218,7 +218,7 @@ static void balloon_set_config(struct virtio_dev *v, const u8 *cfg)
 		return;
 	b->actual = actual;
 	snprintf(text, sizeof(text), "{\"actual\": %llu}", guest_bytes(b));
-	machine_event(v->pci.dev.machine, "BALLOON_CHANGE", text);
+	machine_event(v->dev.machine, "BALLOON_CHANGE", text);
 }
 
 static void balloon_reset(struct virtio_dev *v)
@@ -336,13 +336,23 @@ static const struct prop balloon_props[] = {
 	PROP_END
 };
 
+/* What it is on either transport. */
+#define VIRTIO_BALLOON_COMMON \
+	.category = "Misc", .size = sizeof(struct balloon), .locking = LOCK_DEVICE, .props = balloon_props, \
+	.realize = balloon_realize, .unrealize = balloon_unrealize, .reset = balloon_dev_reset, \
+	.set_running = balloon_set_running, .state = &balloon_state, .get = balloon_get
+
 static const struct device_class virtio_balloon_class = {
-	.name = "virtio-balloon-pci", .alias = "virtio-balloon", .desc = "memory balloon", .bus = "PCI", .category = "Misc",
-	.size = sizeof(struct balloon), .locking = LOCK_DEVICE, .props = balloon_props, .bus_props = virtio_props,
-	.type_ops = &balloon_pci_ops, .realize = balloon_realize, .unrealize = balloon_unrealize, .reset = balloon_dev_reset,
-	.set_running = balloon_set_running, .state = &balloon_state, .get = balloon_get,
+	.name = "virtio-balloon-pci", .alias = "virtio-balloon", .desc = "memory balloon", .bus = "PCI",
+	.bus_props = virtio_props, .type_ops = &balloon_pci_ops, VIRTIO_BALLOON_COMMON,
 };
 REGISTER(device, virtio_balloon_class);
+
+static const struct device_class virtio_balloon_device_class = {
+	.name = "virtio-balloon-device", .desc = "memory balloon", .bus = "virtio-bus",
+	.bus_props = virtio_bus_props, VIRTIO_BALLOON_COMMON,
+};
+REGISTER(device, virtio_balloon_device_class);
 
 /* ---- QMP ---- */
 
@@ -366,10 +376,10 @@ static int qmp_balloon(struct qmp_call *c)
 	if (!b || qopts_require(c->args, "value", &c->err) < 0 || qopts_u64(c->args, "value", 1, ~0ULL >> 1, &value, &c->err) < 0)
 		return -c->err.code;
 	ram = c->m->ram_size;
-	device_lock(&b->v.pci.dev);
+	device_lock(&b->v.dev);
 	b->pages = (u32)((ram - MIN(ram, value)) / PAGE);
 	virtio_config_changed(&b->v);
-	device_unlock(&b->v.pci.dev);
+	device_unlock(&b->v.dev);
 	return 0;
 }
 

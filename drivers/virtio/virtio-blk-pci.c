@@ -212,9 +212,9 @@ static void on_bh(struct loop_bh *bh)
 {
 	struct virtio_blk *s = bh->opaque;
 
-	device_lock(&s->v.pci.dev);
+	device_lock(&s->v.dev);
 	serve(s);
-	device_unlock(&s->v.pci.dev);
+	device_unlock(&s->v.dev);
 }
 
 static void blk_notify(struct virtio_dev *v, unsigned q)
@@ -232,7 +232,7 @@ static void bh_begin(void *arg)
 {
 	struct virtio_blk *s = arg;
 
-	loop_bh_init(iothread_loop(s->iothread), &s->bh, on_bh, s, "requests", s->v.pci.dev.path);
+	loop_bh_init(iothread_loop(s->iothread), &s->bh, on_bh, s, "requests", s->v.dev.path);
 }
 
 static void bh_end(void *arg)
@@ -374,10 +374,20 @@ static const struct prop blk_props[] = {
 	PROP_END
 };
 
+/* What it is on either transport. */
+#define VIRTIO_BLK_COMMON \
+	.category = "Storage", .size = sizeof(struct virtio_blk), .locking = LOCK_DEVICE, .props = blk_props, \
+	.realize = blk_realize, .unrealize = blk_unrealize, .reset = blk_dev_reset, .set_running = blk_set_running, \
+	.state = &blk_state
+
 static const struct device_class virtio_blk_class = {
-	.name = "virtio-blk-pci", .alias = "virtio-blk", .desc = "virtio disk", .bus = "PCI", .category = "Storage",
-	.size = sizeof(struct virtio_blk), .locking = LOCK_DEVICE, .props = blk_props, .bus_props = virtio_props,
-	.type_ops = &blk_pci_ops,
-	.realize = blk_realize, .unrealize = blk_unrealize, .reset = blk_dev_reset, .set_running = blk_set_running, .state = &blk_state,
+	.name = "virtio-blk-pci", .alias = "virtio-blk", .desc = "virtio disk", .bus = "PCI",
+	.bus_props = virtio_props, .type_ops = &blk_pci_ops, VIRTIO_BLK_COMMON,
 };
 REGISTER(device, virtio_blk_class);
+
+static const struct device_class virtio_blk_device_class = {
+	.name = "virtio-blk-device", .desc = "virtio disk", .bus = "virtio-bus",
+	.bus_props = virtio_bus_props, VIRTIO_BLK_COMMON,
+};
+REGISTER(device, virtio_blk_device_class);

@@ -98,9 +98,9 @@ static bool send_one(struct vnet *n, unsigned pair)
 	}
 	if (read_hdr(n, e, &h) && e->out_len - skip <= NET_PACKET_MAX) {
 		n->busy = true;
-		device_unlock(&n->v.pci.dev);
+		device_unlock(&n->v.dev);
 		taken = send_elem(n, pair, e, &h, skip);
-		device_lock(&n->v.pci.dev);
+		device_lock(&n->v.dev);
 		n->busy = false;
 		pthread_cond_broadcast(&n->idle);
 	}
@@ -135,10 +135,10 @@ static void *worker(void *arg)
 	for (;;) {
 		thread_event_wait(&n->wake);
 		thread_event_reset(&n->wake);
-		device_lock(&n->v.pci.dev);
+		device_lock(&n->v.dev);
 		for (i = 0; i < n->cur_pairs && !n->quit; i++)
 			send_all(n, i);
-		device_unlock(&n->v.pci.dev);
+		device_unlock(&n->v.dev);
 		if (n->quit)
 			return NULL;
 	}
@@ -297,9 +297,9 @@ static int end_receive(struct net_end *e, const struct net_packet *p)
 	struct vnet *n = e->opaque;
 	int ret;
 
-	device_lock(&n->v.pci.dev);
+	device_lock(&n->v.dev);
 	ret = receive_locked(n, (unsigned)(e - n->end), p);
-	device_unlock(&n->v.pci.dev);
+	device_unlock(&n->v.dev);
 	return ret;
 }
 
@@ -308,14 +308,14 @@ static void end_link_changed(struct net_end *e)
 	struct vnet *n = e->opaque;
 	bool up = net_link_is_up(&n->end[0]);
 
-	device_lock(&n->v.pci.dev);
+	device_lock(&n->v.dev);
 	if (!n->end[0].peer)
 		n->nd = NULL;
 	if (up != n->link_up) {
 		n->link_up = up;
 		virtio_config_changed(&n->v);
 	}
-	device_unlock(&n->v.pci.dev);
+	device_unlock(&n->v.dev);
 }
 
 static const struct net_end_ops end_ops = { .receive = end_receive, .resume = end_resume, .link_changed = end_link_changed };
@@ -352,7 +352,7 @@ static void vnet_reset(struct virtio_dev *v)
 
 	n->resets++;
 	while (n->busy)
-		pthread_cond_wait(&n->idle, &v->pci.dev.lock);
+		pthread_cond_wait(&n->idle, &v->dev.lock);
 	for (i = 0; i < n->pairs; i++) {
 		if (n->stalled[i])
 			virtq_drop(n->stalled[i]);
@@ -580,10 +580,20 @@ static const struct prop vnet_props[] = {
 	PROP_END
 };
 
+/* What it is on either transport. */
+#define VIRTIO_NET_COMMON \
+	.category = "Network", .size = sizeof(struct vnet), .locking = LOCK_DEVICE, .props = vnet_props, \
+	.realize = vnet_realize, .unrealize = vnet_unrealize, .reset = vnet_dev_reset, \
+	.set_running = vnet_set_running, .state = &vnet_state
+
 static const struct device_class virtio_net_class = {
-	.name = "virtio-net-pci", .alias = "virtio-net", .desc = "virtio network card", .bus = "PCI", .category = "Network",
-	.size = sizeof(struct vnet), .locking = LOCK_DEVICE, .props = vnet_props, .bus_props = virtio_props,
-	.type_ops = &vnet_pci_ops, .realize = vnet_realize, .unrealize = vnet_unrealize, .reset = vnet_dev_reset,
-	.set_running = vnet_set_running, .state = &vnet_state,
+	.name = "virtio-net-pci", .alias = "virtio-net", .desc = "virtio network card", .bus = "PCI",
+	.bus_props = virtio_props, .type_ops = &vnet_pci_ops, VIRTIO_NET_COMMON,
 };
 REGISTER(device, virtio_net_class);
+
+static const struct device_class virtio_net_device_class = {
+	.name = "virtio-net-device", .desc = "virtio network card", .bus = "virtio-bus",
+	.bus_props = virtio_bus_props, VIRTIO_NET_COMMON,
+};
+REGISTER(device, virtio_net_device_class);

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Virtio over PCI (virtio 1.2 section 4.1): BAR 4 has the modern registers,
- * BAR 0 the legacy ones in I/O space (4.1.4.8), BAR 1 MSI-X. Features, status
- * and configuration of all virtio devices.
+ * BAR 0 the legacy ones in I/O space (4.1.4.8), BAR 1 MSI-X.
  */
 #include <errno.h>
 #include <string.h>
 #include "bytes.h"
-#include "dev/virtio.h"
-#include "log.h"
+#include "transport.h"
 
 /* BAR 4. */
 #define COMMON_OFF		0x0000
@@ -56,12 +54,6 @@
 #define CAP_DEVICE		4
 #define CAP_PCI			5
 
-#define ISR_QUEUE		1
-#define ISR_CONFIG		2
-#define STATUS_FEATURES_OK	8
-/* Features of the legacy interface, which the modern one does not offer (6.3). */
-#define LEGACY_ONLY		(VIRTIO_F_NOTIFY_ON_EMPTY | VIRTIO_F_ANY_LAYOUT)
-
 const struct prop virtio_props[] = {
 	PROP(struct virtio_dev, pci.devfn, "addr", DEVFN, (u64)-1, "slot and function: SLOT[.FUNCTION]"),
 	PROP(struct virtio_dev, pci.multifunction, "multifunction", BOOL, 0, "other functions of the slot are used too"),
@@ -78,132 +70,12 @@ const struct prop virtio_props[] = {
 	PROP_END
 };
 
-/* ---- status and features ---- */
-
-static void reset_queues(struct virtio_dev *v)
-{
-	unsigned i;
-
-	for (i = 0; i < v->queues; i++)
-		v->vq[i] = (struct virtq){ .size = v->ops->queue_size, .vector = VIRTQ_NO_VECTOR,
-					   .avail_wrap = true, .used_wrap = true };
-}
-
-static void device_reset(struct virtio_dev *v)
-{
-	v->status = 0;
-	if (v->ops->reset)
-		v->ops->reset(v);
-	v->features = 0;
-	v->host_sel = v->guest_sel = 0;
-	v->isr = 0;
-	v->config_vector = VIRTQ_NO_VECTOR;
-	v->queue_sel = 0;
-	reset_queues(v);
-	pci_set_irq(&v->pci, 0);
-}
-
-static void interrupt_config(struct virtio_dev *v)
-{
-	if (pci_msix_enabled(&v->pci)) {
-		if (v->config_vector != VIRTQ_NO_VECTOR)
-			pci_msix_notify(&v->pci, v->config_vector);
-	} else {
-		v->isr |= ISR_CONFIG;
-		pci_set_irq(&v->pci, 1);
-	}
-}
-
-void virtio_config_changed(struct virtio_dev *v)
-{
-	v->generation++;
-	if (v->status & VIRTIO_STATUS_DRIVER_OK)
-		interrupt_config(v);
-}
-
-void virtio_error(struct virtio_dev *v, const char *what)
-{
-	log_item(LOG_GUEST_ERROR, "%s: %s", v->pci.dev.path, what);
-	v->status |= VIRTIO_STATUS_NEEDS_RESET;
-	if (virtio_has(v, VIRTIO_F_VERSION_1))
-		interrupt_config(v);
-}
-
-static void set_status(struct virtio_dev *v, u8 val)
-{
-	u8 was;
-
-	if (!val) {
-		device_reset(v);
-		return;
-	}
-	/* FEATURES_OK sticks only if the driver took what it must (modern: VERSION_1). */
-	if ((val & ~v->status & STATUS_FEATURES_OK) && !virtio_has(v, VIRTIO_F_VERSION_1) && !v->legacy)
-		val &= ~STATUS_FEATURES_OK;
-	was = v->status;
-	v->status = val | (was & VIRTIO_STATUS_NEEDS_RESET);
-	if ((val & ~was & VIRTIO_STATUS_DRIVER_OK) && v->ops->ready)
-		v->ops->ready(v);
-}
-
-static void set_features(struct virtio_dev *v, u64 val)
-{
-	if (!(v->status & STATUS_FEATURES_OK))
-		v->features = val & v->host_features & ~LEGACY_ONLY;
-}
-
-static struct virtq *selected(struct virtio_dev *v)
-{
-	return v->queue_sel < v->queues ? &v->vq[v->queue_sel] : NULL;
-}
+/* ---- modern ---- */
 
 static u16 checked_vector(struct virtio_dev *v, u16 vector)
 {
 	return vector < v->pci.msix.n ? vector : VIRTQ_NO_VECTOR;
 }
-
-static void ring(struct virtio_dev *v, u64 q)
-{
-	if (q < v->queues && v->vq[q].ready && (v->status & VIRTIO_STATUS_DRIVER_OK) && v->ops->notify)
-		v->ops->notify(v, (unsigned)q);
-}
-
-/* Reading takes it back, and the interrupt with it. */
-static u8 read_isr(struct virtio_dev *v)
-{
-	u8 isr = v->isr;
-
-	v->isr = 0;
-	pci_set_irq(&v->pci, 0);
-	return isr;
-}
-
-/* ---- device configuration ---- */
-
-static u64 config_read(struct virtio_dev *v, u64 off, unsigned size)
-{
-	u64 val = 0;
-
-	if (off + size > v->ops->config_len || !v->ops->get_config)
-		return off + size > v->ops->config_len ? ~0ULL : 0;
-	v->ops->get_config(v, v->config_shadow);
-	memcpy(&val, v->config_shadow + off, size);
-	return BYTES_LE(64, val);
-}
-
-static void config_write(struct virtio_dev *v, u64 off, u64 val, unsigned size)
-{
-	u8 raw[8];
-
-	if (off + size > v->ops->config_len || !v->ops->set_config)
-		return;
-	v->ops->get_config(v, v->config_shadow);
-	put_le64(raw, val);
-	memcpy(v->config_shadow + off, raw, size);
-	v->ops->set_config(v, v->config_shadow);
-}
-
-/* ---- modern ---- */
 
 static u64 half(u64 val, u64 off, unsigned size)
 {
@@ -212,13 +84,13 @@ static u64 half(u64 val, u64 off, unsigned size)
 
 static u64 common_read(struct virtio_dev *v, u64 off, unsigned size)
 {
-	struct virtq *q = selected(v);
+	struct virtq *q = virtio_selected(v);
 
 	switch (off) {
 	case C_DEVICE_SEL:	return v->host_sel;
-	case C_DEVICE_FEATURES:	return v->host_sel < 2 ? (u32)((v->host_features & ~LEGACY_ONLY) >> (32 * v->host_sel)) : 0;
+	case C_DEVICE_FEATURES:	return virtio_feature_word(v->host_features & ~VIRTIO_LEGACY_ONLY, v->host_sel);
 	case C_DRIVER_SEL:	return v->guest_sel;
-	case C_DRIVER_FEATURES:	return v->guest_sel < 2 ? (u32)(v->features >> (32 * v->guest_sel)) : 0;
+	case C_DRIVER_FEATURES:	return virtio_feature_word(v->features, v->guest_sel);
 	case C_CONFIG_VECTOR:	return v->config_vector;
 	case C_NUM_QUEUES:	return v->queues;
 	case C_STATUS:		return v->status;
@@ -247,8 +119,7 @@ static void queue_write(struct virtio_dev *v, struct virtq *q, u64 off, u64 val,
 {
 	switch (off) {
 	case C_QUEUE_SIZE:
-		if (!q->ready && val && val <= v->ops->queue_size && (virtio_has(v, VIRTIO_F_RING_PACKED) || !(val & (val - 1))))
-			q->size = (u16)val;
+		virtio_set_queue_size(v, q, val);
 		break;
 	case C_QUEUE_VECTOR:
 		q->vector = checked_vector(v, (u16)val);
@@ -265,8 +136,7 @@ static void queue_write(struct virtio_dev *v, struct virtq *q, u64 off, u64 val,
 
 static void common_write(struct virtio_dev *v, u64 off, u64 val, unsigned size)
 {
-	struct virtq *q = selected(v);
-	u64 f = v->features;
+	struct virtq *q = virtio_selected(v);
 
 	switch (off) {
 	case C_DEVICE_SEL:
@@ -276,16 +146,13 @@ static void common_write(struct virtio_dev *v, u64 off, u64 val, unsigned size)
 		v->guest_sel = (u32)val;
 		break;
 	case C_DRIVER_FEATURES:
-		if (v->guest_sel == 0)
-			set_features(v, (f & ~0xffffffffULL) | (u32)val);
-		else if (v->guest_sel == 1)
-			set_features(v, (f & 0xffffffffULL) | val << 32);
+		virtio_set_feature_word(v, (u32)val);
 		break;
 	case C_CONFIG_VECTOR:
 		v->config_vector = checked_vector(v, (u16)val);
 		break;
 	case C_STATUS:
-		set_status(v, (u8)val);
+		virtio_set_status(v, (u8)val);
 		break;
 	case C_QUEUE_SEL:
 		v->queue_sel = (u16)val;
@@ -302,8 +169,8 @@ static u64 modern_read(void *opaque, u64 off, unsigned size)
 
 	switch (off >> 12) {
 	case COMMON_OFF >> 12:	return common_read(v, off, size);
-	case ISR_OFF >> 12:	return off == ISR_OFF ? read_isr(v) : 0;
-	case DEVICE_OFF >> 12:	return config_read(v, off - DEVICE_OFF, size);
+	case ISR_OFF >> 12:	return off == ISR_OFF ? virtio_read_isr(v) : 0;
+	case DEVICE_OFF >> 12:	return virtio_config_read(v, off - DEVICE_OFF, size);
 	default:		return 0;
 	}
 }
@@ -314,8 +181,8 @@ static void modern_write(void *opaque, u64 off, u64 val, unsigned size)
 
 	switch (off >> 12) {
 	case COMMON_OFF >> 12:	common_write(v, off, val, size); break;
-	case DEVICE_OFF >> 12:	config_write(v, off - DEVICE_OFF, val, size); break;
-	case NOTIFY_OFF >> 12:	ring(v, (off - NOTIFY_OFF) / NOTIFY_STEP); break;
+	case DEVICE_OFF >> 12:	virtio_config_write(v, off - DEVICE_OFF, val, size); break;
+	case NOTIFY_OFF >> 12:	virtio_ring(v, (off - NOTIFY_OFF) / NOTIFY_STEP); break;
 	}
 }
 
@@ -331,10 +198,10 @@ static u32 legacy_config_off(const struct virtio_dev *v)
 static u64 legacy_read(void *opaque, u64 off, unsigned size)
 {
 	struct virtio_dev *v = opaque;
-	struct virtq *q = selected(v);
+	struct virtq *q = virtio_selected(v);
 
 	if (off >= legacy_config_off(v))
-		return config_read(v, off - legacy_config_off(v), size);
+		return virtio_config_read(v, off - legacy_config_off(v), size);
 	switch (off) {
 	case L_HOST_FEATURES:	return (u32)v->host_features;
 	case L_GUEST_FEATURES:	return (u32)v->features;
@@ -342,7 +209,7 @@ static u64 legacy_read(void *opaque, u64 off, unsigned size)
 	case L_QUEUE_NUM:	return q ? v->ops->queue_size : 0;
 	case L_QUEUE_SEL:	return v->queue_sel;
 	case L_STATUS:		return v->status;
-	case L_ISR:		return read_isr(v);
+	case L_ISR:		return virtio_read_isr(v);
 	case L_CONFIG_VECTOR:	return v->config_vector;
 	case L_QUEUE_VECTOR:	return q ? q->vector : VIRTQ_NO_VECTOR;
 	default:		return ~0ULL;
@@ -353,7 +220,7 @@ static u64 legacy_read(void *opaque, u64 off, unsigned size)
 static void legacy_set_pfn(struct virtio_dev *v, struct virtq *q, u32 pfn)
 {
 	if (!pfn) {
-		device_reset(v);
+		virtio_device_reset(v);
 		return;
 	}
 	q->size = v->ops->queue_size;
@@ -366,10 +233,10 @@ static void legacy_set_pfn(struct virtio_dev *v, struct virtq *q, u32 pfn)
 static void legacy_write(void *opaque, u64 off, u64 val, unsigned size)
 {
 	struct virtio_dev *v = opaque;
-	struct virtq *q = selected(v);
+	struct virtq *q = virtio_selected(v);
 
 	if (off >= legacy_config_off(v)) {
-		config_write(v, off - legacy_config_off(v), val, size);
+		virtio_config_write(v, off - legacy_config_off(v), val, size);
 		return;
 	}
 	switch (off) {
@@ -384,10 +251,10 @@ static void legacy_write(void *opaque, u64 off, u64 val, unsigned size)
 		v->queue_sel = (u16)val;
 		break;
 	case L_QUEUE_NOTIFY:
-		ring(v, (u16)val);
+		virtio_ring(v, (u16)val);
 		break;
 	case L_STATUS:
-		set_status(v, (u8)val);
+		virtio_set_status(v, (u8)val);
 		break;
 	case L_CONFIG_VECTOR:
 		v->config_vector = checked_vector(v, (u16)val);
@@ -430,7 +297,7 @@ static int add_modern(struct virtio_dev *v, struct err *err)
 	w = v->pci.wmask + v->cfg_cap;
 	w[4] = 0xff;
 	memset(w + 8, 0xff, 12);
-	mem_region_init_io(&v->mmio, &v->pci.dev, "virtio-pci-modern", MODERN_BAR_SIZE, &modern_ops, v);
+	mem_region_init_io(&v->mmio, &v->dev, "virtio-pci-modern", MODERN_BAR_SIZE, &modern_ops, v);
 	pci_add_bar(&v->pci, 4, PCI_BAR_MEM64 | PCI_BAR_PREFETCH, &v->mmio);
 	return 0;
 }
@@ -488,13 +355,11 @@ static void set_ids(struct virtio_dev *v)
 	c[PCI_INTERRUPT_PIN] = 1;
 }
 
-int virtio_init(struct virtio_dev *v, const struct virtio_ops *ops, unsigned queues, u64 features, struct err *err)
+static int vpci_init(struct virtio_dev *v, struct err *err)
 {
-	u32 legacy_len = L_CONFIG + 4 + ops->config_len, vectors;
+	u32 legacy_len = L_CONFIG + 4 + v->ops->config_len, vectors;
 	int ret;
 
-	v->ops = ops;
-	v->queues = queues;
 	v->modern = !v->disable_modern;
 	v->legacy = v->disable_legacy == 2 || (v->disable_legacy == 0 && !(v->pci.bus->bridge && v->pci.bus->express));
 	if (!v->modern && !v->legacy)
@@ -503,71 +368,63 @@ int virtio_init(struct virtio_dev *v, const struct virtio_ops *ops, unsigned que
 	if (ret < 0)
 		return ret;
 	set_ids(v);
-	v->host_features = ops->features | features | (v->want & (VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC));
-	if (v->legacy)
-		v->host_features |= (v->want & VIRTIO_F_ANY_LAYOUT) | VIRTIO_F_NOTIFY_ON_EMPTY;
-	if (v->modern)
-		v->host_features |= VIRTIO_F_VERSION_1 | (v->packed ? VIRTIO_F_RING_PACKED : 0);
 	if (v->pci.bus->bridge && v->pci.bus->express)
 		pci_add_pcie(&v->pci, 0);
-	vectors = v->vectors == 0xffffffff ? queues + 1 : v->vectors;
+	vectors = v->vectors == 0xffffffff ? v->queues + 1 : v->vectors;
 	if (vectors)
 		ret = pci_add_msix_bar(&v->pci, vectors, 1, err);
 	if (ret == 0 && v->modern)
 		ret = add_modern(v, err);
 	if (ret == 0 && v->legacy) {
-		mem_region_init_io(&v->io, &v->pci.dev, "virtio-pci", legacy_len, &legacy_ops, v);
+		mem_region_init_io(&v->io, &v->dev, "virtio-pci", legacy_len, &legacy_ops, v);
 		pci_add_bar(&v->pci, 0, PCI_BAR_IO, &v->io);
 	}
 	if (ret < 0)
 		pci_exit(&v->pci);
-	else
-		device_reset(v);
 	return ret;
 }
 
-void virtio_exit(struct virtio_dev *v)
+static void vpci_exit(struct virtio_dev *v)
 {
 	pci_exit(&v->pci);
 }
 
-void virtio_reset(struct virtio_dev *v)
+static void vpci_reset(struct virtio_dev *v)
 {
-	device_reset(v);
 	pci_reset(&v->pci);
 }
 
-static const struct state_field virtq_fields[] = {
-	STATE(struct virtq, size, U16), STATE(struct virtq, ready, BOOL), STATE(struct virtq, desc, U64),
-	STATE(struct virtq, driver, U64), STATE(struct virtq, device, U64), STATE(struct virtq, vector, U16),
-	STATE(struct virtq, next_avail, U16), STATE(struct virtq, next_used, U16),
-	STATE(struct virtq, avail_wrap, BOOL), STATE(struct virtq, used_wrap, BOOL),
-	STATE(struct virtq, signalled, U16), STATE(struct virtq, signalled_valid, BOOL),
-	STATE_END
-};
+static void vpci_interrupt(struct virtio_dev *v, u16 vector, u8 isr)
+{
+	if (pci_msix_enabled(&v->pci)) {
+		if (vector != VIRTQ_NO_VECTOR)
+			pci_msix_notify(&v->pci, vector);
+	} else {
+		v->isr |= isr;
+		pci_set_irq(&v->pci, 1);
+	}
+}
 
-const struct state_field virtio_state_fields[] = {
-	STATE_PCI(struct virtio_dev, pci),
-	STATE(struct virtio_dev, features, U64), STATE(struct virtio_dev, host_sel, U32),
-	STATE(struct virtio_dev, guest_sel, U32), STATE(struct virtio_dev, status, U8), STATE(struct virtio_dev, isr, U8),
-	STATE(struct virtio_dev, generation, U8), STATE(struct virtio_dev, config_vector, U16),
-	STATE(struct virtio_dev, queue_sel, U16),
-	STATE_SUB_ARRAY(struct virtio_dev, vq, virtq_fields),
-	STATE_END
-};
+static void vpci_lower(struct virtio_dev *v)
+{
+	pci_set_irq(&v->pci, 0);
+}
 
-int virtio_post_load(struct virtio_dev *v, struct err *err)
+static bool vpci_may_dma(const struct virtio_dev *v)
+{
+	return pci_is_master(&v->pci);
+}
+
+static int vpci_post_load(struct virtio_dev *v, struct err *err)
 {
 	unsigned i;
 
-	v->features &= v->host_features;
-	for (i = 0; i < v->queues; i++) {
-		struct virtq *q = &v->vq[i];
-
-		if (q->size > v->ops->queue_size || (virtio_has(v, VIRTIO_F_RING_PACKED) &&
-						     (q->next_avail >= MAX(q->size, (u16)1) || q->next_used >= MAX(q->size, (u16)1))))
-			return err_set(err, EINVAL, "queue %u: size or position out of range", i);
-		q->vector = checked_vector(v, q->vector);
-	}
+	for (i = 0; i < v->queues; i++)
+		v->vq[i].vector = checked_vector(v, v->vq[i].vector);
 	return pci_post_load(&v->pci, err);
 }
+
+const struct virtio_transport virtio_pci_transport = {
+	.init = vpci_init, .exit = vpci_exit, .reset = vpci_reset, .interrupt = vpci_interrupt, .lower = vpci_lower,
+	.may_dma = vpci_may_dma, .post_load = vpci_post_load,
+};

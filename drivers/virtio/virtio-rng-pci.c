@@ -82,9 +82,19 @@ static const struct prop rng_props[] = {
 	PROP_END
 };
 
+/* What it is on either transport. */
+#define VIRTIO_RNG_COMMON \
+	.category = "Misc", .size = sizeof(struct virtio_rng), .locking = LOCK_DEVICE, .props = rng_props, \
+	.realize = rng_realize, .unrealize = rng_unrealize, .reset = rng_reset, .state = &rng_state
+
 static const struct device_class virtio_rng_class = {
-	.name = "virtio-rng-pci", .alias = "virtio-rng", .desc = "random number generator", .bus = "PCI", .category = "Misc",
-	.size = sizeof(struct virtio_rng), .locking = LOCK_DEVICE, .props = rng_props, .bus_props = virtio_props, .type_ops = &rng_pci_ops,
-	.realize = rng_realize, .unrealize = rng_unrealize, .reset = rng_reset, .state = &rng_state,
+	.name = "virtio-rng-pci", .alias = "virtio-rng", .desc = "random number generator", .bus = "PCI",
+	.bus_props = virtio_props, .type_ops = &rng_pci_ops, VIRTIO_RNG_COMMON,
 };
 REGISTER(device, virtio_rng_class);
+
+static const struct device_class virtio_rng_device_class = {
+	.name = "virtio-rng-device", .desc = "random number generator", .bus = "virtio-bus",
+	.bus_props = virtio_bus_props, VIRTIO_RNG_COMMON,
+};
+REGISTER(device, virtio_rng_device_class);

@@ -285,10 +285,10 @@ static void bus_changed(struct scsi_bus *bus, struct scsi_disk *d, bool on)
 {
 	struct vscsi *s = container_of(bus, struct vscsi, bus);
 
-	device_lock(&s->v.pci.dev);
+	device_lock(&s->v.dev);
 	if (virtio_has(&s->v, F_HOTPLUG))
 		send_event(s, E_TRANSPORT_RESET, on ? 1 : 2, d);
-	device_unlock(&s->v.pci.dev);
+	device_unlock(&s->v.dev);
 }
 
 static void vscsi_notify(struct virtio_dev *v, unsigned q)
@@ -425,10 +425,20 @@ static const struct prop vscsi_props[] = {
 	PROP_END
 };
 
+/* What it is on either transport. */
+#define VIRTIO_SCSI_COMMON \
+	.category = "Storage", .size = sizeof(struct vscsi), .locking = LOCK_DEVICE, .props = vscsi_props, \
+	.realize = vscsi_realize, .unrealize = vscsi_unrealize, .reset = vscsi_dev_reset, \
+	.set_running = vscsi_set_running, .state = &vscsi_state
+
 static const struct device_class virtio_scsi_class = {
-	.name = "virtio-scsi-pci", .alias = "virtio-scsi", .desc = "virtio SCSI controller", .bus = "PCI", .category = "Storage",
-	.size = sizeof(struct vscsi), .locking = LOCK_DEVICE, .props = vscsi_props, .bus_props = virtio_props,
-	.type_ops = &vscsi_pci_ops, .realize = vscsi_realize, .unrealize = vscsi_unrealize, .reset = vscsi_dev_reset,
-	.set_running = vscsi_set_running, .state = &vscsi_state,
+	.name = "virtio-scsi-pci", .alias = "virtio-scsi", .desc = "virtio SCSI controller", .bus = "PCI",
+	.bus_props = virtio_props, .type_ops = &vscsi_pci_ops, VIRTIO_SCSI_COMMON,
 };
 REGISTER(device, virtio_scsi_class);
+
+static const struct device_class virtio_scsi_device_class = {
+	.name = "virtio-scsi-device", .desc = "virtio SCSI controller", .bus = "virtio-bus",
+	.bus_props = virtio_bus_props, VIRTIO_SCSI_COMMON,
+};
+REGISTER(device, virtio_scsi_device_class);

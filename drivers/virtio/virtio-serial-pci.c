@@ -245,7 +245,7 @@ static void guest_opened(struct vserial *s, u32 nr, bool open)
 	t->guest_open = open;
 	snprintf(text, sizeof(text), "{\"id\": \"%.64s\", \"open\": %s}", t->port->dev.id ? t->port->dev.id : t->port->dev.path,
 		 open ? "true" : "false");
-	machine_event(s->v.pci.dev.machine, "VSERPORT_CHANGE", text);
+	machine_event(s->v.dev.machine, "VSERPORT_CHANGE", text);
 	if (open)
 		chardev_accept_input(&t->port->fe);
 }
@@ -424,13 +424,23 @@ static const struct prop vserial_props[] = {
 	PROP_END
 };
 
+/* What it is on either transport. */
+#define VIRTIO_SERIAL_COMMON \
+	.category = "Input", .size = sizeof(struct vserial), .locking = LOCK_DEVICE, .props = vserial_props, \
+	.realize = vserial_realize, .unrealize = vserial_unrealize, .reset = vserial_dev_reset, \
+	.set_running = vserial_set_running, .state = &vserial_state
+
 static const struct device_class virtio_serial_class = {
 	.name = "virtio-serial-pci", .alias = "virtio-serial", .desc = "virtio consoles and channels", .bus = "PCI",
-	.category = "Input", .size = sizeof(struct vserial), .locking = LOCK_DEVICE, .props = vserial_props,
-	.bus_props = virtio_props, .type_ops = &vserial_pci_ops, .realize = vserial_realize, .unrealize = vserial_unrealize,
-	.reset = vserial_dev_reset, .set_running = vserial_set_running, .state = &vserial_state,
+	.bus_props = virtio_props, .type_ops = &vserial_pci_ops, VIRTIO_SERIAL_COMMON,
 };
 REGISTER(device, virtio_serial_class);
+
+static const struct device_class virtio_serial_device_class = {
+	.name = "virtio-serial-device", .desc = "virtio consoles and channels", .bus = "virtio-bus",
+	.bus_props = virtio_bus_props, VIRTIO_SERIAL_COMMON,
+};
+REGISTER(device, virtio_serial_device_class);
 
 /* ---- the ports ---- */
 
@@ -461,15 +471,15 @@ static int port_realize(struct port *p, bool console, struct err *err)
 		return -err->code;
 	if (p->name && strlen(p->name) > 200)
 		return err_set(err, EINVAL, "name: at most 200 characters");
-	p->fe = (struct char_fe){ .dev = &s->v.pci.dev, .label = p->dev.path, .can_read = fe_can_read, .read = fe_read,
+	p->fe = (struct char_fe){ .dev = &s->v.dev, .label = p->dev.path, .can_read = fe_can_read, .read = fe_read,
 				  .event = fe_event, .writable = fe_writable, .opaque = p };
 	if (p->chr && chardev_attach(p->chr, &p->fe, err) < 0)
 		return -err->code;
-	device_lock(&s->v.pci.dev);
+	device_lock(&s->v.dev);
 	s->slots[p->nr].host_open = p->chr && chardev_is_open(p->chr);
 	s->slots[p->nr].port = p;
 	tell(s, p->nr, DEVICE_ADD);
-	device_unlock(&s->v.pci.dev);
+	device_unlock(&s->v.dev);
 	return 0;
 }
 
@@ -482,14 +492,14 @@ static void port_unrealize(struct device *dev)
 	struct vserial *s = p->s;
 	struct slot *t = &s->slots[p->nr];
 
-	device_lock(&s->v.pci.dev);
+	device_lock(&s->v.dev);
 	if (t->rx)
 		virtq_unpop(&s->v, rx_queue(p->nr), t->rx);
 	if (t->tx)
 		virtq_unpop(&s->v, tx_queue(p->nr), t->tx);
 	*t = (struct slot){ .pending = 0 };
 	tell(s, p->nr, DEVICE_REMOVE);
-	device_unlock(&s->v.pci.dev);
+	device_unlock(&s->v.dev);
 	chardev_detach(&p->fe);
 }
 

@@ -45,6 +45,7 @@ struct drives {
 	struct blk_graph *graph;
 	struct drive *first;
 	unsigned count;
+	enum drive_if default_if;	/* of -drive without if= */
 };
 
 #if IS_ENABLED(CONFIG_BLOCK)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Virtio devices (OASIS virtio 1.2) on the PCI transport, modern and legacy,
- * with split and packed rings. A device file embeds struct virtio_dev first,
+ * Virtio devices (OASIS virtio 1.2) on PCI, modern and legacy, and on memory
+ * mapped registers, with split and packed rings. A device file embeds struct virtio_dev first,
  * fills a struct virtio_ops and uses the queue functions; rings, features,
  * interrupts and configuration registers are the core's.
  *
@@ -39,6 +39,7 @@
 #define VIRTQ_NO_VECTOR		0xffff
 
 struct virtio_dev;
+struct virtio_transport;	/* drivers/virtio/transport.h */
 
 struct virtq {
 	u16 size;		/* what the driver chose */
@@ -82,8 +83,12 @@ struct virtio_ops {
 };
 
 struct virtio_dev {
-	struct pci_dev pci;
+	union {
+		struct device dev;
+		struct pci_dev pci;		/* when it is on a PCI bus */
+	};
 	const struct virtio_ops *ops;
+	const struct virtio_transport *transport;
 	/* Properties. */
 	u8   disable_legacy;		/* OnOffAuto */
 	bool disable_modern, packed;
@@ -98,11 +103,13 @@ struct virtio_dev {
 	unsigned queues;
 	struct virtq vq[VIRTIO_QUEUES_MAX];
 	struct mem_region io, mmio;
+	struct mem_map mmio_map;	/* not on PCI */
 	u8   config_shadow[256];
 	u8   cfg_cap;			/* offset of the PCI configuration access capability */
 };
 
-extern const struct prop virtio_props[];
+/* .bus_props of the devices on PCI and of those on "virtio-bus". */
+extern const struct prop virtio_props[], virtio_bus_props[];
 
 /* Called by realize / unrealize / reset of each device. queues: 1..ops->queues; features: besides ops->features. */
 int  virtio_init(struct virtio_dev *v, const struct virtio_ops *ops, unsigned queues, u64 features, struct err *err);

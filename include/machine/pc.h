@@ -10,14 +10,21 @@
 #ifndef VMBOX_MACHINE_PC_H
 #define VMBOX_MACHINE_PC_H
 
+#include "config.h"
 #include "dev/machine.h"
 #include "x86/cpu.h"
 
 struct loop;
 struct pc;
 
+/* Whether there is a board "microvm" besides "q35". */
+static inline bool pc_has_microvm(void)
+{
+	return IS_ENABLED(CONFIG_MACHINE_MICROVM);
+}
+
 struct pc_config {
-	const char *board;		/* "q35" */
+	const char *board;		/* "q35" or "microvm" */
 	const char *cpu;		/* -cpu text, NULL: default */
 	unsigned cpus, max_cpus;
 	u64 ram_size;
@@ -29,6 +36,8 @@ struct pc_config {
 	const char *pflash[2];		/* drives: code, variables; NULL: none */
 	bool unpack_kernel;		/* on the host */
 	bool no_hpet;
+	bool no_pit, no_pic, no_rtc;	/* microvm only */
+	bool no_auto_cmdline;		/* microvm with acpi=off: the kernel is not told of the devices */
 	bool jit;			/* -accel jit: the translator runs 64-bit code */
 	bool jit_optional;		/* the interpreter will do where there is no translator */
 	bool jit_verify;		/* struct x86_jit_config */

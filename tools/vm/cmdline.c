@@ -106,7 +106,10 @@ bool vm_help(struct vm *vm)
 	struct vm_args *a = vm->args;
 
 	if (wants_help(a->machine)) {
-		puts("Supported machines are:\nq35                  Standard PC (Q35 + ICH9) (default)");
+		puts("Supported machines are:");
+		if (pc_has_microvm())
+			puts("microvm              microvm (i386)");
+		puts("q35                  Standard PC (Q35 + ICH9) (default)");
 		return true;
 	}
 	if (wants_help(a->cpu)) {
@@ -182,6 +185,38 @@ static int set_text(char **to, const char *text)
 	return text && !*to ? -ENOMEM : 0;
 }
 
+/* Those of microvm, where "auto" is the same as on, and those that we know but lack. */
+static void microvm_options(struct vm *vm, struct qopts *q, struct err *err)
+{
+	static const char *const states[] = { "off", "on", "auto", NULL };
+	int pit = 2, pic = 2, rtc = 2, pcie = 0, ioapic2 = 0;
+	bool serial = true, line = true, roms = true;
+
+	qopts_enum(q, "pit", states, &pit, err);
+	qopts_enum(q, "pic", states, &pic, err);
+	qopts_enum(q, "rtc", states, &rtc, err);
+	qopts_enum(q, "pcie", states, &pcie, err);
+	qopts_enum(q, "ioapic2", states, &ioapic2, err);
+	qopts_bool(q, "isa-serial", &serial, err);
+	qopts_bool(q, "auto-kernel-cmdline", &line, err);
+	qopts_bool(q, "x-option-roms", &roms, err);	/* of a firmware that is not there */
+	if (pcie == 1 || ioapic2 == 1)
+		err_set(err, ENOTSUP, "-machine microvm: pcie=on and ioapic2=on are not supported");
+	vm->cfg.no_pit = !pit;
+	vm->cfg.no_pic = !pic;
+	vm->cfg.no_rtc = !rtc;
+	vm->no_isa_serial = !serial;
+	vm->cfg.no_auto_cmdline = !line;
+}
+
+static void machine_type(struct vm *vm, const char *type, struct err *err)
+{
+	vm->microvm = str_eq(type, "microvm");
+	if (!vm->microvm && !str_eq(type, "q35") && !str_eq(type, "pc-q35"))
+		err_set(err, EINVAL, "-machine: unsupported machine type '%s'; use -machine help to list them", type);
+	vm->cfg.board = vm->microvm ? "microvm" : "q35";
+}
+
 static int parse_machine(struct vm *vm, struct err *err)
 {
 	struct qopts *q;
@@ -196,6 +231,9 @@ static int parse_machine(struct vm *vm, struct err *err)
 	if (!q)
 		return -err->code;
 	qopts_str(q, "type", &type, err);
+	machine_type(vm, type, err);
+	if (vm->microvm)
+		microvm_options(vm, q, err);
 	qopts_str(q, "accel", &accel, err);
 	qopts_bool(q, "hpet", &hpet, err);
 	qopts_bool(q, "acpi", &acpi, err);
@@ -210,11 +248,8 @@ static int parse_machine(struct vm *vm, struct err *err)
 	qopts_str(q, "pflash0", &flash[0], err);
 	qopts_str(q, "pflash1", &flash[1], err);
 	if (qopts_done(q, err) == 0) {
-		if (!str_eq(type, "q35") && !str_eq(type, "pc-q35"))
-			err_set(err, EINVAL, "-machine: unsupported machine type '%s'; use -machine help to list them", type);
 		if (usb || (smm && str_eq(smm, "on")) || (vmport && str_eq(vmport, "on")) || !i8042)
 			err_set(err, ENOTSUP, "-machine: usb=on, smm=on, vmport=on and i8042=off are not supported");
-		vm->cfg.board = "q35";
 		vm->cfg.no_hpet = !hpet;
 		vm->cfg.no_acpi = !acpi;
 		if (set_text(&vm->machine_flash[0], flash[0]) < 0 || set_text(&vm->machine_flash[1], flash[1]) < 0 ||
@@ -435,7 +470,9 @@ static int parse_display(struct vm *vm, struct err *err)
 		return err_set(err, EINVAL, "-nographic and -display %s exclude each other", a->display);
 	if (a->vga && !str_eq(a->vga, "none") && !str_eq(a->vga, "std"))
 		return err_set(err, ENOTSUP, "-vga %s: only std and none are supported", a->vga);
-	vm->vga = a->vga ? str_eq(a->vga, "std") : !a->nodefaults && device_class_find("VGA");
+	if (vm->microvm && a->vga && str_eq(a->vga, "std"))
+		return err_set(err, EINVAL, "-vga std: machine type 'microvm' has no PCI bus for the adapter");
+	vm->vga = a->vga ? str_eq(a->vga, "std") : !a->nodefaults && !vm->microvm && device_class_find("VGA");
 	if (a->qtest_log && !str_eq(a->qtest_log, "none") && !str_eq(a->qtest_log, "/dev/null"))
 		return err_set(err, ENOTSUP, "-qtest-log %s: only none and /dev/null are supported", a->qtest_log);
 	if (a->initrd && !a->kernel)

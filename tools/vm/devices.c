@@ -163,6 +163,8 @@ static int add_serial(struct vm *vm, unsigned n, struct chardev *chr, struct err
 {
 	char index[8];
 
+	if (vm->no_isa_serial)
+		return 0;
 	if (!device_class_find("isa-serial"))
 		return err_set(err, ENOENT, "serial ports are not built in");
 	snprintf(index, sizeof(index), "%u", n);
@@ -281,7 +283,7 @@ static int add_short_drives(struct vm *vm, struct err *err)
 
 		if (!shorts[i].file)
 			continue;
-		strbuf_printf(&text, "if=ide,%s,file=", shorts[i].how);
+		strbuf_printf(&text, "if=%s,%s,file=", vm->microvm ? "virtio" : "ide", shorts[i].how);
 		for (s = shorts[i].file; *s; s++)	/* a comma in a name is doubled */
 			strbuf_puts(&text, (char[]){ *s, *s == ',' ? ',' : 0, 0 });
 		ret = strbuf_failed(&text) ? err_set(err, ENOMEM, "out of memory") : add_drive(vm, text.s, err);
@@ -305,7 +307,7 @@ static int add_drive(struct vm *vm, const char *text, struct err *err)
 		return add_flash(vm, d, err);
 	if (d->type == DRIVE_IF_IDE)
 		return add_ide(vm, d, err);
-	return device_create(vm->m, NULL, "virtio-blk-pci", err, "drive", d->id, NULL) ? 0 : -err->code;
+	return device_create(vm->m, NULL, vm->microvm ? "virtio-blk-device" : "virtio-blk-pci", err, "drive", d->id, NULL) ? 0 : -err->code;
 }
 
 static int add_objects(struct vm *vm, bool late, struct err *err)

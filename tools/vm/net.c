@@ -11,6 +11,7 @@
 #include "hmp.h"
 
 #define DEFAULT_CARD "virtio-net-pci"
+#define DEFAULT_CARD_NO_PCI "virtio-net-device"
 
 /* What of the text is the card's, in "key=value," pairs; the rest stays for the backend. */
 struct nic {
@@ -63,7 +64,7 @@ static int parse_nic(struct nic *n, const char *text, struct err *err)
 {
 	char item[512];
 
-	*n = (struct nic){ .model = DEFAULT_CARD };
+	*n = (struct nic){ .model = "virtio" };
 	while (*text) {
 		size_t len = 0;
 
@@ -82,13 +83,14 @@ static int parse_nic(struct nic *n, const char *text, struct err *err)
 
 static int add_card(struct vm *vm, const struct nic *n, const char *netdev, struct err *err)
 {
-	const char *model = str_eq(n->model, "virtio") ? DEFAULT_CARD : n->model;
+	const char *card = vm->microvm ? DEFAULT_CARD_NO_PCI : DEFAULT_CARD;
+	const char *model = str_eq(n->model, "virtio") ? card : n->model;
 	char text[768];
 	struct qopts *q;
 	int ret;
 
 	if (!device_class_find(model))
-		return err_set(err, ENOENT, "Unsupported NIC model: %s (%s is what there is)", n->model, DEFAULT_CARD);
+		return err_set(err, ENOENT, "Unsupported NIC model: %s (%s is what there is)", model, card);
 	snprintf(text, sizeof(text), "%s%s%s%s", model, netdev ? ",netdev=" : "", netdev ? netdev : "", n->props);
 	q = qopts_parse("-nic", text, "driver", err);
 	if (!q)

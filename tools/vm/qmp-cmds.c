@@ -149,18 +149,25 @@ static int query_cpus_fast(struct qmp_call *c)
 }
 QMP("query-cpus-fast", query_cpus_fast);
 
-static int query_machines(struct qmp_call *c)
+static int add_machine(struct qmp_call *c, const char *name, bool is_default)
 {
-	struct json *o;
+	struct json *o = named(name);
 
-	if (new_array(c) < 0)
-		return -c->err.code;
-	o = named("q35");
-	json_set(o, "is-default", json_new_bool(true));
+	if (is_default)
+		json_set(o, "is-default", json_new_bool(true));
 	json_set(o, "cpu-max", json_new_int(X86_CPUS_MAX));
 	json_set(o, "hotpluggable-cpus", json_new_bool(false));
 	json_set(o, "deprecated", json_new_bool(false));
 	return json_append(c->ret, o);
+}
+
+static int query_machines(struct qmp_call *c)
+{
+	if (new_array(c) < 0)
+		return -c->err.code;
+	if (add_machine(c, "q35", true) < 0)
+		return err_set(&c->err, ENOMEM, "out of memory");
+	return pc_has_microvm() ? add_machine(c, "microvm", false) : 0;
 }
 QMP("query-machines", query_machines);
 

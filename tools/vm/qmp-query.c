@@ -278,7 +278,7 @@ static int qom_list(struct qmp_call *c)
 	l.list = c->ret;
 	if (str_eq(path, "/")) {
 		add_member(c->ret, "type", "string");
-		add_member(c->ret, "machine", "child<pc-q35-10.0-machine>");
+		add_member(c->ret, "machine", c->vm->microvm ? "child<microvm-machine>" : "child<pc-q35-10.0-machine>");
 		add_member(c->ret, "objects", "child<container>");
 		add_member(c->ret, "chardevs", "child<container>");
 	} else if (str_eq(path, "/machine") || str_eq(path, "/machine/")) {

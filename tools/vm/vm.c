@@ -23,7 +23,7 @@
 #define A struct vm_args
 static const struct opt vm_opts[] = {
 	OPT_GROUP("Machine"),
-	OPT_STR(0, "machine", "TYPE[,PROP=VALUE...]", A, machine, "machine type (help lists them); accel=, hpet=on|off, pflash0=NODE, memory-backend=ID, unpack-kernel=on|off"),
+	OPT_STR(0, "machine", "TYPE[,PROP=VALUE...]", A, machine, "machine type (help lists them); accel=, hpet=on|off, pflash0=NODE, memory-backend=ID, unpack-kernel=on|off; microvm: pit=, pic=, rtc=, isa-serial=, auto-kernel-cmdline=on|off"),
 	OPT_STR('M', NULL, "TYPE", A, machine, "same as -machine"),
 	OPT_STR(0, "cpu", "MODEL[,+F,-F]", A, cpu, "processor model (help lists them)"),
 	OPT_LIST(0, "accel", "NAME", A, accel, "interp: interpreter; jit (or tcg): translator, verify=on|off; both: thread=single|multi; qtest: no processor, clock by hand"),
@@ -297,6 +297,7 @@ static int build(struct vm *vm, struct err *err)
 	vm->netdevs.loop = vm->loop;
 	vm->netdevs.m = vm->m;
 	machine_service_add(vm->m, "netdevs", &vm->netdevs);
+	vm->drives.default_if = vm->microvm ? DRIVE_IF_VIRTIO : DRIVE_IF_IDE;
 	if (drives_init(&vm->drives) < 0)
 		return err_set(err, ENOMEM, "out of memory");
 	if (vm_create_chardevs(vm, err) < 0 || vm_create_netdevs(vm, err) < 0 || vm_create_devices(vm, err) < 0)

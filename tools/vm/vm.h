@@ -47,6 +47,7 @@ struct vm {
 	enum vm_accel accel;
 	enum vm_display display;
 	bool vga;			/* the board has its adapter */
+	bool microvm, no_isa_serial;
 	char *boot_order;		/* owned */
 	char *ram_backend, *ram_path;	/* -machine memory-backend=, its file; owned */
 	char *machine_flash[2];		/* -machine pflash0=, pflash1=; owned */

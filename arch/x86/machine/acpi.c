@@ -54,6 +54,7 @@ _Static_assert(sizeof(struct fadt) == 268, "FADT of ACPI 5");
 #define BOOT_LEGACY		0x0001
 #define BOOT_8042		0x0002
 #define BOOT_NO_VGA		0x0004
+#define BOOT_NO_RTC		0x0020
 #define FADT_WBINVD		0x00000001
 #define FADT_PROC_C1		0x00000004
 #define FADT_SLP_BUTTON		0x00000020
@@ -150,11 +151,11 @@ static u32 add_fadt(struct builder *b, const struct acpi_config *cfg, u32 facs, 
 	u16 pm = cfg->pmbase;
 	struct fadt f = {
 		.facs = cpu_to_le32(facs), .dsdt = cpu_to_le32(dsdt), .sci_int = cpu_to_le16(cfg->sci),
-		.smi_cmd = cpu_to_le32(0xb2), .acpi_enable = 2, .acpi_disable = 3,
+		.smi_cmd = cpu_to_le32(cfg->always_on ? 0 : 0xb2), .acpi_enable = cfg->always_on ? 0 : 2, .acpi_disable = cfg->always_on ? 0 : 3,
 		.pm1a_evt = cpu_to_le32(pm), .pm1a_cnt = cpu_to_le32(pm + 4U), .pm_tmr = cpu_to_le32(pm + 8U),
 		.gpe0 = cpu_to_le32(pm + 0x20U), .pm1_evt_len = 4, .pm1_cnt_len = 2, .pm_tmr_len = 4, .gpe0_len = 16,
 		.p_lvl2_lat = cpu_to_le16(0xfff), .p_lvl3_lat = cpu_to_le16(0xfff), .century = cfg->rtc ? 0x32 : 0,
-		.boot_arch = cpu_to_le16(BOOT_LEGACY | (cfg->i8042 ? BOOT_8042 : 0) | (cfg->vga ? 0 : BOOT_NO_VGA)),
+		.boot_arch = cpu_to_le16(BOOT_LEGACY | (cfg->rtc ? 0 : BOOT_NO_RTC) | (cfg->i8042 ? BOOT_8042 : 0) | (cfg->vga ? 0 : BOOT_NO_VGA)),
 		.flags = cpu_to_le32(FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_RESET_REG),
 		.reset = io_gas(0xcf9, 8), .reset_value = 0x0f,
 		.x_dsdt = cpu_to_le64(dsdt),

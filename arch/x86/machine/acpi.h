@@ -15,12 +15,16 @@
 
 struct acpi_config {
 	unsigned cpus;
+	bool pci;			/* a PCI host bridge, whose windows follow */
 	u64 pci32_first, pci32_last;	/* window for 32-bit BARs */
 	u64 pci64_first, pci64_last;	/* 0: none */
 	u64 ecam;			/* 0: none */
 	bool hpet, rtc, pit, i8042, com[2], vga, fw_cfg;
 	u16 pmbase;
 	u8  sci;
+	bool always_on;			/* there is no other mode than ACPI's */
+	struct { unsigned nr; u32 base; unsigned gsi; } virtio[8];
+	unsigned virtio_n;
 };
 
 struct acpi_tables {

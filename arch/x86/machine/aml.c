@@ -281,6 +281,15 @@ void aml_irq_noflags(struct aml *a, u8 irq)
 	word(a, (u16)(1 << irq));
 }
 
+void aml_interrupt(struct aml *a, u32 gsi)
+{
+	aml_byte(a, 0x89);
+	word(a, 6);
+	aml_byte(a, 1);		/* consumer */
+	aml_byte(a, 1);
+	dword(a, gsi);
+}
+
 void aml_memory32_fixed(struct aml *a, u32 base, u32 len, bool writable)
 {
 	aml_byte(a, 0x86);

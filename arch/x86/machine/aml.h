@@ -58,6 +58,8 @@ void aml_create_dword_field(struct aml *a);	/* source, byte index, then a name *
 /* Resource descriptors (ACPI 6.4 section 6.4). */
 void aml_io(struct aml *a, u16 min, u16 max, u8 align, u8 len);
 void aml_irq_noflags(struct aml *a, u8 irq);
+/* An interrupt of any number: level triggered, active high, not shared. */
+void aml_interrupt(struct aml *a, u32 gsi);
 void aml_memory32_fixed(struct aml *a, u32 base, u32 len, bool writable);
 void aml_word_bus(struct aml *a, u16 min, u16 max);
 void aml_word_io(struct aml *a, u16 min, u16 max);

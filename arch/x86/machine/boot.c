@@ -33,8 +33,10 @@ static void fill_e820(struct pc *pc, struct boot_params_in *in)
 	add_e820(in, EBDA, 0xa0000, E820_RESERVED);
 	add_e820(in, TABLES_ADDR, 0x100000, E820_RESERVED);
 	add_e820(in, 0x100000, pc->m.below_4g, E820_RAM);
-	add_e820(in, Q35_ECAM_BASE, Q35_ECAM_BASE + Q35_ECAM_SIZE, E820_RESERVED);
-	add_e820(in, 0xfed1c000, 0xfed20000, E820_RESERVED);
+	if (!pc->microvm) {
+		add_e820(in, Q35_ECAM_BASE, Q35_ECAM_BASE + Q35_ECAM_SIZE, E820_RESERVED);
+		add_e820(in, 0xfed1c000, 0xfed20000, E820_RESERVED);
+	}
 	add_e820(in, FOUR_GIB, FOUR_GIB + pc->m.above_4g, E820_RAM);
 }
 
@@ -154,8 +156,10 @@ void pc_boot_apply(struct pc *pc)
 	const struct boot_image *b = pc->boot;
 	unsigned i;
 
-	mch_firmware_done(pc->mch);
-	ich9_lpc_firmware_done(pc->lpc);
+	if (!pc->microvm) {
+		mch_firmware_done(pc->mch);
+		ich9_lpc_firmware_done(pc->lpc);
+	}
 	for (i = 0; i < b->pieces; i++)
 		dma_write(&pc->m.mem, b->piece[i].addr, b->piece[i].data, b->piece[i].len);
 	if (pc->vcpus)

@@ -153,6 +153,8 @@ int pc_boot_order(struct pc *pc)
 	u8 raw[4];
 	int ret = 0;
 
+	if (pc->microvm)
+		return 0;
 	rtc_set_cmos(pc->rtc, CMOS_BOOT12, (u8)(cmos_code(order[0]) | (n > 1 ? cmos_code(order[1]) << 4 : 0)));
 	rtc_set_cmos(pc->rtc, CMOS_BOOT3, (u8)((n > 2 ? cmos_code(order[2]) << 4 : 0) | 1));
 	fw_cfg_add_u16(pc->fw_cfg, FW_CFG_BOOT_MENU, pc->cfg.boot_menu);

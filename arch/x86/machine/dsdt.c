@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DSDT of the q35 board: the PCI root bridge with its windows and interrupt
+ * DSDT of the boards: the PCI root bridge with its windows and interrupt
  * routing, the ISA devices behind the LPC bridge, processors, S5. ACPI 6.4
  * chapters 5 to 7, PCI firmware specification 3.2 for _OSC.
  */
@@ -187,9 +187,6 @@ static void isa_devices(struct aml *a, const struct acpi_config *cfg)
 {
 	unsigned i;
 
-	aml_device_begin(a, "ISA");
-	aml_name(a, "_ADR");
-	aml_int(a, 0x001f0000);
 	if (cfg->rtc) {
 		simple_device(a, "RTC", "PNP0B00");
 		aml_name(a, "_CRS");
@@ -204,7 +201,30 @@ static void isa_devices(struct aml *a, const struct acpi_config *cfg)
 	for (i = 0; i < 2; i++)
 		if (cfg->com[i])
 			com_port(a, i);
-	aml_end(a);
+}
+
+/* Virtio on memory mapped registers, by the name that Linux knows it by. */
+static void virtio_devices(struct aml *a, const struct acpi_config *cfg)
+{
+	char name[8];
+	unsigned i;
+
+	for (i = 0; i < cfg->virtio_n; i++) {
+		snprintf(name, sizeof(name), "VR%02u", cfg->virtio[i].nr);
+		aml_device_begin(a, name);
+		aml_name(a, "_HID");
+		aml_string(a, "LNRO0005");
+		aml_name(a, "_UID");
+		aml_int(a, cfg->virtio[i].nr);
+		aml_name(a, "_CCA");
+		aml_int(a, 1);
+		aml_name(a, "_CRS");
+		aml_resources_begin(a);
+		aml_memory32_fixed(a, cfg->virtio[i].base, 0x200, true);
+		aml_interrupt(a, cfg->virtio[i].gsi);
+		aml_resources_end(a);
+		aml_end(a);
+	}
 }
 
 static void board_devices(struct aml *a, const struct acpi_config *cfg)
@@ -257,19 +277,8 @@ static void processors(struct aml *a, const struct acpi_config *cfg)
 	}
 }
 
-void dsdt_write(struct aml *a, const struct acpi_config *cfg)
+static void pci_devices(struct aml *a, const struct acpi_config *cfg)
 {
-	int i;
-
-	aml_name(a, "PICF");
-	aml_int(a, 0);
-	aml_method_begin(a, "_PIC", 1, false);
-	aml_store(a);
-	aml_arg(a, 0);
-	aml_namestring(a, "PICF");
-	aml_end(a);
-
-	aml_scope_begin(a, "\\_SB");
 	aml_device_begin(a, "PCI0");
 	aml_name(a, "_HID");
 	aml_eisaid(a, "PNP0A08");
@@ -284,8 +293,32 @@ void dsdt_write(struct aml *a, const struct acpi_config *cfg)
 	routing(a, "PRTP", false);
 	prt_method(a);
 	osc_method(a);
+	aml_device_begin(a, "ISA");
+	aml_name(a, "_ADR");
+	aml_int(a, 0x001f0000);
 	isa_devices(a, cfg);
 	aml_end(a);
+	aml_end(a);
+}
+
+void dsdt_write(struct aml *a, const struct acpi_config *cfg)
+{
+	int i;
+
+	aml_name(a, "PICF");
+	aml_int(a, 0);
+	aml_method_begin(a, "_PIC", 1, false);
+	aml_store(a);
+	aml_arg(a, 0);
+	aml_namestring(a, "PICF");
+	aml_end(a);
+
+	aml_scope_begin(a, "\\_SB");
+	if (cfg->pci)
+		pci_devices(a, cfg);
+	else
+		isa_devices(a, cfg);
+	virtio_devices(a, cfg);
 	board_devices(a, cfg);
 	processors(a, cfg);
 	aml_end(a);

@@ -92,6 +92,10 @@ static int load_flash(struct pc *pc, struct err *err)
 
 int pc_firmware_load(struct pc *pc, struct err *err)
 {
+	if (pc->microvm && (pc->cfg.bios || pc->cfg.pflash[0] || pc->cfg.pflash[1]))
+		return err_set(err, ENOTSUP, "machine type 'microvm' has no place for firmware, it starts a kernel itself");
+	if (pc->microvm && !pc->cfg.kernel && !pc->cfg.no_cpus)
+		return err_set(err, EINVAL, "machine type 'microvm' needs a kernel: say -kernel FILE");
 	if (pc->cfg.bios && pc->cfg.pflash[0])
 		return err_set(err, EINVAL, "-bios and a first flash chip exclude each other");
 	if (pc->cfg.bios)

@@ -303,6 +303,8 @@ static void fill_cmos(struct pc *pc)
 {
 	u64 low = pc->m.below_4g, high = pc->m.above_4g, v;
 
+	if (!pc->rtc)
+		return;
 	v = MIN(low / 1024, 640ULL);
 	rtc_set_cmos(pc->rtc, 0x15, (u8)v);
 	rtc_set_cmos(pc->rtc, 0x16, (u8)(v >> 8));
@@ -329,28 +331,37 @@ static bool com_port_there(struct pc *pc, u16 port)
 	return mem_find(&pc->m.io, port, &r);
 }
 
-void pc_acpi_config(struct pc *pc, struct acpi_config *c)
+static void q35_acpi_config(struct pc *pc, struct acpi_config *c)
 {
 	*c = (struct acpi_config){
-		.cpus = pc->cfg.cpus, .pci32_first = MAX(pc->m.below_4g, Q35_ECAM_BASE + Q35_ECAM_SIZE),
+		.pci = true, .cpus = pc->cfg.cpus, .pci32_first = MAX(pc->m.below_4g, Q35_ECAM_BASE + Q35_ECAM_SIZE),
 		.pci32_last = 0xfebfffff, .ecam = Q35_ECAM_BASE, .hpet = !pc->cfg.no_hpet, .rtc = true, .pit = true,
 		.i8042 = device_class_find("i8042") != NULL, .fw_cfg = true, .pmbase = Q35_PMBASE, .sci = Q35_SCI,
 	};
-	c->com[0] = com_port_there(pc, 0x3f8);
-	c->com[1] = com_port_there(pc, 0x2f8);
-	c->vga = com_port_there(pc, 0x3c0);
 	c->pci64_first = ALIGN_UP(FOUR_GIB + pc->m.above_4g, 32 * GiB);
 	c->pci64_last = c->pci64_first + PCI64_SIZE - 1;
 }
 
+void pc_acpi_config(struct pc *pc, struct acpi_config *c)
+{
+	if (pc->microvm)
+		microvm_acpi_config(pc, c);
+	else
+		q35_acpi_config(pc, c);
+	c->com[0] = com_port_there(pc, 0x3f8);
+	c->com[1] = com_port_there(pc, 0x2f8);
+	c->vga = com_port_there(pc, 0x3c0);
+}
+
 static int build(struct pc *pc, struct err *err)
 {
-	if (pc->cfg.board && !str_eq(pc->cfg.board, "q35") && !str_eq(pc->cfg.board, "pc-q35"))
+	pc->microvm = pc->cfg.board && str_eq(pc->cfg.board, "microvm");
+	if (pc->cfg.board && !pc->microvm && !str_eq(pc->cfg.board, "q35") && !str_eq(pc->cfg.board, "pc-q35"))
 		return err_set(err, EINVAL, "unsupported machine type '%s'", pc->cfg.board);
 	if (create_ram(pc, err) < 0)
 		return -err->code;
 	init_lines(pc);
-	if (create_chipset(pc, err) < 0 || create_isa(pc, err) < 0)
+	if (pc->microvm ? microvm_create(pc, err) < 0 : create_chipset(pc, err) < 0 || create_isa(pc, err) < 0)
 		return -err->code;
 	fill_cmos(pc);
 	pc->platform.ops = &pc_platform_ops;
@@ -403,6 +414,7 @@ void pc_free(struct pc *pc)
 	mem_region_free(&pc->ram);
 	mem_region_free(&pc->bios);
 	pc_boot_free(pc);
+	mem_free(pc->append);
 	loop_bh_del(&pc->request_bh);
 	pthread_mutex_destroy(&pc->lock);
 	pthread_cond_destroy(&pc->wake);
@@ -423,6 +435,8 @@ int pc_set_pflash(struct pc *pc, unsigned unit, const char *drive, struct err *e
 int pc_start(struct pc *pc, struct err *err)
 {
 	machine_done(&pc->m);
+	if (pc->microvm && microvm_command_line(pc, err) < 0)
+		return -err->code;
 	if (pc_firmware_load(pc, err) < 0 || pc_boot_load(pc, err) < 0 || pc_firmware_tables(pc, err) < 0)
 		return -err->code;
 	pc_reset(pc, false);
@@ -447,7 +461,10 @@ void pc_reset(struct pc *pc, bool by_guest)
 
 void pc_power_button(struct pc *pc)
 {
-	ich9_lpc_power_button(pc->lpc);
+	if (pc->microvm)
+		microvm_power_button(pc);
+	else
+		ich9_lpc_power_button(pc->lpc);
 }
 
 struct machine *pc_machine(struct pc *pc)

@@ -6,13 +6,16 @@
 #ifndef VMBOX_X86_MACHINE_PC_H
 #define VMBOX_X86_MACHINE_PC_H
 
+#include <errno.h>
 #include <pthread.h>
+#include "config.h"
 #include "cpu_state.h"
 #include "loop.h"
 #include "thread.h"
 #include "machine/pc.h"
 
 #define PC_GSIS		24
+#define MICROVM_SLOTS	8	/* places for virtio devices */
 
 struct pc;
 
@@ -45,10 +48,13 @@ struct pc {
 	const struct irq *pic_in[16], *ioapic_in[PC_GSIS];
 	struct irq intr;			/* 8259 -> LINT0 */
 	u32 pic_watch;				/* atomic: somebody waits for an acknowledge of the 8259 */
+	bool microvm;				/* then these are NULL: host, mch, lpc, and what is left out */
 	struct device *host, *mch, *lpc, *pic, *ioapic, *rtc, *fw_cfg, *fpu_irq;
 	struct mem_region bios;
 	struct mem_map bios_high;
 	bool has_firmware;
+	struct device *pm, *slot[MICROVM_SLOTS];	/* microvm */
+	char *append;				/* the kernel's command line, when it is not the user's */
 
 	/* Processors. */
 	struct x86_platform platform;
@@ -86,5 +92,23 @@ int  pc_boot_order(struct pc *pc);
 /* What the ACPI tables must say. */
 struct acpi_config;
 void pc_acpi_config(struct pc *pc, struct acpi_config *cfg);
+
+/* microvm.c: the other board. */
+#if IS_ENABLED(CONFIG_MACHINE_MICROVM)
+int  microvm_create(struct pc *pc, struct err *err);
+void microvm_acpi_config(struct pc *pc, struct acpi_config *cfg);
+void microvm_power_button(struct pc *pc);
+/* Without ACPI the kernel learns of the devices by its command line. */
+int  microvm_command_line(struct pc *pc, struct err *err);
+#else
+static inline int microvm_create(struct pc *pc, struct err *err)
+{
+	(void)pc;
+	return err_set(err, ENOENT, "machine type 'microvm' is not built in");
+}
+static inline void microvm_acpi_config(struct pc *pc, struct acpi_config *cfg) { (void)pc, (void)cfg; }
+static inline void microvm_power_button(struct pc *pc) { (void)pc; }
+static inline int microvm_command_line(struct pc *pc, struct err *err) { (void)pc, (void)err; return 0; }
+#endif
 
 #endif

@@ -71,13 +71,13 @@ static void system_info(struct table *t, const struct pc *pc)
 	end(t);
 }
 
-static void chassis(struct table *t)
+static void chassis(struct table *t, const struct pc *pc)
 {
 	u8 b[18] = { 1, 1, 2, 0, 0, 3, 3, 3, 2 };
 
 	begin(t, 3, 0x300, b, 22);
 	add_string(t, "QEMU");
-	add_string(t, "pc-q35");
+	add_string(t, pc->microvm ? "microvm" : "pc-q35");
 	end(t);
 }
 
@@ -205,7 +205,7 @@ int smbios_build(struct smbios *s, const struct pc *pc, struct err *err)
 
 	memset(s, 0, sizeof(*s));
 	system_info(&t, pc);
-	chassis(&t);
+	chassis(&t, pc);
 	for (i = 0; i < pc->cfg.cpus; i++)
 		processor(&t, i);
 	memory_array(&t, pc);

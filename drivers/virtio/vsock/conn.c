@@ -88,7 +88,7 @@ struct conn *conn_new(struct vsock *s, int fd, u16 type, enum conn_state state)
 {
 	struct conn *c = mem_zalloc(sizeof(*c));
 
-	if (!c || loop_fd_add(s->loop, &c->fd, fd, WATCH_HANGUP, conn_fd_event, c, "connection", s->v.pci.dev.path) < 0) {
+	if (!c || loop_fd_add(s->loop, &c->fd, fd, WATCH_HANGUP, conn_fd_event, c, "connection", s->v.dev.path) < 0) {
 		close(fd);
 		mem_free(c);
 		return NULL;

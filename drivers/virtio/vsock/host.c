@@ -157,7 +157,7 @@ static int listen_one(struct vsock *s, struct loop_fd *h, const char *suffix, u1
 		close(fd);
 		return err_errno(err, -ret, "uds: can't listen at '%s'", a.sun_path);
 	}
-	if (listen(fd, 128) < 0 || loop_fd_add(s->loop, h, fd, EPOLLIN, on_client, s, "listen", s->v.pci.dev.path) < 0) {
+	if (listen(fd, 128) < 0 || loop_fd_add(s->loop, h, fd, EPOLLIN, on_client, s, "listen", s->v.dev.path) < 0) {
 		ret = errno;
 		unlink(a.sun_path);
 		close(fd);

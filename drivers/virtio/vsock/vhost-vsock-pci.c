@@ -16,9 +16,9 @@ struct vhost_vsock {
 
 static int vhost_realize(struct device *dev, struct err *err)
 {
-	return err_set(err, ENOTSUP, "vhost-vsock-pci is served by the host's kernel (AF_VSOCK sockets of the host), which vmbox does "
-		       "not use; say -device virtio-vsock-pci,guest-cid=%llu,uds=PATH: the host's side are unix sockets",
-		       ((struct vhost_vsock *)dev)->guest_cid);
+	return err_set(err, ENOTSUP, "%s is served by the host's kernel (AF_VSOCK sockets of the host), which vmbox does "
+		       "not use; say -device virtio%s,guest-cid=%llu,uds=PATH: the host's side are unix sockets",
+		       dev->cls->name, dev->cls->name + 5, ((struct vhost_vsock *)dev)->guest_cid);
 }
 
 static const struct pci_ops vhost_pci_ops = VIRTIO_PCI_OPS;
@@ -35,3 +35,10 @@ static const struct device_class vhost_vsock_class = {
 	.type_ops = &vhost_pci_ops, .realize = vhost_realize,
 };
 REGISTER(device, vhost_vsock_class);
+
+static const struct device_class vhost_vsock_device_class = {
+	.name = "vhost-vsock-device", .desc = "refused with advice: see virtio-vsock-device", .bus = "virtio-bus", .category = "Network",
+	.size = sizeof(struct vhost_vsock), .locking = LOCK_DEVICE, .props = vhost_props, .bus_props = virtio_bus_props,
+	.realize = vhost_realize,
+};
+REGISTER(device, vhost_vsock_device_class);

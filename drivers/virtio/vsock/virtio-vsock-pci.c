@@ -204,14 +204,14 @@ bool vsock_enter(struct vsock *s)
 {
 	bool good;
 
-	device_lock(&s->v.pci.dev);
+	device_lock(&s->v.dev);
 	while (s->paused && !s->quit)
-		pthread_cond_wait(&s->resume, &s->v.pci.dev.lock);
+		pthread_cond_wait(&s->resume, &s->v.dev.lock);
 	good = !s->quit && !s->drop_all;
 	if (!good) {
 		if (s->drop_all)
 			drop_connections(s);
-		device_unlock(&s->v.pci.dev);
+		device_unlock(&s->v.dev);
 	}
 	return good;
 }
@@ -221,7 +221,7 @@ void vsock_leave(struct vsock *s)
 	if (s->rx_pushed)
 		virtq_interrupt(&s->v, Q_RX);
 	s->rx_pushed = false;
-	device_unlock(&s->v.pci.dev);
+	device_unlock(&s->v.dev);
 }
 
 static void on_kick(struct loop_bh *bh)
@@ -389,13 +389,23 @@ static const struct prop vsock_props[] = {
 	PROP_END
 };
 
+/* What it is on either transport. */
+#define VIRTIO_VSOCK_COMMON \
+	.category = "Network", .size = sizeof(struct vsock), .locking = LOCK_DEVICE, .props = vsock_props, \
+	.realize = vsock_realize, .unrealize = vsock_unrealize, .reset = vsock_dev_reset, \
+	.set_running = vsock_set_running, .state = &vsock_state
+
 static const struct device_class virtio_vsock_class = {
 	.name = "virtio-vsock-pci", .alias = "virtio-vsock", .desc = "sockets between guest and host", .bus = "PCI",
-	.category = "Network", .size = sizeof(struct vsock), .locking = LOCK_DEVICE, .props = vsock_props,
-	.bus_props = virtio_props, .type_ops = &vsock_pci_ops, .realize = vsock_realize, .unrealize = vsock_unrealize,
-	.reset = vsock_dev_reset, .set_running = vsock_set_running, .state = &vsock_state,
+	.bus_props = virtio_props, .type_ops = &vsock_pci_ops, VIRTIO_VSOCK_COMMON,
 };
 REGISTER(device, virtio_vsock_class);
+
+static const struct device_class virtio_vsock_device_class = {
+	.name = "virtio-vsock-device", .desc = "sockets between guest and host", .bus = "virtio-bus",
+	.bus_props = virtio_bus_props, VIRTIO_VSOCK_COMMON,
+};
+REGISTER(device, virtio_vsock_device_class);
 
 /* ---- taps ---- */
 
@@ -404,7 +414,7 @@ int vsock_tap_add(struct machine *m, const char *id, struct vsock_tap *t, struct
 	struct device *dev = device_find(m, id);
 	struct vsock *s = (struct vsock *)dev;
 
-	if (!dev || dev->cls != &virtio_vsock_class)
+	if (!dev || (dev->cls != &virtio_vsock_class && dev->cls != &virtio_vsock_device_class))
 		return err_set(err, ENOENT, "there is no virtio-vsock-pci device '%s'", id);
 	t->dev = dev;
 	device_lock(dev);
