@@ -69,7 +69,8 @@
 struct x86_code_page {
 	_Atomic u64 granules;
 	_Atomic u32 gen;
-	_Atomic u32 beside;	/* somebody stores to it without coming by code_stored() */
+	_Atomic u16 beside;	/* somebody stores to it without coming by code_stored() */
+	_Atomic u16 marking;	/* vCPUs that set granules, and whose exclusive section is still to come */
 };
 
 #define CODE_CHUNK_BITS	18			/* pages of one chunk: 1 GiB */

@@ -10,7 +10,9 @@
  * reads the bytes and at last checks that its granules are still set. B
  * stores, fences, and looks at the granules. Either A reads B's bytes or B
  * sees A's granules; B clears granules before it raises the generation, so A
- * never keeps a block under a generation whose granules are gone.
+ * never keeps a block under a generation whose granules are gone. A second decoder
+ * that finds the granules set while the first has not stopped the vCPUs
+ * yet (`marking`) does so too.
  *
  * Generated code may remember a run of granules without code and store to it
  * directly. It sets `beside` and then looks at the granules; A sets its granules
@@ -73,21 +75,26 @@ bool code_present(struct x86_system *sys, u64 gpa)
 void code_mark(struct x86_cpu *cpu, struct x86_code_page *cp, u64 gpa, unsigned len, const u8 *host_page)
 {
 	struct x86_system *sys = cpu->sys;
-	u64 mask = granule_mask(gpa, len), old = atomic_fetch_or(&cp->granules, mask);
+	u64 mask = granule_mask(gpa, len), old;
 
-	if (old && (!(mask & ~old) || !atomic_load(&cp->beside)))
-		return;
+	atomic_fetch_add(&cp->marking, 1);
+	old = atomic_fetch_or(&cp->granules, mask);
+	/* whose granule it was may not have stopped the storers yet */
+	if (old && atomic_load(&cp->marking) == 1 && (!(mask & ~old) || !atomic_load(&cp->beside)))
+		goto out;
 	if (sys->ncpus > 1)
 		x86_exclusive_begin(cpu);
 	atomic_store(&cp->beside, 0);
 	for (unsigned i = 0; i < sys->ncpus; i++) {
-		if (old)
+		if (old && atomic_load(&cp->marking) == 1)
 			mmu_drop_write_slots(sys->cpu[i]);
 		else
 			mmu_drop_writes(sys->cpu[i], host_page);
 	}
 	if (sys->ncpus > 1)
 		x86_exclusive_end(cpu);
+out:
+	atomic_fetch_sub(&cp->marking, 1);
 }
 
 unsigned code_free_run(struct x86_system *sys, u64 gpa, unsigned len, unsigned *first)
