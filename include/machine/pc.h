@@ -39,7 +39,7 @@ struct pc_config {
 	bool no_pit, no_pic, no_rtc;	/* microvm only */
 	bool no_auto_cmdline;		/* microvm with acpi=off: the kernel is not told of the devices */
 	bool jit;			/* -accel jit: the translator runs 64-bit code */
-	bool jit_optional;		/* the interpreter will do where there is no translator */
+	bool jit_optional;		/* the interpreter will do where this host has no translator; a line says so */
 	bool jit_verify;		/* struct x86_jit_config */
 	bool one_at_a_time;		/* thread=single: vCPUs take turns */
 	bool no_cpus;			/* -accel qtest: clock by hand, nothing runs */

@@ -25,6 +25,9 @@ struct x86_jit_stats {
 	u64 verified, differences;	/* verify: blocks compared, and not equal */
 };
 
+/* Whether this build has one. */
+static inline bool x86_jit_built(void) { return IS_ENABLED(CONFIG_JIT); }
+
 #if IS_ENABLED(CONFIG_JIT)
 /*
  * Makes the CPUs that will be created in sys run generated code. Before the

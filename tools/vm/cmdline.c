@@ -12,6 +12,7 @@
 #include "qopts.h"
 #include "str.h"
 #include "vm.h"
+#include "x86/jit.h"
 
 #define DEFAULT_RAM	(128 * MiB)
 #define RAM_MAX		(4 * TiB)
@@ -118,7 +119,7 @@ bool vm_help(struct vm *vm)
 		return true;
 	}
 	if (a->accel.n && wants_help(a->accel.v[0].val)) {
-		puts("Accelerators supported in this binary:\njit\ninterp\ntcg\nqtest");
+		printf("Accelerators supported in this binary:\n%sinterp\nqtest\n", x86_jit_built() ? "jit\ntcg\n" : "");
 		return true;
 	}
 	if (wants_help(a->debug_items)) {
@@ -527,7 +528,8 @@ int vm_parse(struct vm *vm, struct err *err)
 	vm->cfg.no_hpet |= a->no_hpet;
 	vm->cfg.no_acpi |= a->no_acpi;
 	vm->cfg.nographic = a->nographic || !a->display;
-	vm->cfg.jit = vm->accel == VM_ACCEL_JIT;
+	vm->cfg.jit_optional = vm->accel == VM_ACCEL_DEFAULT && x86_jit_built();
+	vm->cfg.jit = vm->accel == VM_ACCEL_JIT || vm->cfg.jit_optional;
 	vm->cfg.no_cpus = vm->accel == VM_ACCEL_QTEST;
 	return 0;
 }

@@ -26,7 +26,7 @@ static const struct opt vm_opts[] = {
 	OPT_STR(0, "machine", "TYPE[,PROP=VALUE...]", A, machine, "machine type (help lists them); accel=, hpet=on|off, pflash0=NODE, memory-backend=ID, unpack-kernel=on|off; microvm: pit=, pic=, rtc=, isa-serial=, auto-kernel-cmdline=on|off"),
 	OPT_STR('M', NULL, "TYPE", A, machine, "same as -machine"),
 	OPT_STR(0, "cpu", "MODEL[,+F,-F]", A, cpu, "processor model (help lists them)"),
-	OPT_LIST(0, "accel", "NAME", A, accel, "interp: interpreter; jit (or tcg): translator, verify=on|off; both: thread=single|multi; qtest: no processor, clock by hand"),
+	OPT_LIST(0, "accel", "NAME", A, accel, "jit (or tcg): translator, the default, verify=on|off; interp: interpreter; both: thread=single|multi; qtest: no processor, clock by hand"),
 	OPT_STR(0, "smp", "N[,maxcpus=N]", A, smp, "number of processors"),
 	OPT_STR('m', NULL, "SIZE", A, mem, "memory, in MiB unless it has a suffix [128M]"),
 	OPT_STR(0, "name", "NAME", A, name, "name of the machine"),

@@ -100,8 +100,9 @@ int pc_vcpus_create(struct pc *pc, struct err *err)
 		struct x86_jit_config jit = { .verify = pc->cfg.jit_verify };
 
 		if (x86_jit_enable(pc->sys, &jit, err) < 0) {
-			if (!pc->cfg.jit_optional || err->code != ENOTSUP)
+			if (!pc->cfg.jit_optional)
 				return -err->code;
+			log_notice("%s; the interpreter runs the guest", err->msg);
 			err_clear(err);
 		}
 	}
