@@ -106,7 +106,7 @@ int blk_node_fill(struct blk_node *n, struct blk_node *base, u64 off, u64 len)
 		return 0;
 	end = MIN(DIV_ROUND_UP(MIN(off + len, size), unit) * unit, size);
 	off = off / unit * unit;
-	ret = blk_will_write(n);
+	ret = blk_will_write(n, off, len);
 	buf = blk_buf_alloc(MAX((u64)PIECE, cl));
 	if (!buf)
 		return -ENOMEM;

@@ -546,7 +546,7 @@ int blk_node_put_compressed(struct blk_node *n, u64 off, u32 len, const void *cb
 
 	if (!n->drv->compressed)
 		return -ENOTSUP;
-	ret = blk_will_write(n);
+	ret = blk_will_write(n, off, len);
 	if (ret)
 		return ret;
 	blk_range_lock(n, &r, off, len, true);
@@ -621,7 +621,7 @@ int blk_node_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int n
 				     (n->detect_zeroes == BLK_ZEROES_UNMAP ? BLK_MAY_UNMAP : 0));
 	if (!blk_is_mapping(n))
 		return n->drv->pwritev ? write_bytes(n, off, iov, niov, len, flags) : -ENOTSUP;
-	ret = blk_will_write(n);
+	ret = blk_will_write(n, off, len);
 	if (ret)
 		return ret;
 	if (flags & BLK_COMPRESS || n->lim.compressed_only)

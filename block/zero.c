@@ -119,7 +119,7 @@ int blk_node_zero(struct blk_node *n, u64 off, u64 len, u32 flags)
 		return 0;
 	if (!(n->flags & BLK_O_RDWR))
 		return -EBADF;
-	ret = blk_will_write(n);
+	ret = blk_will_write(n, off, len);
 	if (ret)
 		return ret;
 	unit = unit ? unit : 1;
@@ -150,7 +150,7 @@ int blk_node_discard(struct blk_node *n, u64 off, u64 len)
 		return -EBADF;
 	if (!n->drv->discard || !(n->flags & BLK_O_UNMAP))
 		return 0;
-	ret = blk_will_write(n);
+	ret = blk_will_write(n, off, len);
 	unit = unit ? unit : 1;
 	end = off + len == size ? size : (off + len) / unit * unit;
 	off = DIV_ROUND_UP(off, unit) * unit;

@@ -7,29 +7,16 @@
 #include <string.h>
 #include "err_hint.h"
 #include "json.h"
-#include "qcow2.h"
+#include "bitmap.h"
 
-#define F_IN_USE 1U
-#define F_AUTO	 2U
-#define F_KNOWN  (F_IN_USE | F_AUTO)
-
-struct bm {
-	u64 table_off;
-	u32 table_size, flags;
-	u8 gran_bits;
-	u32 extra_len;
-	u8 *extra;
-	char name[1024];
-};
-
-static void bms_free(struct bm *v, u32 n)
+void qcow2_bms_free(struct bm *v, u32 n)
 {
 	for (u32 i = 0; v && i < n; i++)
 		free(v[i].extra);
 	free(v);
 }
 
-static u64 entry_len(const struct bm *b)
+u64 qcow2_bm_entry_len(const struct bm *b)
 {
 	return ALIGN_UP(24 + b->extra_len + strlen(b->name), 8);
 }
@@ -43,7 +30,7 @@ static int parse_entry(struct qcow2 *q, const u8 *p, u64 left, struct bm *b, u64
 		return err_set(e, EINVAL, "Broken bitmap directory");
 	b->table_off = get_be64(p);
 	b->table_size = get_be32(p + 8);
-	b->flags = get_be32(p + 12);
+	b->flags = get_be32(p + BM_FLAGS);
 	b->gran_bits = p[17];
 	name_len = get_be16(p + 18);
 	b->extra_len = get_be32(p + 20);
@@ -63,7 +50,7 @@ static int parse_entry(struct qcow2 *q, const u8 *p, u64 left, struct bm *b, u64
 	return 0;
 }
 
-static int bms_read(struct qcow2 *q, struct bm **out, struct err *e)
+int qcow2_bms_read(struct qcow2 *q, struct bm **out, struct err *e)
 {
 	u64 len = q->bitmaps_size, at = 0;
 	struct bm *v;
@@ -89,7 +76,7 @@ static int bms_read(struct qcow2 *q, struct bm **out, struct err *e)
 	}
 	free(dir);
 	if (ret) {
-		bms_free(v, q->nb_bitmaps);
+		qcow2_bms_free(v, q->nb_bitmaps);
 		return ret;
 	}
 	*out = v;
@@ -97,14 +84,14 @@ static int bms_read(struct qcow2 *q, struct bm **out, struct err *e)
 }
 
 /* A new directory, then the header, then the old directory is freed. */
-static int bms_write(struct qcow2 *q, const struct bm *v, u32 n, struct err *e)
+int qcow2_bms_write(struct qcow2 *q, const struct bm *v, u32 n, struct err *e)
 {
 	u64 old = q->bitmaps_off, old_len = q->nb_bitmaps ? q->bitmaps_size : 0, len = 0, at = 0, off = 0;
 	u8 *dir;
 	int ret;
 
 	for (u32 i = 0; i < n; i++)
-		len += entry_len(&v[i]);
+		len += qcow2_bm_entry_len(&v[i]);
 	dir = calloc(1, len ? len : 1);
 	if (!dir)
 		return -ENOMEM;
@@ -113,7 +100,7 @@ static int bms_write(struct qcow2 *q, const struct bm *v, u32 n, struct err *e)
 
 		put_be64(p, v[i].table_off);
 		put_be32(p + 8, v[i].table_size);
-		put_be32(p + 12, v[i].flags);
+		put_be32(p + BM_FLAGS, v[i].flags);
 		p[16] = 1;
 		p[17] = v[i].gran_bits;
 		put_be16(p + 18, (u16)strlen(v[i].name));
@@ -121,7 +108,7 @@ static int bms_write(struct qcow2 *q, const struct bm *v, u32 n, struct err *e)
 		if (v[i].extra_len)
 			memcpy(p + 24, v[i].extra, v[i].extra_len);
 		memcpy(p + 24 + v[i].extra_len, v[i].name, strlen(v[i].name));
-		at += entry_len(&v[i]);
+		at += qcow2_bm_entry_len(&v[i]);
 	}
 	ret = n ? qcow2_alloc_exact(q, DIV_ROUND_UP(len, q->cluster_size), &off) : 0;
 	ret = ret ?: qcow2_sync(q);
@@ -151,7 +138,7 @@ static u64 table_want(const struct qcow2 *q, u32 gran_bits)
 	return DIV_ROUND_UP(DIV_ROUND_UP(bits, 8), q->cluster_size);
 }
 
-static int free_table(struct qcow2 *q, const struct bm *b)
+int qcow2_bm_free_table(struct qcow2 *q, const struct bm *b)
 {
 	int ret = 0;
 
@@ -190,8 +177,7 @@ write:
 	return ret;
 }
 
-/* Writes @bits (NULL: none set) as a new table of @b. */
-static int new_table(struct qcow2 *q, struct bm *b, const u8 *bits, u64 nbits)
+int qcow2_bm_new_table(struct qcow2 *q, struct bm *b, const u8 *bits, u64 nbits)
 {
 	u64 n = table_want(q, b->gran_bits), bytes = DIV_ROUND_UP(nbits, 8), off;
 	int ret;
@@ -218,7 +204,7 @@ static int new_table(struct qcow2 *q, struct bm *b, const u8 *bits, u64 nbits)
 	return ret;
 }
 
-static int read_bits(struct qcow2 *q, const struct bm *b, u8 **out, u64 *nbits)
+int qcow2_bm_read_bits(struct qcow2 *q, const struct bm *b, u8 **out, u64 *nbits)
 {
 	u64 n = DIV_ROUND_UP(q->size, 1ULL << b->gran_bits), bytes = DIV_ROUND_UP(n, 8);
 	int ret;
@@ -259,16 +245,19 @@ static int find(const struct bm *v, u32 n, const char *name)
 	return -1;
 }
 
+/* The directory and the bitmap's place in it, with all stored that was recorded so far. */
 static int load(struct qcow2 *q, const char *name, struct bm **v, int *i, struct err *e)
 {
-	int ret = bms_read(q, v, e);
+	int ret = qcow2_record_stop(q, e);
+
+	ret = ret ?: qcow2_bms_read(q, v, e);
 
 	if (ret)
 		return ret;
 	*i = find(*v, q->nb_bitmaps, name);
 	if (*i >= 0)
 		return 0;
-	bms_free(*v, q->nb_bitmaps);
+	qcow2_bms_free(*v, q->nb_bitmaps);
 	*v = NULL;
 	return err_set(e, ENOENT, "Dirty bitmap '%s' not found", name);
 }
@@ -278,7 +267,7 @@ static int bm_list(struct blk_node *n, struct blk_bitmap **out)
 	struct qcow2 *q = n->priv;
 	struct blk_bitmap *r;
 	struct bm *v;
-	int ret = bms_read(q, &v, NULL);
+	int ret = qcow2_bms_read(q, &v, NULL);
 
 	if (ret)
 		return ret;
@@ -286,11 +275,11 @@ static int bm_list(struct blk_node *n, struct blk_bitmap **out)
 	for (u32 i = 0; r && i < q->nb_bitmaps; i++) {
 		strcpy(r[i].name, v[i].name);
 		r[i].granularity = 1ULL << v[i].gran_bits;
-		r[i].in_use = v[i].flags & F_IN_USE;
+		r[i].in_use = v[i].flags & F_IN_USE && !qcow2_recording(q, v[i].name);
 		r[i].enabled = v[i].flags & F_AUTO;
 		r[i].count = ~0ULL;
 	}
-	bms_free(v, q->nb_bitmaps);
+	qcow2_bms_free(v, q->nb_bitmaps);
 	*out = r;
 	return r ? (int)q->nb_bitmaps : -ENOMEM;
 }
@@ -316,8 +305,9 @@ static int bm_add(struct blk_node *n, const char *name, u64 gran, bool enabled, 
 	struct qcow2 *q = n->priv;
 	struct bm *v, *nv;
 	u32 cnt = q->nb_bitmaps;
-	int ret = bms_read(q, &v, e);
+	int ret = qcow2_record_stop(q, e);
 
+	ret = ret ?: qcow2_bms_read(q, &v, e);
 	if (ret)
 		return ret;
 	if (!gran)
@@ -333,10 +323,10 @@ static int bm_add(struct blk_node *n, const char *name, u64 gran, bool enabled, 
 	v = nv;
 	v[cnt] = (struct bm){ .flags = enabled ? F_AUTO : 0, .gran_bits = (u8)__builtin_ctzll(gran) };
 	strcpy(v[cnt].name, name);
-	ret = new_table(q, &v[cnt], NULL, 0);
-	ret = ret ?: bms_write(q, v, cnt + 1, e);
+	ret = qcow2_bm_new_table(q, &v[cnt], NULL, 0);
+	ret = ret ?: qcow2_bms_write(q, v, cnt + 1, e);
 out:
-	bms_free(v, cnt);
+	qcow2_bms_free(v, cnt);
 	return ret;
 }
 
@@ -351,20 +341,20 @@ static int bm_remove(struct blk_node *n, const char *name, struct err *e)
 		return ret;
 	gone = v[i];
 	memmove(&v[i], &v[i + 1], (cnt - (u32)i - 1) * sizeof(*v));
-	ret = bms_write(q, v, cnt - 1, e);
-	ret = ret ?: free_table(q, &gone);
+	ret = qcow2_bms_write(q, v, cnt - 1, e);
+	ret = ret ?: qcow2_bm_free_table(q, &gone);
 	free(gone.extra);
-	bms_free(v, cnt - 1);
+	qcow2_bms_free(v, cnt - 1);
 	return ret ?: qcow2_sync(q);
 }
 
 static int replace(struct qcow2 *q, struct bm *v, int i, const u8 *bits, u64 nbits, struct err *e)
 {
 	struct bm old = v[i];
-	int ret = new_table(q, &v[i], bits, nbits);
+	int ret = qcow2_bm_new_table(q, &v[i], bits, nbits);
 
-	ret = ret ?: bms_write(q, v, q->nb_bitmaps, e);
-	ret = ret ?: free_table(q, &old);
+	ret = ret ?: qcow2_bms_write(q, v, q->nb_bitmaps, e);
+	ret = ret ?: qcow2_bm_free_table(q, &old);
 	return ret ?: qcow2_sync(q);
 }
 
@@ -387,7 +377,7 @@ static int bm_clear(struct blk_node *n, const char *name, struct err *e)
 		return ret;
 	ret = usable(&v[i], e);
 	ret = ret ?: replace(q, v, i, NULL, 0, e);
-	bms_free(v, q->nb_bitmaps);
+	qcow2_bms_free(v, q->nb_bitmaps);
 	return ret;
 }
 
@@ -402,9 +392,9 @@ static int bm_enable(struct blk_node *n, const char *name, bool on, struct err *
 	ret = usable(&v[i], e);
 	if (!ret) {
 		v[i].flags = on ? v[i].flags | F_AUTO : v[i].flags & ~F_AUTO;
-		ret = bms_write(q, v, q->nb_bitmaps, e);
+		ret = qcow2_bms_write(q, v, q->nb_bitmaps, e);
 	}
-	bms_free(v, q->nb_bitmaps);
+	qcow2_bms_free(v, q->nb_bitmaps);
 	return ret;
 }
 
@@ -417,8 +407,8 @@ static int bm_read(struct blk_node *n, const char *name, u8 **out, u64 *nbits, s
 	if (ret)
 		return ret;
 	ret = usable(&v[i], e);
-	ret = ret ?: read_bits(q, &v[i], out, nbits);
-	bms_free(v, q->nb_bitmaps);
+	ret = ret ?: qcow2_bm_read_bits(q, &v[i], out, nbits);
+	qcow2_bms_free(v, q->nb_bitmaps);
 	return ret;
 }
 
@@ -448,13 +438,13 @@ static int bm_merge(struct blk_node *n, const char *name, const u8 *bits, u64 nb
 	if (ret)
 		return ret;
 	ret = usable(&v[i], e);
-	ret = ret ?: read_bits(q, &v[i], &mine, &nmine);
+	ret = ret ?: qcow2_bm_read_bits(q, &v[i], &mine, &nmine);
 	if (!ret) {
 		merge_bits(mine, nmine, v[i].gran_bits, bits, nbits, gran);
 		ret = replace(q, v, i, mine, nmine, e);
 	}
 	free(mine);
-	bms_free(v, q->nb_bitmaps);
+	qcow2_bms_free(v, q->nb_bitmaps);
 	return ret;
 }
 
@@ -493,7 +483,7 @@ int qcow2_bitmaps_info(struct qcow2 *q, struct json *j)
 {
 	struct bm *v;
 	struct json *arr = json_new(JSON_ARRAY);
-	int ret = arr ? bms_read(q, &v, NULL) : -ENOMEM;
+	int ret = arr ? qcow2_bms_read(q, &v, NULL) : -ENOMEM;
 
 	if (ret) {
 		json_free(arr);
@@ -501,7 +491,7 @@ int qcow2_bitmaps_info(struct qcow2 *q, struct json *j)
 	}
 	for (u32 i = 0; !ret && i < q->nb_bitmaps; i++)
 		ret = info_one(&v[i], arr);
-	bms_free(v, q->nb_bitmaps);
+	qcow2_bms_free(v, q->nb_bitmaps);
 	if (ret) {
 		json_free(arr);
 		return ret;
@@ -517,7 +507,7 @@ int qcow2_bitmaps_walk(struct qcow2 *q, int (*cb)(void *opaque, u64 off, u64 len
 	if (!q->nb_bitmaps)
 		return 0;
 	ret = cb(opaque, q->bitmaps_off, q->bitmaps_size);
-	if (ret || bms_read(q, &v, NULL))
+	if (ret || qcow2_bms_read(q, &v, NULL))
 		return ret;
 	for (u32 i = 0; !ret && i < q->nb_bitmaps; i++) {
 		ret = cb(opaque, v[i].table_off, v[i].table_size * 8ULL);
@@ -529,6 +519,6 @@ int qcow2_bitmaps_walk(struct qcow2 *q, int (*cb)(void *opaque, u64 off, u64 len
 				ret = cb(opaque, get_be64(t) & L1_OFFSET_MASK, q->cluster_size);
 		}
 	}
-	bms_free(v, q->nb_bitmaps);
+	qcow2_bms_free(v, q->nb_bitmaps);
 	return ret;
 }

@@ -24,13 +24,12 @@ static struct crypt *cipher_of(const struct qcow2_crypto *c)
 
 /* ---- open ---- */
 
-static int check_format(struct qcow2 *q, const char *fmt, bool options, struct err *e)
+static int check_format(struct qcow2 *q, const char *fmt, struct err *e)
 {
 	static const char *const names[] = { NULL, "aes", "luks" };
 
-	if (!q->crypt_method && (fmt || options))
-		return err_set(e, EINVAL, "No encryption in image header, but options specified format '%s'",
-			       fmt ? fmt : "");
+	if (!q->crypt_method && fmt)
+		return err_set(e, EINVAL, "No encryption in image header, but options specified format '%s'", fmt);
 	if (q->crypt_method > METHOD_LUKS)
 		return err_set(e, EINVAL, "Unsupported encryption method %u", q->crypt_method);
 	if (fmt && strcmp(fmt, names[q->crypt_method]))
@@ -62,7 +61,7 @@ int qcow2_crypto_open(struct qcow2 *q, struct blk_opts *o, struct err *e)
 {
 	char *fmt = blk_opts_take(o, "encrypt.format"), *secret = blk_opts_take(o, "encrypt.key-secret");
 	struct qcow2_crypto *c = NULL;
-	int ret = check_format(q, fmt, secret, e);
+	int ret = check_format(q, fmt, e);
 
 	if (ret || !q->crypt_method)
 		goto out;

@@ -202,6 +202,7 @@ static void qcow2_close(struct blk_node *n)
 		int ret;
 
 		q->closing = true;
+		qcow2_record_stop(q, NULL);
 		ret = qcow2_sync(q);
 		if (!ret && q->dirty_set && !blk_node_flush(n->file))
 			qcow2_set_incompat(q, 0, INCOMPAT_DIRTY);
@@ -242,6 +243,10 @@ static int qcow2_reopen(struct blk_node *n, struct blk_opts *o, u32 flags, struc
 		return ret;
 	if (flags & BLK_O_RDWR && q->incompat & INCOMPAT_CORRUPT)
 		return err_set(e, EACCES, "Can't use a read-only device");
+	if (!(flags & BLK_O_RDWR))
+		ret = qcow2_record_stop(q, e);
+	if (ret)
+		return ret;
 	if (q->dirty_set && (!(flags & BLK_O_RDWR) || !oo.lazy)) {
 		q->closing = true;
 		ret = qcow2_sync(q);
@@ -309,6 +314,7 @@ static const struct blk_driver qcow2_driver = {
 	.priv_size = sizeof(struct qcow2),
 	.create_opts = qcow2_create_opts, .amend_opts = qcow2_amend_opts,
 	.probe = qcow2_probe, .open = qcow2_open, .close = qcow2_close, .reopen = qcow2_reopen,
+	.will_write = qcow2_record_start, .changes = qcow2_record,
 	.create = qcow2_create, .map = qcow2_map, .alloc = qcow2_alloc, .commit = qcow2_commit,
 	.abort = qcow2_abort, .compressed = qcow2_compressed, .compress = qcow2_compress,
 	.crypt = qcow2_crypt, .zero = qcow2_zero, .discard = qcow2_discard, .flush = qcow2_flush,

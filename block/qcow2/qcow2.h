@@ -86,6 +86,7 @@ struct qcow2 {
 	struct qcow2_ext *unknown;
 	u64 bitmaps_off, bitmaps_size;
 	u32 nb_bitmaps;
+	struct qcow2_record *records;	/* of the bitmaps that record changes */
 	u64 crypto_off, crypto_len;
 	char *data_file_name;
 	struct blk_node *data;		/* node of guest clusters: the file or the data file */
@@ -191,6 +192,11 @@ int qcow2_amend(struct blk_node *n, struct blk_opts *o, bool force,
 int qcow2_change_backing(struct blk_node *n, const char *file, const char *fmt, struct err *e);
 int qcow2_info(struct blk_node *n, struct json *j);
 /* Adds +1 for every cluster of the bitmaps to a check; lock held. */
+/* Recording of changes: marks the bitmaps in use; notes a change; stores them, and begins anew with the next change. */
+int qcow2_record_start(struct blk_node *n);
+void qcow2_record(struct blk_node *n, u64 off, u64 len);
+int qcow2_record_stop(struct qcow2 *q, struct err *e);
+bool qcow2_recording(const struct qcow2 *q, const char *name);	/* in use, but by us */
 int qcow2_bitmaps_info(struct qcow2 *q, struct json *j);
 int qcow2_bitmaps_walk(struct qcow2 *q, int (*cb)(void *opaque, u64 off, u64 len), void *opaque);
 

@@ -414,6 +414,9 @@ static int snap_apply(struct blk_node *n, const char *what, struct err *e)
 	int i, ret;
 	u64 size = 0;
 
+	ret = blk_will_write(n, 0, q->size);
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&q->lock);
 	ret = qcow2_snaps_read(q, &v, e);
 	if (ret)

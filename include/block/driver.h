@@ -114,6 +114,8 @@ struct blk_driver {
 	 * it returned 0 once.
 	 */
 	int (*will_write)(struct blk_node *n);
+	/* Guest bytes are about to change: before each change, after will_write(), from any thread. */
+	void (*changes)(struct blk_node *n, u64 off, u64 len);
 	void (*close)(struct blk_node *n);
 	int (*reopen)(struct blk_node *n, struct blk_opts *o, u32 flags, struct err *e);
 	/* Protocols: make an empty file. */
@@ -217,17 +219,20 @@ static inline void blk_event(struct blk_node *n, const char *name)
 		n->drv->event(n, name);
 }
 
-/* Tells the driver of the first change; 0 or -errno. */
-static inline int blk_will_write(struct blk_node *n)
+/* Tells the driver of the first change, and of this one; 0 or -errno. */
+static inline int blk_will_write(struct blk_node *n, u64 off, u64 len)
 {
 	int ret;
 
-	if (likely(!n->drv->will_write || __atomic_load_n(&n->written, __ATOMIC_ACQUIRE)))
-		return 0;
-	ret = n->drv->will_write(n);
-	if (!ret)
+	if (unlikely(n->drv->will_write && !__atomic_load_n(&n->written, __ATOMIC_ACQUIRE))) {
+		ret = n->drv->will_write(n);
+		if (ret)
+			return ret;
 		__atomic_store_n(&n->written, true, __ATOMIC_RELEASE);
-	return ret;
+	}
+	if (n->drv->changes)
+		n->drv->changes(n, off, len);
+	return 0;
 }
 
 #define BLOCK_FORMAT(d) REGISTER(block, d)

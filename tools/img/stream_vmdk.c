@@ -80,7 +80,7 @@ static int stream_vmdk(struct img_stream *s, struct err *e)
 	if (ret)
 		return ret;
 	tail = blk_mem_size(s->model);
-	ret = blk_will_write(n);	/* changes the header, which then goes out */
+	ret = blk_will_write(n, 0, 0);	/* changes the header, which then goes out */
 	ret = ret ?: put_model(s, 0, HEAD, e);
 	ret = ret ?: put_grains(s, n, e);
 	if (!ret && s->pos == HEAD)	/* not a grain: the end of the empty image */
