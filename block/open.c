@@ -318,6 +318,30 @@ static int open_file_child(struct blk_graph *g, const char *filename, struct blk
 	return ret;
 }
 
+/* What is said of an image counts for its file too, unless the file's own options say otherwise. */
+static int inherit_flags(const struct blk_opts *o, u32 *flags, struct err *e)
+{
+	static const struct { const char *key; u32 on, off; } t[] = {	/* bits that go */
+		{ "cache.direct", 0, BLK_O_DIRECT }, { "cache.no-flush", 0, BLK_O_NO_FLUSH },
+		{ "force-share", 0, BLK_O_FORCE_SHARE }, { "read-only", BLK_O_RDWR, 0 },
+	};
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(t); i++) {
+		const char *v = blk_opts_get(o, t[i].key);
+		struct blk_opts one = { 0 };
+		bool on = false;
+
+		if (!v)
+			continue;
+		ret = blk_opts_set(&one, t[i].key, v);
+		ret = ret ?: blk_opts_take_bool(&one, t[i].key, &on, e);
+		blk_opts_free(&one);
+		*flags = on ? (*flags | t[i].off) & ~t[i].on : *flags & ~t[i].off;
+	}
+	return ret;
+}
+
 static int open_format(struct blk_graph *g, const struct blk_driver *drv, const char *filename,
 		       struct blk_opts *o, u32 flags, struct blk_node **out, struct err *e)
 {
@@ -332,7 +356,8 @@ static int open_format(struct blk_graph *g, const struct blk_driver *drv, const 
 					BLK_O_WRITETHROUGH);
 		bool image = drv && drv->flags & BLK_DRV_FILTER && strcmp(drv->name, "raw");
 
-		ret = open_file_child(g, filename, o, ff | BLK_O_UNMAP | (image ? 0 : BLK_O_PROTOCOL), &file, e);
+		ret = inherit_flags(o, &ff, e);
+		ret = ret ?: open_file_child(g, filename, o, ff | BLK_O_UNMAP | (image ? 0 : BLK_O_PROTOCOL), &file, e);
 		if (ret)
 			return ret;
 	}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What QEMU's own tests of images expect of qemu-img and qemu-io: texts, layouts, repairs.
 . "$(dirname "$0")/../lib.sh"
-requires qemu-img qemu-io python3
+requires qemu-img qemu-io qemu-nbd python3
 requires_config CONFIG_TOOL_IMG CONFIG_TOOL_QEMU_IO CONFIG_BLOCK_QCOW2
 ln -s "$VMBOX" qemu-img
 img() { ./qemu-img "$@"; }
@@ -27,7 +27,9 @@ img create -q -f qcow2 t.qcow2 1M
 is "$(text amend -o cluster_size=4k t.qcow2)" "qemu-img: Invalid parameter 'cluster_size'
 This option is only supported for image creation" "what amend cannot change"
 is "$(text amend -o foo=1 t.qcow2)" "qemu-img: Invalid parameter 'foo'" "what nothing knows"
-is "$(qio -f raw -c info t.qcow2)" "format name: raw" "information about a format without clusters"
+is "$(qio -f raw -c info t.qcow2)" "$(qemu-io -f raw -c info t.qcow2)" "information about a format without clusters"
+is "$(qio -f null-co -c info "json:{'driver': 'null-co', 'size': 65536}")" "format name: null-co
+format name: null-co" "about a protocol"
 like "$(qio -c 'write 64k 512 -P 7' t.qcow2)" "^wrote 512/512 bytes at offset 65536" "options behind operands"
 # shellcheck disable=SC2046
 like "$(qio -c "writev -P 9 4096 $(python3 -c 'print("512 " * 1024)')" t.qcow2)" "^wrote 524288/524288" "1024 buffers"
@@ -52,6 +54,25 @@ is "$(img measure -O qcow2 -o backing_file=base.qcow2,backing_fmt=qcow2 --size 1
 	"required size: 393216" "nothing to copy, nothing required"
 is "$(img measure -O qcow2 -o backing_file=x -f qcow2 top.qcow2 | head -n 1)" \
 	"required size: 1376256" "what an overlay shares is not known"
+
+ok "read-only counts for the file below" sh -c 'chmod 444 t.qcow2 && "$VMBOX" qemu-io -c "open -o driver=qcow2,read-only=on,file.filename=t.qcow2" -c "read 0 512" -c close'
+chmod 644 t.qcow2
+flags() { # OPTIONS: how the file of an image is opened
+	printf 'open -o driver=qcow2,%sfile.filename=t.qcow2\nsleep 2000\n' "$1" | "$VMBOX" qemu-io >io.log 2>&1 &
+	io=$!
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		fd=$(find "/proc/$io/fd" -lname '*/t.qcow2' 2>/dev/null | head -n 1)
+		[ -n "$fd" ] && break
+		sleep 0.2
+	done
+	sed -n 's/^flags:[^0-9]*//p' "/proc/$io/fdinfo/${fd##*/}"
+	kill "$io" 2>/dev/null
+	wait "$io" 2>/dev/null
+}
+direct=$(python3 -c 'import os; print(os.O_DIRECT)')
+is "$(($(flags read-only=on,) & 3))" 0 "an image that is opened read-only, so is its file"
+is "$(($(flags "") & 3))" 2 "else both are written"
+is "$(($(flags cache.direct=on,) & direct))" "$direct" "direct I/O is of the file"
 
 # ---- repairs ----
 refcount() { # FILE CLUSTER VALUE: 16-bit refcounts, one block
@@ -79,6 +100,32 @@ qio -c 'reopen -o lazy-refcounts=on' -c 'write -P 6 0 64k' -c flush -c 'sigraise
 is "$(od -An -tu1 -j79 -N1 l.qcow2 | tr -d ' ')" 1 "lazy refcounts from now on: dirty"
 like "$(qio -c 'read -P 6 0 64k' l.qcow2 2>&1)" "^Rebuilding refcount structure" "a repair on opening is told"
 ok "it is whole" qemu-img check -q l.qcow2
+
+# ---- bitmaps record what is written ----
+dirty() { # FILE BITMAP: what it says is dirty, according to Debian's tools
+	rm -f nbd.sock
+	qemu-nbd -r -f qcow2 -B "$2" -k "$PWD/nbd.sock" "$1" &
+	nbd=$!
+	wait_for 20 test -S nbd.sock
+	qemu-img map --output=json --image-opts "driver=nbd,server.type=unix,server.path=$PWD/nbd.sock,x-dirty-bitmap=qemu:dirty-bitmap:$2" |
+		python3 -c 'import json, sys; print(*["%d+%d" % (e["start"] >> 16, e["length"] >> 16) for e in json.load(sys.stdin) if not e["data"]])'
+	wait $nbd
+}
+img create -q -f qcow2 m.qcow2 8M
+img bitmap --add m.qcow2 on
+img bitmap --add --disable m.qcow2 off
+qio -c 'write 64k 128k' -c 'write -z 1M 64k' -c 'discard 2M 64k' -c 'write -c 3M 64k' m.qcow2 >/dev/null
+is "$(dirty m.qcow2 on)" "1+2 16+1 32+1 48+1" "writes, zeros, discards, compressed"
+is "$(dirty m.qcow2 off)" "" "none where recording is off"
+qio -c 'write 64k 64k' -c 'write 4M 1' m.qcow2 >/dev/null
+is "$(dirty m.qcow2 on)" "1+2 16+1 32+1 48+1 64+1" "more, later"
+ok "clean" qemu-img check -q m.qcow2
+qio -c 'write 0 64k' -c flush -c 'sigraise 9' m.qcow2 >/dev/null 2>&1
+is "$(qemu-img info m.qcow2 | grep -c in-use)" 1 "who dies leaves a bitmap that nobody trusts"
+like "$(text convert --bitmaps -O qcow2 m.qcow2 m2.qcow2)" "^Try --skip-broken-bitmaps" "it is not copied"
+not_ok "nothing is made" test -e m2.qcow2
+ok "but the others are" img convert --bitmaps --skip-broken-bitmaps -O qcow2 m.qcow2 m2.qcow2
+is "$(qemu-img info m2.qcow2 | grep -c 'name: on')" 0 "without it"
 
 # Snapshots of old writers have shorter entries than ours.
 n=$(printf %199s '' | tr ' ' a)

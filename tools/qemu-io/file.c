@@ -130,10 +130,15 @@ static int truncate_cmd(struct qio *s, int argc, char **argv)
 
 static int info_cmd(struct qio *s, int argc, char **argv)
 {
+	const struct blk_node *n = s->n;
 	char t[64];
 
+	while (n->drv->flags & BLK_DRV_FILTER && n->file)
+		n = n->file;
 	printf("format name: %s\n", blk_driver_name(s->n));
-	if (!s->n->drv->map)
+	if (s->n->drv->flags & BLK_DRV_PROTOCOL)
+		printf("format name: %s\n", blk_driver_name(s->n));
+	if (!n->drv->map && !n->drv->create_file)		/* no file, nothing to tell */
 		return 0;
 	size_word(s->n->lim.cluster > 1 ? s->n->lim.cluster : 0, t, sizeof(t));
 	printf("cluster size: %s\n", t);
