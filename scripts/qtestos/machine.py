@@ -243,6 +243,7 @@ class Machine(Ops):
 
     def pci_host(self):
         """The driver of the host bridge, also where no path goes through it."""
+        from . import drivers as _drivers	# noqa: F401 (they join the graph)
         from .solver import host_of
         if "pci-host" not in self.by_name:
             cls = host_of(self.desc)
@@ -253,6 +254,12 @@ class Machine(Ops):
                 host.start()
             self.by_name["pci-host"] = host
         return self.by_name["pci-host"]
+
+    def cfg(self, bdf, reg, size=4):
+        """Configuration space of any (bus, device, function)."""
+        return self.pci_host().read(bdf, reg, size)
+
+    def set_cfg(self, bdf, reg, value, size=4): self.pci_host().write(bdf, reg, value, size)
 
     # ---- interrupts ----
 

@@ -10,11 +10,11 @@ from .proto import Died, QtestError, TimedOut
 
 
 class QmpError(QtestError):
-    """A command was answered with an error; kind is its class."""
+    """A command was answered with an error; kind is its class, desc what it says."""
 
     def __init__(self, command, error):
         super().__init__(f"{command}: {error.get('desc')}")
-        self.kind = error.get("class")
+        self.kind, self.desc = error.get("class"), error.get("desc")
 
 
 class Qmp:

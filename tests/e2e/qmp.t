@@ -9,10 +9,11 @@ import subprocess
 import sys
 import tempfile
 import time
-sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import harness
 
-qt.requires_config("CONFIG_VM", "CONFIG_EDU", "CONFIG_VIRTIO_BLK")
+harness.requires_config("CONFIG_VM", "CONFIG_EDU", "CONFIG_VIRTIO_BLK")
 ARGS = ["-nodefaults", "-display", "none", "-M", "q35", "-m", "64", "-S", "-name", "fred", "-smp", "2",
         "-uuid", "12345678-1234-1234-1234-123456789abc", "-object", "iothread,id=io0", "-device", "pcie-root-port,id=rp",
         "-device", "edu,id=e0,addr=3", "-blockdev", "driver=null-co,node-name=n0,size=1048576", "-chardev", "ringbuf,id=rb"]
@@ -116,7 +117,7 @@ SAME_ERROR = [
 
 
 def test_against_qemu(t):
-    a, b = Vm([qt.VMBOX, "vm"]), Vm(["qemu-system-x86_64", "-accel", "tcg"])
+    a, b = Vm([harness.VMBOX, "vm"]), Vm(["qemu-system-x86_64", "-accel", "tcg"])
     t.eq(shape(a.greeting["QMP"]["version"]), shape(b.greeting["QMP"]["version"]), "greeting")
     early = '{"execute": "query-status"}'
     t.eq(a.raw(early), b.raw(early), "a command before qmp_capabilities")
@@ -144,7 +145,7 @@ def test_against_qemu(t):
 
 
 def test_schema(t):
-    vm = Vm([qt.VMBOX, "vm"])
+    vm = Vm([harness.VMBOX, "vm"])
     vm.cmd("qmp_capabilities")
     schema = vm.cmd("query-qmp-schema")["return"]
     names = {e["name"]: e for e in schema}
@@ -159,7 +160,7 @@ def test_schema(t):
 
 
 def test_memory_commands(t):
-    vm = Vm([qt.VMBOX, "vm"], "-bios", "/usr/share/seabios/bios-256k.bin")
+    vm = Vm([harness.VMBOX, "vm"], "-bios", "/usr/share/seabios/bios-256k.bin")
     vm.cmd("qmp_capabilities")
     with tempfile.TemporaryDirectory() as d:
         f = os.path.join(d, "f")
@@ -201,7 +202,7 @@ def test_memory_commands(t):
 
 
 def test_monitor(t):
-    vm = Vm([qt.VMBOX, "vm"])
+    vm = Vm([harness.VMBOX, "vm"])
     m = socket.socket(socket.AF_UNIX)
     m.settimeout(20)
     m.connect(vm.mon)
@@ -240,9 +241,9 @@ def test_monitor(t):
 
 def test_action(t):
     for args, want in (("reboot=sometimes", "reboot"), ("foo=bar", "foo")):
-        r = subprocess.run([qt.VMBOX, "vm", "-action", args], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+        r = subprocess.run([harness.VMBOX, "vm", "-action", args], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
         t.ok(r.returncode == 1 and want in r.stderr and len(r.stderr.splitlines()) == 1, "-action %s is refused" % args)
-    vm = Vm([qt.VMBOX, "vm"], "-action", "panic=pause,shutdown=pause", "-device", "pvpanic")
+    vm = Vm([harness.VMBOX, "vm"], "-action", "panic=pause,shutdown=pause", "-device", "pvpanic")
     vm.cmd("qmp_capabilities")
     vm.cmd("human-monitor-command", **{"command-line": "o /b 0x505 1"})
     for _ in range(100):
@@ -256,4 +257,4 @@ def test_action(t):
     vm.end()
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

@@ -10,12 +10,13 @@ import struct
 import subprocess
 import sys
 import tempfile
-sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import harness
 
-qt.requires_config("CONFIG_VM", "CONFIG_BOOT_UNPACK", "CONFIG_ISA_DEBUG_EXIT")
+harness.requires_config("CONFIG_VM", "CONFIG_BOOT_UNPACK", "CONFIG_ISA_DEBUG_EXIT")
 os.chdir(tempfile.mkdtemp())
-t = qt.Tap()
+t = harness.Tap()
 ADDR = 0x1000000
 # cmpl $0x53726448, 0x202(%rsi); setne %al; add $0x20, %al; out %al, $0xf4; hlt; jmp .
 CODE = bytes.fromhex("81be020200004864725 30f95c0 0420 e6f4 f4ebfe".replace(" ", ""))
@@ -47,7 +48,7 @@ def bzimage(payload):
 def run(image, *machine):
     with open("k", "wb") as f:
         f.write(image)
-    r = subprocess.run([qt.VMBOX, "vm", "-m", "64", "-display", "none", "-nodefaults", "-machine", "q35,unpack-kernel=on",
+    r = subprocess.run([harness.VMBOX, "vm", "-m", "64", "-display", "none", "-nodefaults", "-machine", "q35,unpack-kernel=on",
                         "-device", "isa-debug-exit,iobase=0xf4", "-kernel", "k"], capture_output=True, text=True, timeout=60,
                        stdin=subprocess.DEVNULL)
     return r.returncode, r.stderr

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import termios
-sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import harness
 
-qt.requires_config("CONFIG_VM", "CONFIG_ISA_SERIAL")
-VM = [qt.VMBOX, "vm"]
+harness.requires_config("CONFIG_VM", "CONFIG_ISA_SERIAL")
+VM = [harness.VMBOX, "vm"]
 
 
 def run(*args, stdin=b""):
@@ -141,29 +142,26 @@ def test_qmp(t):
 
 def test_debug_exit(t):
     for v in (0, 1, 5, 127):
-        m = qt.Machine("-device", "isa-debug-exit")
-        m.sock.sendall(b"outb 0x501 %d\n" % v)
+        m = harness.Machine("-device", "isa-debug-exit")
+        m.q.sock.sendall(b"outb 0x501 %d\n" % v)
         t.eq(m.proc.wait(20), (v << 1 | 1) & 255, "isa-debug-exit %d" % v)
-        m.sock.close()
-        m.dir.cleanup()
+        m.close()
 
 
 def test_acpi_off(t):
-    m = qt.Machine()
+    m = harness.Machine()
     m.set_cfg((0, 0x1f, 0), 0x40, 0x601)
     m.set_cfg((0, 0x1f, 0), 0x44, 0x80, 1)
-    m.sock.sendall(b"outw 0x604 0x2000\n")
+    m.q.sock.sendall(b"outw 0x604 0x2000\n")
     t.eq(m.proc.wait(20), 0, "S5 ends the program with status 0")
-    m.sock.close()
-    m.dir.cleanup()
+    m.close()
 
 
 def test_no_reboot(t):
-    m = qt.Machine("-no-reboot")
-    m.sock.sendall(b"outb 0xcf9 6\n")
+    m = harness.Machine("-no-reboot")
+    m.q.sock.sendall(b"outb 0xcf9 6\n")
     t.eq(m.proc.wait(20), 0, "-no-reboot: a reset ends it")
-    m.sock.close()
-    m.dir.cleanup()
+    m.close()
 
 
 def test_terminal(t):
@@ -207,4 +205,4 @@ def test_daemonize(t):
         t.ok(code == 1 and "nonexistent" in err, "an error is told before the parent leaves")
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

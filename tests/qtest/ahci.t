@@ -7,10 +7,11 @@ import struct
 import sys
 import tempfile
 import time
-sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import harness
 
-qt.requires_config("CONFIG_VM", "CONFIG_AHCI")
+harness.requires_config("CONFIG_VM", "CONFIG_AHCI")
 DEV, BAR = (0, 0x1f, 2), 0xe0000000
 CLB, FB, CT, DATA = 0x100000, 0x101000, 0x110000, 0x200000
 
@@ -67,7 +68,7 @@ def image(size=1 << 20):
 
 
 def machine(disk, cd):
-    m = qt.Machine("-drive", f"file={disk.name},format=raw,index=0,discard=unmap", "-cdrom", cd.name)
+    m = harness.Machine("-drive", f"file={disk.name},format=raw,index=0,discard=unmap", "-cdrom", cd.name)
     m.set_cfg(DEV, 0x24, BAR)
     m.set_cfg(DEV, 4, 7, 2)
     return m
@@ -83,16 +84,16 @@ def test_disk(t):
         t.eq((p.reg(0x24), p.reg(0x28), p.reg(0x20)), (0x101, 0x123, 0x150), "a disk's signature")
         t.eq(m.read(p.fb + 0x40, 1), b"\x34", "its first frame")
         p.m.writel(p.at + 0x14, 0xffffffff)
-        m.cmd("irq_intercept_in ioapic")
+        m.command("irq_intercept_in ioapic")
         t.eq(p.run(0xec, prds=((DATA, 512),)), 0x50, "IDENTIFY")
-        t.eq(m.take_irqs(), ["raise 16"], "INTx")
+        t.eq(m.q.take_irqs(), [(16, 1)], "INTx")
         ident = m.read(DATA, 512)
         t.eq((sum(ident) & 255, struct.unpack("<I", ident[120:124])[0], ident[54:62]), (0, 2048, b"EQUMH RA"), "its data")
         t.eq(struct.unpack("<I", m.read(p.clb + 4, 4))[0], 512, "bytes counted")
         t.eq(m.read(p.fb + 0x20, 3)[::2], b"\x5f\x50", "a PIO setup frame")
         m.writel(p.at + 0x10, 0xffffffff)
         m.writel(BAR + 8, 1)
-        t.eq(m.take_irqs(), ["lower 16"], "acknowledged")
+        t.eq(m.q.take_irqs(), [(16, 0)], "acknowledged")
         t.eq(p.run(0x25, lba=3, count=2, prds=((DATA, 100), (DATA + 0x2002, 924))), 0x50, "READ DMA EXT, odd pieces")
         t.eq(m.read(DATA, 100) + m.read(DATA + 0x2002, 924), word(384, 256), "its data")
         m.write(DATA, b"\x69" * 1024)
@@ -157,9 +158,8 @@ def test_cd(t):
 
 
 def test_media(t):
-    mon = qt.Monitor()
     with image() as f, image(1 << 19) as cd, image(1 << 18) as other:
-        m = qt.Machine(*mon.arguments(), "-drive", f"file={f.name},format=raw", "-drive", f"file={cd.name},index=2,media=cdrom,id=tray",
+        m = harness.Machine("-drive", f"file={f.name},format=raw", "-drive", f"file={cd.name},index=2,media=cdrom,id=tray",
                        "-netdev", "socket,id=n,udp=127.0.0.1:9,localaddr=127.0.0.1:0", "-object", f"filter-dump,id=d,netdev=n,file={other.name}.pcap")
         with m:
             m.set_cfg(DEV, 0x24, BAR)
@@ -172,15 +172,15 @@ def test_media(t):
                     p.restart()
                 return st
             packet([0x1e, 0, 0, 0, 1, 0])
-            t.ok("is locked" in mon.run("eject tray"), "a locked tray is not ejected")
-            t.ok("Error" not in mon.run("eject -f tray"), "but by force")
+            t.ok("is locked" in m.qmp.hmp("eject tray"), "a locked tray is not ejected")
+            t.ok("Error" not in m.qmp.hmp("eject -f tray"), "but by force")
             t.eq(packet([0]), 0x2051, "not ready")
-            t.ok("Error" in mon.run("change tray /nonexistent"), "a missing file")
-            t.ok("Error" not in mon.run(f"change tray {other.name} raw"), "another medium")
+            t.ok("Error" in m.qmp.hmp("change tray /nonexistent"), "a missing file")
+            t.ok("Error" not in m.qmp.hmp(f"change tray {other.name} raw"), "another medium")
             t.eq((packet([0]), packet([0])), (0x6051, 0x50), "attention, then ready")
             packet([0x25])
             t.eq(m.read(DATA, 4), struct.pack(">I", 127), "of its size")
-            t.ok("not found" in mon.run("eject nobody"), "an unknown device")
+            t.ok("not found" in m.qmp.hmp("eject nobody"), "an unknown device")
         with open(other.name + ".pcap", "rb") as pcap:
             t.eq(pcap.read(), bytes.fromhex("d4c3b2a1020004000000000000000000") + struct.pack("<II", 65536, 1), "a dump's header")
         os.unlink(other.name + ".pcap")
@@ -208,4 +208,4 @@ def test_hostile(t):
         t.eq(m.close(), 0, "ends well")
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

@@ -7,14 +7,15 @@ import random
 import shutil
 import struct
 import sys
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
 sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
 import acpiexec
-import qt
+from qtestos import harness
 from qtestos.acpi import loader, resources, tables
 from qtestos.aml import AmlError, Interpreter, Limits
 
-qt.requires_config("CONFIG_VM")
+harness.requires_config("CONFIG_VM")
 HERE = os.path.dirname(os.path.abspath(__file__))
 QEMU = shutil.which("qemu-system-x86_64")
 METHOD = 8
@@ -113,7 +114,7 @@ def as_firmware(m, older=False):
 
 
 def check_machine(t, name, args, binary=None):
-    with qt.Machine(*args, binary=binary) as m:
+    with harness.Machine(*args, binary=binary) as m:
         as_firmware(m, "pc" in args)
         image = loader.load(fw_cfg(m))
     found = tables.find(image)
@@ -299,4 +300,4 @@ def test_7_resources(t):
     t.eq((got[0].numbers, got[1].first, got[1].last), ((5,), 0x378, 0x37f), "resources: IRQ 5, ports 0x378 to 0x37f")
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

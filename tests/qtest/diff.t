@@ -7,14 +7,13 @@ import os
 import shutil
 import sys
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
 sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
-import qt
+from qtestos import harness
 from qtestos import diff, fuzz, regmap
 from qtestos.commands import present
 from qtestos.probe import Binary
 
-qt.requires_config("CONFIG_VM", "CONFIG_EDU", "CONFIG_VIRTIO_BLK", "CONFIG_VIRTIO_RNG", "CONFIG_AHCI", "CONFIG_NVME", "CONFIG_VIRTIO_SCSI",
+harness.requires_config("CONFIG_VM", "CONFIG_EDU", "CONFIG_VIRTIO_BLK", "CONFIG_VIRTIO_RNG", "CONFIG_AHCI", "CONFIG_NVME", "CONFIG_VIRTIO_SCSI",
                    "CONFIG_VIRTIO_SERIAL", "CONFIG_VIRTIO_BALLOON", "CONFIG_ISA_SERIAL", "CONFIG_I8042", "CONFIG_ISA_DEBUG_EXIT", "CONFIG_VIRTIO_NET", "CONFIG_VGA", "CONFIG_TESTDEVS", "CONFIG_ISA_DEBUGCON",
                    "CONFIG_PFLASH")
 ASAN = os.environ.get("FUZZ_VMBOX") or os.path.join(os.environ.get("objtree", "."), "check/asan/vmbox")
@@ -64,4 +63,4 @@ def test_shrink(t):
     t.ok(diff.report(binary, binary, ["pic", "ioapic"], out) == 0 and "24 the same" in out.getvalue(), "ours is as ours")
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

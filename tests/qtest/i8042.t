@@ -6,10 +6,11 @@ import os
 import shutil
 import sys
 import time
-sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import harness
 
-qt.requires_config("CONFIG_VM", "CONFIG_I8042")
+harness.requires_config("CONFIG_VM", "CONFIG_I8042")
 OBF, AUX = 1, 0x20
 
 
@@ -38,17 +39,12 @@ def mouse(m, *data):
     return got
 
 
-def with_monitor():
-    mon = qt.Monitor()
-    return qt.Machine(*mon.arguments()), mon
-
-
 def both(t, check):
-    with qt.Machine() as m:
+    with harness.Machine() as m:
         check(m, "")
     qemu = shutil.which("qemu-system-x86_64")
     if qemu:
-        with qt.Machine(binary=qemu) as m:
+        with harness.Machine(binary=qemu) as m:
             check(m, "QEMU: ")
 
 
@@ -110,54 +106,54 @@ def test_mouse(t):
 
 
 def test_keys(t):
-    m, mon = with_monitor()
+    m = harness.Machine()
     with m:
-        m.cmd("irq_intercept_in ioapic")
+        m.command("irq_intercept_in ioapic")
         m.outb(0x64, 0x60)
         m.outb(0x60, 0x41)
-        mon.run("sendkey a")
+        m.qmp.hmp("sendkey a")
         t.eq(m.inb(0x64) & (OBF | AUX), OBF, "the buffer is full")
-        t.eq(m.take_irqs()[:1], ["raise 1"], "IRQ 1")
+        t.eq(m.q.take_irqs()[:1], [(1, 1)], "IRQ 1")
         t.eq(drain(m), [0x1e, 0x9e], "a, translated")
-        mon.run("sendkey ctrl-alt-delete")
+        m.qmp.hmp("sendkey ctrl-alt-delete")
         t.eq(drain(m), [0x1d, 0x38, 0xe0, 0x53, 0xe0, 0xd3, 0xb8, 0x9d], "three keys and back")
-        mon.run("sendkey pause")
+        m.qmp.hmp("sendkey pause")
         t.eq(drain(m), [0xe1, 0x1d, 0x45, 0xe1, 0x9d, 0xc5], "pause")
-        mon.run("sendkey f7-0xe04b")
+        m.qmp.hmp("sendkey f7-0xe04b")
         t.eq(drain(m), [0x41, 0xe0, 0x4b, 0xe0, 0xcb, 0xc1], "F7 and a number")
         m.outb(0x64, 0x60)
         m.outb(0x60, 0x00)
-        mon.run("sendkey print")
+        m.qmp.hmp("sendkey print")
         t.eq(drain(m), [0xe0, 0x12, 0xe0, 0x7c, 0xe0, 0xf0, 0x7c, 0xe0, 0xf0, 0x12], "print in set 2")
         m.outb(0x64, 0xad)
-        mon.run("sendkey b")
+        m.qmp.hmp("sendkey b")
         t.eq(drain(m), [], "nothing while the interface is off")
         m.outb(0x64, 0xae)
         t.eq(drain(m), [0x32, 0xf0, 0x32], "kept until it is on")
         for _ in range(100):
-            mon.run("sendkey c")
+            m.qmp.hmp("sendkey c")
         got = drain(m, 200)
         t.ok(len(got) % 3 == 0 and set(got) == {0x21, 0xf0}, "a full queue has whole keys only")
 
 
 def test_motion(t):
-    m, mon = with_monitor()
+    m = harness.Machine()
     with m:
         m.outb(0x64, 0x60)
         m.outb(0x60, 0x42)
         mouse(m, 0xf3, 200, 0xf3, 100, 0xf3, 80, 0xf4)
-        m.cmd("irq_intercept_in ioapic")
-        mon.run("mouse_move 5 -3 1")
+        m.command("irq_intercept_in ioapic")
+        m.qmp.hmp("mouse_move 5 -3 1")
         t.eq(drain(m), [0x108, 0x105, 0x103, 0x101], "right, up, wheel")
-        t.ok("raise 12" in m.take_irqs(), "IRQ 12")
-        mon.run("mouse_move -300 0")
+        t.ok((12, 1) in m.q.take_irqs(), "IRQ 12")
+        m.qmp.hmp("mouse_move -300 0")
         t.eq(drain(m), [0x118, 0x101, 0x100, 0x100, 0x118, 0x1d3, 0x100, 0x100], "a long way in two packets")
-        mon.run("mouse_button 4")
+        m.qmp.hmp("mouse_button 4")
         t.eq(drain(m), [0x10a, 0x100, 0x100, 0x100], "right button")
 
 
 def test_a20(t):
-    with qt.Machine() as m:
+    with harness.Machine() as m:
         m.writel(0x500, 0x11111111)
         m.writel(0x100500, 0x22222222)
         t.eq(m.readl(0x500), 0x11111111, "A20 open: apart")
@@ -180,4 +176,4 @@ def test_a20(t):
         t.eq(m.inb(0x64) & 4, 0, "and resets the controller")
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import tempfile
-sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import harness
 
-qt.requires_config("CONFIG_VM")
+harness.requires_config("CONFIG_VM")
 BOARD = ("-machine", "q35,memory-backend=ram0")
 
 
@@ -17,31 +18,30 @@ def test_file(t):
     with tempfile.TemporaryDirectory() as d:
         path = os.path.join(d, "ram")
         obj = "memory-backend-file,id=ram0,size=64M,mem-path=" + path
-        with qt.Machine(*BOARD, "-object", obj + ",share=on") as m:
+        with harness.Machine(*BOARD, "-object", obj + ",share=on") as m:
             m.writeq(0x3fffff8, 0x1122334455667788)
             m.writeq(0x4000000, 1)
             t.eq((m.readq(0x3fffff8), m.readq(0x4000000)), (0x1122334455667788, 2**64 - 1), "as large as the backend")
         with open(path, "rb") as f:
             f.seek(0x3fffff8)
             t.eq(f.read(), (0x1122334455667788).to_bytes(8, "little"), "shared: the file has it")
-        with qt.Machine(*BOARD, "-object", obj + ",share=off,prealloc=on") as m:
+        with harness.Machine(*BOARD, "-object", obj + ",share=off,prealloc=on") as m:
             t.eq(m.readq(0x3fffff8), 0x1122334455667788, "private: the file's bytes")
             m.writeq(0x3fffff8, 5)
         with open(path, "rb") as f:
             f.seek(0x3fffff8)
             t.eq(f.read(1), b"\x88", "but it gets nothing")
-        with qt.Machine(*BOARD, "-object", "memory-backend-file,id=ram0,size=64M,mem-path=" + d) as m:
+        with harness.Machine(*BOARD, "-object", "memory-backend-file,id=ram0,size=64M,mem-path=" + d) as m:
             m.writeq(0, 7)
             t.eq((m.readq(0), os.listdir(d)), (7, ["ram"]), "a folder: a file without a name")
 
 
 def test_others(t):
     for kind in ("ram", "memfd"):
-        mon = qt.Monitor()
-        with qt.Machine(*mon.arguments(), *BOARD, "-object", f"memory-backend-{kind},id=ram0,size=64M,prealloc=on") as m:
+        with harness.Machine(*BOARD, "-object", f"memory-backend-{kind},id=ram0,size=64M,prealloc=on") as m:
             m.writel(0x100000, 9)
             t.eq(m.readl(0x100000), 9, kind)
-            t.ok("in use" in mon.run("object_del ram0"), "it cannot be deleted")
+            t.ok("in use" in m.qmp.hmp("object_del ram0"), "it cannot be deleted")
 
 
 def test_refused(t):
@@ -50,9 +50,9 @@ def test_refused(t):
                        (("-object", "memory-backend-ram,id=ram0"), "size"), (("-object", ram + "1"), "size"), (("-object", ram + ",foo=1"), "foo"),
                        (("-object", "memory-backend-file,id=ram0,size=64M"), "mem-path"), (("-object", ram + ",mem-path=x"), "mem-path"),
                        (("-object", "memory-backend-file,id=ram0,size=64M,mem-path=/nonexistent/x"), "/nonexistent/x")):
-        r = subprocess.run([qt.VMBOX, "vm", "-accel", "qtest", "-display", "none", *BOARD, *args], capture_output=True, text=True,
+        r = subprocess.run([harness.VMBOX, "vm", "-accel", "qtest", "-display", "none", *BOARD, *args], capture_output=True, text=True,
                            stdin=subprocess.DEVNULL, timeout=60)
         t.ok(r.returncode == 1 and want in r.stderr and len(r.stderr.splitlines()) == 1, "%s: %s" % (" ".join(args), r.stderr.strip()))
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

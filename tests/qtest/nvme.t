@@ -7,10 +7,11 @@ import struct
 import sys
 import tempfile
 import time
-sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import harness
 
-qt.requires_config("CONFIG_VM", "CONFIG_NVME")
+harness.requires_config("CONFIG_VM", "CONFIG_NVME")
 DEV, BAR, TABLE = (0, 4, 0), 0xe0000000, 0xe0100000
 ASQ, ACQ, SQ, CQ, DATA, LIST = 0x100000, 0x102000, 0x104000, 0x106000, 0x200000, 0x300000
 
@@ -34,7 +35,7 @@ class Nvme:
         m.writel(BAR + 0x14, 0x460001)
         self.tail, self.head, self.cid = [0, 0], [0, 0], 0
 
-    def cmd(self, q, op, nsid=0, prp=(0, 0), dws=(), flags=0):
+    def command(self, q, op, nsid=0, prp=(0, 0), dws=(), flags=0):
         """(status, dword 0) of one command; the queues have 16 entries."""
         m = self.m
         self.cid += 1
@@ -57,11 +58,11 @@ class Nvme:
         return (st >> 1 & 0x7ff, dw0) if cid == self.cid else ("cid", cid)
 
     def queues(self, vector=1, ien=True):
-        return (self.cmd(0, 5, prp=(CQ, 0), dws=(15 << 16 | 1, vector << 16 | ien << 1 | 1))[0],
-                self.cmd(0, 1, prp=(SQ, 0), dws=(15 << 16 | 1, 1 << 16 | 1))[0])
+        return (self.command(0, 5, prp=(CQ, 0), dws=(15 << 16 | 1, vector << 16 | ien << 1 | 1))[0],
+                self.command(0, 1, prp=(SQ, 0), dws=(15 << 16 | 1, 1 << 16 | 1))[0])
 
     def rw(self, op, lba, n, prp, nsid=1, flags=0, dw12=0):
-        return self.cmd(1, op, nsid, prp, (lba & 0xffffffff, lba >> 32, n - 1 | dw12), flags)[0]
+        return self.command(1, op, nsid, prp, (lba & 0xffffffff, lba >> 32, n - 1 | dw12), flags)[0]
 
 
 def image():
@@ -72,7 +73,7 @@ def image():
 
 
 def machine(f):
-    return qt.Machine("-drive", f"file={f.name},format=raw,if=none,id=a,discard=unmap", "-drive", "driver=null-co,read-zeroes=on,size=8M,if=none,id=b",
+    return harness.Machine("-drive", f"file={f.name},format=raw,if=none,id=a,discard=unmap", "-drive", "driver=null-co,read-zeroes=on,size=8M,if=none,id=b",
                       "-device", "nvme,serial=s1,drive=a,addr=4,id=nv", "-device", "nvme-ns,drive=b,bus=nv,nsid=7,logical_block_size=4096")
 
 
@@ -80,23 +81,23 @@ def test_admin(t):
     with image() as f, machine(f) as m:
         n = Nvme(m)
         t.eq((m.readl(BAR + 8), m.readl(BAR + 0x1c)), (0x10400, 1), "version 1.4, ready")
-        t.eq(n.cmd(0, 6, prp=(DATA, 0), dws=(1,))[0], 0, "identify the controller")
+        t.eq(n.command(0, 6, prp=(DATA, 0), dws=(1,))[0], 0, "identify the controller")
         page = m.read(DATA, 4096)
         t.eq((page[4:24].strip(), page[24:64].strip(), page[111]), (b"s1", b"QEMU NVMe Ctrl", 1), "its names")
-        t.eq(n.cmd(0, 6, nsid=0, prp=(DATA, 0), dws=(2,))[0], 0, "list namespaces")
+        t.eq(n.command(0, 6, nsid=0, prp=(DATA, 0), dws=(2,))[0], 0, "list namespaces")
         t.eq(m.read(DATA, 12), struct.pack("<III", 1, 7, 0), "1 and 7")
-        n.cmd(0, 6, nsid=7, prp=(DATA, 0), dws=(0,))
+        n.command(0, 6, nsid=7, prp=(DATA, 0), dws=(0,))
         page = m.read(DATA, 4096)
         t.eq((struct.unpack("<Q", page[:8])[0], page[130]), (2048, 12), "of 4096-byte blocks")
-        t.eq(n.cmd(0, 6, nsid=9, prp=(DATA, 0), dws=(3,))[0], 0x00b, "descriptors of none")
-        t.eq(n.cmd(0, 2, nsid=0xffffffff, prp=(DATA, 0), dws=(127 << 16 | 2,))[0], 0, "SMART log")
-        t.eq(n.cmd(0, 9, dws=(7, 0x10001))[1], 63 << 16 | 63, "64 queue pairs")
-        t.eq((n.cmd(0, 0xa, dws=(6,))[1], n.cmd(0, 9, dws=(6, 0))[0], n.cmd(0, 0xa, dws=(6,))[1]), (1, 0, 0), "write cache off")
-        t.eq(n.cmd(0, 0x55)[0], 1, "unknown opcode")
+        t.eq(n.command(0, 6, nsid=9, prp=(DATA, 0), dws=(3,))[0], 0x00b, "descriptors of none")
+        t.eq(n.command(0, 2, nsid=0xffffffff, prp=(DATA, 0), dws=(127 << 16 | 2,))[0], 0, "SMART log")
+        t.eq(n.command(0, 9, dws=(7, 0x10001))[1], 63 << 16 | 63, "64 queue pairs")
+        t.eq((n.command(0, 0xa, dws=(6,))[1], n.command(0, 9, dws=(6, 0))[0], n.command(0, 0xa, dws=(6,))[1]), (1, 0, 0), "write cache off")
+        t.eq(n.command(0, 0x55)[0], 1, "unknown opcode")
         t.eq(n.queues(), (0, 0), "queues are made")
-        t.eq(n.cmd(0, 1, prp=(SQ, 0), dws=(15 << 16 | 1, 1 << 16 | 1))[0], 0x101, "not twice")
-        t.eq(n.cmd(0, 4, dws=(1,))[0], 0x10c, "a completion queue in use stays")
-        t.eq((n.cmd(0, 0, dws=(1,))[0], n.cmd(0, 4, dws=(1,))[0]), (0, 0), "deleted in order")
+        t.eq(n.command(0, 1, prp=(SQ, 0), dws=(15 << 16 | 1, 1 << 16 | 1))[0], 0x101, "not twice")
+        t.eq(n.command(0, 4, dws=(1,))[0], 0x10c, "a completion queue in use stays")
+        t.eq((n.command(0, 0, dws=(1,))[0], n.command(0, 4, dws=(1,))[0]), (0, 0), "deleted in order")
         m.writel(BAR + 0x14, 0x464001)
         t.eq(m.readl(BAR + 0x1c) >> 2 & 3, 2, "shut down")
 
@@ -107,7 +108,7 @@ def test_io(t):
         m.writeq(TABLE + 16, 0x80000)
         m.writel(TABLE + 24, 0x77)
         m.writel(TABLE + 28, 0)
-        cap = m.caps(DEV)[0x11]
+        cap = m.pci_host().function(DEV[1]).cap(0x11)
         m.set_cfg(DEV, cap + 2, 0x8000, 2)
         n.queues()
         word = lambda i, k: b"".join(struct.pack("<I", j) for j in range(i, i + k))
@@ -124,8 +125,8 @@ def test_io(t):
         t.eq((n.rw(1, 3, 1, (DATA, 0), dw12=1 << 30), n.rw(5, 3, 1, (DATA, 0)), n.rw(5, 4, 1, (DATA, 0))), (0, 0, 0x285), "write, compare")
         t.eq((n.rw(8, 3, 2, (0, 0)), n.rw(2, 3, 2, (DATA, 0)), m.read(DATA, 1024)), (0, 0, bytes(1024)), "write zeroes")
         m.write(DATA, struct.pack("<IIQ", 0, 8, 16))
-        t.eq(n.cmd(1, 9, 1, (DATA, 0), (0, 4))[0], 0, "deallocate")
-        t.eq((n.cmd(1, 0, 1)[0], n.cmd(1, 0, 0xffffffff)[0]), (0, 0), "flush")
+        t.eq(n.command(1, 9, 1, (DATA, 0), (0, 4))[0], 0, "deallocate")
+        t.eq((n.command(1, 0, 1)[0], n.command(1, 0, 0xffffffff)[0]), (0, 0), "flush")
         t.eq((n.rw(2, 2048, 1, (DATA, 0)), n.rw(2, 2**64 - 1, 2, (DATA, 0))), (0x80, 0x80), "beyond the end")
         t.eq((n.rw(2, 0, 1, (DATA, 0), nsid=0), n.rw(2, 0, 1, (DATA, 0), nsid=3)), (0xb, 2), "namespaces that are not there")
         t.eq((n.rw(2, 0, 1, (0xfee00000, 0)), n.rw(2, 0, 24, (DATA + 0xe00, LIST + 4))), (4, 0x13), "memory that is none, a crooked list")
@@ -173,4 +174,4 @@ def test_hostile(t):
         t.eq(m.close(), 0, "ends well")
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

@@ -5,10 +5,11 @@ import os
 import shutil
 import sys
 import time
-sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import harness
 
-qt.requires_config("CONFIG_VM", "CONFIG_PFLASH")
+harness.requires_config("CONFIG_VM", "CONFIG_PFLASH")
 SIZE = 0x40000
 BASE0 = (1 << 32) - SIZE
 BASE1 = BASE0 - SIZE
@@ -24,11 +25,11 @@ def images():
 
 
 def both(t, check):
-    with qt.Machine(*images()) as m:
+    with harness.Machine(*images()) as m:
         check(m, "")
     qemu = shutil.which("qemu-system-x86_64")
     if qemu:
-        with qt.Machine(*images(), binary=qemu) as m:
+        with harness.Machine(*images(), binary=qemu) as m:
             check(m, "QEMU: ")
 
 
@@ -65,7 +66,7 @@ def test_commands(t):
 
 
 def test_buffer(t):
-    with qt.Machine(*images()) as m:
+    with harness.Machine(*images()) as m:
         m.writeb(BASE1, 0xe8)
         t.eq(m.readb(BASE1) & 0x80, 0x80, "buffer available")
         m.writeb(BASE1, 3)
@@ -77,7 +78,7 @@ def test_buffer(t):
 
 
 def test_bits(t):
-    with qt.Machine(*images()) as m:
+    with harness.Machine(*images()) as m:
         for v in (0xf0, 0x3f):
             m.writeb(BASE1, 0x40)
             m.writeb(BASE1, v)
@@ -89,7 +90,7 @@ def test_bits(t):
 
 
 def test_kept(t):
-    with qt.Machine(*images()) as m:
+    with harness.Machine(*images()) as m:
         m.writeb(BASE1 + 0x2000, 0x40)
         m.writeb(BASE1 + 0x2000, 0x77)
         m.writeb(BASE1, 0xff)
@@ -101,15 +102,15 @@ def test_kept(t):
         data = f.read()
     t.eq(data[0x2000:0x2002], b"\x77\x66", "and at the end")
     t.eq(len(data), SIZE, "the file's size stands")
-    with qt.Machine("-drive", "if=pflash,format=raw,unit=0,readonly=on,file=code.fd",
+    with harness.Machine("-drive", "if=pflash,format=raw,unit=0,readonly=on,file=code.fd",
                     "-drive", "if=pflash,format=raw,unit=1,file=vars.fd") as m:
         t.eq(m.readb(BASE1 + 0x2000), 0x77, "read again by the next machine")
 
 
 def test_machine_option(t):
     images()
-    with qt.Machine("-blockdev", "driver=file,filename=code.fd,node-name=c,read-only=on", "-machine", "q35,pflash0=c") as m:
+    with harness.Machine("-blockdev", "driver=file,filename=code.fd,node-name=c,read-only=on", "-machine", "q35,pflash0=c") as m:
         t.eq(m.readb(BASE0 + 0x33), 0x33, "-machine pflash0= takes a node")
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

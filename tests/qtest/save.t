@@ -3,44 +3,31 @@
 """Saved state, device by device: a machine is saved in the middle of its work
 and goes on in a second process; from there on both get the same accesses and
 must give the same answers. Then streams that are cut, bent or of another machine."""
-import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import QmpError, harness
 from virtio import Device
 
-qt.requires_config("CONFIG_VM", "CONFIG_MIGRATION", "CONFIG_EDU", "CONFIG_VIRTIO_BLK", "CONFIG_ISA_SERIAL", "CONFIG_VGA")
+harness.requires_config("CONFIG_VM", "CONFIG_MIGRATION", "CONFIG_EDU", "CONFIG_VIRTIO_BLK", "CONFIG_ISA_SERIAL", "CONFIG_VGA")
 DEVICES = ["-no-shutdown", "-chardev", "ringbuf,id=rb,size=4096", "-device", "isa-serial,chardev=rb", "-device", "edu,addr=3",
            "-drive", "driver=null-co,size=1M,if=none,id=d", "-device", "virtio-blk-pci,drive=d,addr=4",
            "-device", "VGA,addr=7", "-device", "pcie-root-port,id=rp,addr=6", "-device", "edu,bus=rp", "-device", "pvpanic"]
 RTC = ["-rtc", "base=2026-01-02T03:04:05"]
 
 
-class Vm(qt.Machine):
-    """With a QMP socket beside the qtest one."""
-
-    def __init__(self, *args):
-        self.tmp = tempfile.TemporaryDirectory()
-        path = os.path.join(self.tmp.name, "qmp")
-        super().__init__("-qmp", "unix:%s,server=on,wait=off" % path, *args)
-        self.qmp = socket.socket(socket.AF_UNIX)
-        self.qmp.settimeout(20)
-        self.qmp.connect(path)
-        self.qfile = self.qmp.makefile("r")
-        self.qfile.readline()
-        self.ask("qmp_capabilities")
-
+class Vm(harness.Machine):
     def ask(self, name, **args):
-        self.qmp.sendall(json.dumps({"execute": name, "arguments": args}).encode() + b"\n")
-        while True:
-            got = json.loads(self.qfile.readline())
-            if "event" not in got:
-                return got
+        """What QMP answers, an error too."""
+        try:
+            return {"return": self.qmp.execute(name, args)}
+        except QmpError as e:
+            return {"error": {"class": e.kind, "desc": e.desc}}
 
     def save(self, path):
         got = self.ask("migrate", uri="file:" + path)
@@ -101,17 +88,17 @@ def test_goes_on(t):
                     setup(a)
                     a.write(0x5000 + seed, b"beyond the devices")
                     for _ in range(300):
-                        a.raw(line(r, ports, mmio))
+                        a.q.raw(line(r, ports, mmio))
                     a.save(path)
                     # Interception tells of changes from 0, so both begin it now.
-                    a.cmd("irq_intercept_in ioapic")
+                    a.command("irq_intercept_in ioapic")
                     with Vm(*DEVICES, *RTC, "-incoming", "file:" + path) as b:
-                        b.cmd("irq_intercept_in ioapic")
+                        b.command("irq_intercept_in ioapic")
                         bad = None
                         for i in range(400):
                             text = line(r, ports, mmio) if i % 10 else "clock_step"
-                            one, two = a.raw(text), b.raw(text)
-                            irqs = a.take_irqs(), b.take_irqs()
+                            one, two = a.q.raw(text), b.q.raw(text)
+                            irqs = a.q.take_irqs(), b.q.take_irqs()
                             if one != two or irqs[0] != irqs[1]:
                                 bad = "step %d, %s: %s %s, %s %s" % (i, text, one, irqs[0], two, irqs[1])
                                 break
@@ -157,25 +144,25 @@ def test_timers(t):
         path = os.path.join(d, "state")
         for port, v in ((0x43, 0x34), (0x40, 0x00), (0x40, 0x80), (0x70, 0x0a), (0x71, 0x26), (0x70, 0x0b), (0x71, 0x42)):
             a.outb(port, v)
-        a.step(12345678)
+        a.clock_step(12345678)
         a.save(path)
-        a.cmd("irq_intercept_in ioapic")
+        a.command("irq_intercept_in ioapic")
         with Vm(*DEVICES, *RTC, "-incoming", "file:" + path) as b:
-            b.cmd("irq_intercept_in ioapic")
+            b.command("irq_intercept_in ioapic")
             for i in range(40):
-                one, two = a.step(), b.step()
-                if one != two or a.take_irqs() != b.take_irqs():
+                one, two = a.clock_step(), b.clock_step()
+                if one != two or a.q.take_irqs() != b.q.take_irqs():
                     break
                 for m in (a, b):	# acknowledge the RTC
                     m.outb(0x70, 0x0c)
                     m.inb(0x71)
-                    m.take_irqs()
+                    m.q.take_irqs()
             t.ok(one == two and i == 39, "PIT and RTC fire at the same moments")
             t.eq(a.inb(0x40), b.inb(0x40), "PIT's count")
 
 
 def incoming(path, *args):
-    r = subprocess.run([qt.VMBOX, "vm", "-accel", "qtest", "-nodefaults", "-display", "none", "-S", "-m", "64",
+    r = subprocess.run([harness.VMBOX, "vm", "-accel", "qtest", "-nodefaults", "-display", "none", "-S", "-m", "64",
                         "-monitor", "null", *args, "-incoming", path], capture_output=True, timeout=60, input=b"")
     return r.returncode, r.stderr.decode().strip()
 
@@ -250,4 +237,4 @@ def test_commands(t):
             t.eq(b.read(0x1000, 17), b"through a command", "arrives")
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

@@ -4,58 +4,43 @@
 jobs, judged by qemu-img; disks of another size; statistics."""
 import json
 import os
-import socket
 import struct
 import subprocess
 import sys
 import tempfile
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import QmpError, harness
 from virtio import Device
 
-qt.requires_config("CONFIG_VM", "CONFIG_MIGRATION", "CONFIG_VIRTIO_BLK", "CONFIG_EDU", "CONFIG_BLOCK")
+harness.requires_config("CONFIG_VM", "CONFIG_MIGRATION", "CONFIG_VIRTIO_BLK", "CONFIG_EDU", "CONFIG_BLOCK")
 OUT, IN = 0x200000, 0x210000
 
 
-class Vm(qt.Machine):
-    def __init__(self, *args):
-        self.tmp = tempfile.TemporaryDirectory()
-        path = os.path.join(self.tmp.name, "qmp")
-        super().__init__("-qmp", "unix:%s,server=on,wait=off" % path, *args)
-        self.qmp = socket.socket(socket.AF_UNIX)
-        self.qmp.settimeout(60)
-        self.qmp.connect(path)
-        self.qfile = self.qmp.makefile("r")
-        self.qfile.readline()
-        self.events = []
-        self.ask("qmp_capabilities")
-
-    def next(self):
-        return json.loads(self.qfile.readline())
-
+class Vm(harness.Machine):
     def ask(self, name, **args):
-        self.qmp.sendall(json.dumps({"execute": name, "arguments": args}).encode() + b"\n")
-        while True:
-            got = self.next()
-            if "event" not in got:
-                return got
-            self.events.append(got)
+        """What QMP answers, an error too."""
+        try:
+            return {"return": self.qmp.execute(name, args)}
+        except QmpError as e:
+            return {"error": {"class": e.kind, "desc": e.desc}}
 
     def job(self, name, **args):
         """Runs it to its end: its states, its error."""
-        self.events = []
+        self.qmp.events.clear()
         got = self.ask(name, **{"job-id": "j", **args})
         if "error" in got:
             return got["error"]["desc"]
-        while not any(e["event"] == "JOB_STATUS_CHANGE" and e["data"]["status"] == "concluded" for e in self.events):
-            self.events.append(self.next())
+        states = []
+        while states[-1:] != ["concluded"]:
+            states.append(self.qmp.wait_event("JOB_STATUS_CHANGE")["data"]["status"])
         jobs = self.ask("query-jobs")["return"]
-        states = [e["data"]["status"] for e in self.events if e["event"] == "JOB_STATUS_CHANGE"]
         self.ask("job-dismiss", id="j")
         return jobs[0].get("error") or states
 
     def hmp(self, line):
-        return self.ask("human-monitor-command", **{"command-line": line})["return"].replace("\r", "")
+        return self.qmp.hmp(line).replace("\r", "")
 
 
 def img(*args):
@@ -109,7 +94,7 @@ def test_monitor(t):
         t.ok("No errors" in img("check", name), "and finds well")
     with Vm(*args, "-loadvm", "one") as m:
         t.eq(m.readq(0x300000), 0x1111, "-loadvm in another process")
-    bad = subprocess.run([qt.VMBOX, "vm", "-M", "q35", "-accel", "qtest", "-display", "none", *args, "-loadvm", "no"],
+    bad = subprocess.run([harness.VMBOX, "vm", "-M", "q35", "-accel", "qtest", "-display", "none", *args, "-loadvm", "no"],
                          capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
     t.ok(bad.returncode == 1 and "'no' does not exist" in bad.stderr and len(bad.stderr.splitlines()) == 1, "-loadvm of nothing: one line")
 
@@ -152,4 +137,4 @@ def test_resize_and_statistics(t):
         t.ok("error" in m.ask("block_resize", size=512), "no name")
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

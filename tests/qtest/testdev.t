@@ -5,10 +5,11 @@ import os
 import shutil
 import struct
 import sys
-sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import harness
 
-qt.requires_config("CONFIG_VM", "CONFIG_TESTDEVS")
+harness.requires_config("CONFIG_VM", "CONFIG_TESTDEVS")
 QEMU = shutil.which("qemu-system-x86_64")
 
 
@@ -16,7 +17,7 @@ def both(t, check, *args):
     for who, binary in (("", None), ("QEMU: ", QEMU)):
         if who and not binary:
             continue
-        with qt.Machine(*args, binary=binary) as m:
+        with harness.Machine(*args, binary=binary) as m:
             check(m, who)
 
 
@@ -32,10 +33,10 @@ def test_pc(t):
         m.writeq(0xff000010, 0x0102030405060708)
         t.eq(m.readq(0xff000010), 0x0102030405060708, who + "memory")
         t.eq(m.readb(0xff000012), 6, who + "and a byte of it")
-        m.cmd("irq_intercept_in ioapic")
+        m.command("irq_intercept_in ioapic")
         m.outb(0x2005, 1)
         m.outb(0x2005, 0)
-        t.eq(m.take_irqs(), ["raise 5", "lower 5"], who + "line 5")
+        t.eq(m.q.take_irqs(), [(5, 1), (5, 0)], who + "line 5")
     both(t, check, "-device", "pc-testdev")
 
 
@@ -84,7 +85,7 @@ def fw_cfg(m):
 
 
 def test_smbios(t):
-    with qt.Machine("-uuid", "00112233-4455-6677-8899-aabbccddeeff", "-smp", "3") as m:
+    with harness.Machine("-uuid", "00112233-4455-6677-8899-aabbccddeeff", "-smp", "3") as m:
         files = fw_cfg(m)
     a, data = files["etc/smbios/smbios-anchor"], files["etc/smbios/smbios-tables"]
     t.eq((a[:4], a[16:21]), (b"_SM_", b"_DMI_"), "anchor")
@@ -107,4 +108,4 @@ def test_smbios(t):
     t.eq(struct.unpack_from("<H", a, 28)[0], len(kinds), "count")
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

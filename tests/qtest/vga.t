@@ -9,10 +9,11 @@ import struct
 import sys
 import time
 import zlib
-sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import harness
 
-qt.requires_config("CONFIG_VM", "CONFIG_VGA")
+harness.requires_config("CONFIG_VM", "CONFIG_VGA")
 QEMU = shutil.which("qemu-system-x86_64")
 FB = 0xe0000000
 REGS = 0xe1000000
@@ -37,8 +38,7 @@ MODES = {
 
 class Vga:
     def __init__(self, binary=None):
-        self.mon = qt.Monitor()
-        self.m = qt.Machine("-vga", "std", *self.mon.arguments(), binary=binary)
+        self.m = harness.Machine("-vga", "std", binary=binary)
         m = self.m
         m.set_cfg(BDF, 0x10, FB)
         m.set_cfg(BDF, 0x18, REGS)
@@ -46,7 +46,7 @@ class Vga:
 
     def picture(self, *options):
         name = os.path.abspath("p%d" % time.monotonic_ns())
-        self.mon.run(" ".join(("screendump", name) + options))
+        self.m.qmp.hmp(" ".join(("screendump", name) + options))
         with open(name, "rb") as f:
             return f.read()
 
@@ -152,7 +152,7 @@ def test_dispi(t):
         out["bank"] = [v.m.readb(FB + 0x30001)]
         reg(4, 2)
         out["capabilities"] = [reg(3)]
-        out["registers in the BAR"] = [int(v.m.cmd("readw 0x%x" % (REGS + 0x500)), 16), v.m.readb(REGS + 0x400 + 0xc)]
+        out["registers in the BAR"] = [int(v.m.command("readw 0x%x" % (REGS + 0x500)), 16), v.m.readb(REGS + 0x400 + 0xc)]
         return out
     both(t, check)
 
@@ -211,17 +211,17 @@ def test_pci(t):
     t.eq(m.cfg(BDF, 8) >> 8, 0x030000, "class")
     m.set_cfg(BDF, 0x30, 0xe2000001)
     if os.path.exists("/usr/share/seabios/vgabios-stdvga.bin"):
-        t.eq(int(m.cmd("readw 0xe2000000"), 16), 0xaa55, "the video BIOS is in the ROM")
+        t.eq(int(m.command("readw 0xe2000000"), 16), 0xaa55, "the video BIOS is in the ROM")
     m.outb(0x3c2, 0x66)
     t.eq(m.inb(0x3da), 0xff, "the colour ports vanish with the misc register")
     t.ok(m.inb(0x3ba) != 0xff, "and the monochrome ones appear")
     m.outb(0x3c2, 0x67)
     seen = set()
     for _ in range(400):
-        m.step(50000)
+        m.clock_step(50000)
         seen.add(m.inb(0x3da) & 9)
     t.eq(seen, {0, 1, 9}, "retrace comes and goes")
     v.close()
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

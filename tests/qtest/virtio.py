@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A driver for virtio 1.2 devices over PCI (modern, split rings) on qt.Machine."""
+"""A driver for virtio 1.2 devices over PCI (modern, split rings) on harness.Machine."""
 import struct
 import time
 
@@ -17,8 +17,8 @@ class Device:
         m.set_cfg(dev, 4, 6, 2)
         self.queues = {}
 
-    def common(self, off, size=4): return int(self.m.cmd({1: "readb", 2: "readw", 4: "readl"}[size] + " 0x%x" % (self.bar + off)), 16)
-    def set_common(self, off, v, size=4): self.m.cmd({1: "writeb", 2: "writew", 4: "writel"}[size] + " 0x%x 0x%x" % (self.bar + off, v))
+    def common(self, off, size=4): return int(self.m.command({1: "readb", 2: "readw", 4: "readl"}[size] + " 0x%x" % (self.bar + off)), 16)
+    def set_common(self, off, v, size=4): self.m.command({1: "writeb", 2: "writew", 4: "writel"}[size] + " 0x%x 0x%x" % (self.bar + off, v))
     def config(self, off, n): return b"".join(bytes([self.m.readb(self.bar + 0x2000 + off + i)]) for i in range(n))
 
     def features(self):

@@ -8,11 +8,13 @@ import socket
 import struct
 import sys
 import tempfile
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import harness
 from virtio import Device
 
-qt.requires_config("CONFIG_VM", "CONFIG_VIRTIO_NET", "CONFIG_VIRTIO_SCSI", "CONFIG_VIRTIO_SERIAL", "CONFIG_VIRTIO_BALLOON",
+harness.requires_config("CONFIG_VM", "CONFIG_VIRTIO_NET", "CONFIG_VIRTIO_SCSI", "CONFIG_VIRTIO_SERIAL", "CONFIG_VIRTIO_BALLOON",
                    "CONFIG_VIRTIO_BLK", "CONFIG_NET_SOCKET")
 DEV = (0, 4, 0)
 OUT, IN = 0x200000, 0x210000
@@ -49,7 +51,7 @@ def frame(dst=MAC, n=100, kind=b"\x88\xb5"):
 
 def test_net(t):
     w = Wire()
-    with qt.Machine(*w.args) as m:
+    with harness.Machine(*w.args) as m:
         d = Device(m, DEV)
         have = d.start(1 << 15 | 1 << 5 | 1 << 16 | 1 << 17 | 1 << 18 | 1 << 19, (0, 1, 2))
         t.eq(d.config(0, 8), MAC + b"\1\0", "address, link up")
@@ -82,7 +84,7 @@ def test_net(t):
 
 def test_net_backpressure(t):
     w = Wire()
-    with qt.Machine(*w.args) as m:
+    with harness.Machine(*w.args) as m:
         d = Device(m, DEV)
         d.start(1 << 15 | 1 << 5, (0, 1))
         for i in range(8):
@@ -115,7 +117,7 @@ class Scsi:
 
 def test_scsi(t):
     f = image(1 << 20)
-    with f, qt.Machine("-device", "virtio-scsi-pci,id=vs,addr=4", "-drive", f"file={f.name},format=raw,if=none,id=d,discard=unmap",
+    with f, harness.Machine("-device", "virtio-scsi-pci,id=vs,addr=4", "-drive", f"file={f.name},format=raw,if=none,id=d,discard=unmap",
                        "-device", "scsi-hd,drive=d,serial=abc,scsi-id=2,lun=1", "-device", "scsi-cd,scsi-id=3") as m:
         s = Scsi(m)
         at = {"target": 2, "lun": 1}
@@ -157,7 +159,7 @@ def test_scsi(t):
 
 def test_blk(t):
     f = image(1 << 20)
-    with f, qt.Machine("-drive", f"file={f.name},format=raw,if=none,id=d,discard=unmap",
+    with f, harness.Machine("-drive", f"file={f.name},format=raw,if=none,id=d,discard=unmap",
                        "-device", "virtio-blk-pci,drive=d,addr=4,serial=xyz,physical_block_size=4096,num-queues=4") as m:
         d = Device(m, DEV)
         d.start(~0, (0, 3))
@@ -190,7 +192,7 @@ def test_blk_many(t):
     f = tempfile.NamedTemporaryFile(suffix=".img")
     f.write(b"".join(struct.pack("<I", i) * 128 for i in range(2048)))
     f.flush()
-    with f, qt.Machine("-object", "iothread,id=t", "-drive", f"file={f.name},format=raw,if=none,id=d",
+    with f, harness.Machine("-object", "iothread,id=t", "-drive", f"file={f.name},format=raw,if=none,id=d",
                        "-device", "virtio-blk-pci,drive=d,addr=4,iothread=t", "-drive", "driver=null-co,size=1M,latency-ns=300000000,if=none,id=slow",
                        "-device", "virtio-blk-pci,drive=slow,addr=5") as m:
         for slot, expect_data in ((4, True), (5, False)):
@@ -250,7 +252,7 @@ def attack(m, d, queues, r):
 
 def test_hostile(t):
     for name, dev, queues in DEVICES:
-        with qt.Machine("-netdev", "socket,id=n,udp=127.0.0.1:9,localaddr=127.0.0.1:0", "-drive", "driver=null-co,size=1M,if=none,id=d",
+        with harness.Machine("-netdev", "socket,id=n,udp=127.0.0.1:9,localaddr=127.0.0.1:0", "-drive", "driver=null-co,size=1M,if=none,id=d",
                         "-drive", "driver=null-co,size=1M,if=none,id=d2", "-device", dev,
                         *(("-device", "scsi-hd,drive=d2,bus=vs.0") if name == "scsi" else ()),
                         *(("-device", "virtconsole,bus=ser.0", "-device", "virtserialport,bus=ser.0,name=x") if name == "serial" else ())) as m:
@@ -263,4 +265,4 @@ def test_hostile(t):
             t.eq(m.close(), 0, "%s: ends well" % name)
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

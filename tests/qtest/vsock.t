@@ -10,11 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import harness
 from virtio import Device
 
-qt.requires_config("CONFIG_VM", "CONFIG_VIRTIO_VSOCK")
+harness.requires_config("CONFIG_VM", "CONFIG_VIRTIO_VSOCK")
 DEV, RX, TX = (0, 4, 0), 0x200000, 0x300000
 REQUEST, RESPONSE, RST, SHUTDOWN, RW, CREDIT, ASK = 1, 2, 3, 4, 5, 6, 7
 HDR = "<QQIIIHHIII"
@@ -24,7 +26,7 @@ class Guest:
     def __init__(self, *more, features=3):
         self.dir = tempfile.TemporaryDirectory()
         self.uds = self.dir.name + "/u"
-        self.m = qt.Machine("-device", f"virtio-vsock-pci,guest-cid=5,uds={self.uds},id=vs,addr=4", *more)
+        self.m = harness.Machine("-device", f"virtio-vsock-pci,guest-cid=5,uds={self.uds},id=vs,addr=4", *more)
         self.d = Device(self.m, DEV)
         self.have = self.d.start(features, (0, 1, 2))
         self.give(8)
@@ -269,16 +271,14 @@ def packets(found):
 def test_capture(t):
     with tempfile.TemporaryDirectory() as where:
         f, late, path = where + "/f.pcapng", where + "/late.pcapng", where + "/sock"
-        mon = qt.Monitor()
-        with Guest("-object", f"filter-vsock-dump,id=one,dev=vs,file={f}", "-object", f"filter-vsock-dump,id=two,dev=vs,path={path}",
-                   *mon.arguments()) as g:
+        with Guest("-object", f"filter-vsock-dump,id=one,dev=vs,file={f}", "-object", f"filter-vsock-dump,id=two,dev=vs,path={path}") as g:
             client = socket.socket(socket.AF_UNIX)
             client.settimeout(10)
             client.connect(path)
             client.recv(1, socket.MSG_PEEK)
-            t.ok("no virtio-vsock-pci" in mon.run(f"object_add filter-vsock-dump,id=x,dev=none,file={late}"), "a device that is not there")
-            t.ok("either" in mon.run("object_add filter-vsock-dump,id=x,dev=vs"), "neither file nor path")
-            mon.run(f"object_add filter-vsock-dump,id=three,dev=vs,file={late},maxlen=80")
+            t.ok("no virtio-vsock-pci" in g.m.qmp.hmp(f"object_add filter-vsock-dump,id=x,dev=none,file={late}"), "a device that is not there")
+            t.ok("either" in g.m.qmp.hmp("object_add filter-vsock-dump,id=x,dev=vs"), "neither file nor path")
+            g.m.qmp.hmp(f"object_add filter-vsock-dump,id=three,dev=vs,file={late},maxlen=80")
             c = g.open()
             g.send(RW, 1, 100, b"hello")
             c.recv(10)
@@ -286,11 +286,11 @@ def test_capture(t):
             g.recv()
             g.send(RST, 1, 100)
             c.recv(1)
-            mon.run("object_del three")
+            g.m.qmp.hmp("object_del three")
             g.send(REQUEST, 9, 99)
             g.recv()
-            mon.run("object_del one")
-            mon.run("object_del two")
+            g.m.qmp.hmp("object_del one")
+            g.m.qmp.hmp("object_del two")
             stream = b""
             while data := client.recv(65536):
                 stream += data
@@ -325,9 +325,8 @@ def test_vsockdump(t):
             return
     with tempfile.TemporaryDirectory() as where:
         path, out = where + "/sock", where + "/out.pcapng"
-        mon = qt.Monitor()
-        with Guest("-object", f"filter-vsock-dump,id=cap,dev=vs,path={path}", *mon.arguments()) as g:
-            dump = lambda *a: subprocess.Popen([qt.VMBOX, "vsockdump", "-i", path, *a], text=True,
+        with Guest("-object", f"filter-vsock-dump,id=cap,dev=vs,path={path}") as g:
+            dump = lambda *a: subprocess.Popen([harness.VMBOX, "vsockdump", "-i", path, *a], text=True,
                                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             keep, show = dump("-w", out), dump("-tn", "port 1")
             seen = lambda: os.path.exists(out) and b"\2\0\x2c\0" in open(out, "rb").read()
@@ -344,7 +343,7 @@ def test_vsockdump(t):
             g.recv()
             g.send(RST, 1, 100)
             c.recv(1)
-            mon.run("object_del cap")
+            g.m.qmp.hmp("object_del cap")
             lines = show.communicate(timeout=60)[0].splitlines()
             keep.communicate(timeout=60)
             t.eq(lines[0], "In  VIRTIO 5.1 > 2.9: rst stream, length 0", "shown live")
@@ -365,8 +364,7 @@ def test_slow_client(t):
     """Who does not read loses packets, the guest goes on; the count comes when he reads again."""
     with tempfile.TemporaryDirectory() as where:
         path = where + "/sock"
-        mon = qt.Monitor()
-        with Guest("-object", f"filter-vsock-dump,id=cap,dev=vs,path={path}", *mon.arguments()) as g:
+        with Guest("-object", f"filter-vsock-dump,id=cap,dev=vs,path={path}") as g:
             slow = socket.socket(socket.AF_UNIX)
             slow.settimeout(20)
             slow.connect(path)
@@ -393,11 +391,11 @@ def test_slow_client(t):
             t.eq((received, dropped > 0), (len(packets(found)) + dropped, True), "the others are counted")
             t.eq(g.d.status(), 15, "the guest has noticed nothing")
             g.send(RST, 1, 100)
-            mon.run("object_del cap")
+            g.m.qmp.hmp("object_del cap")
             data = data[at:]
             while more := slow.recv(65536):
                 data += more
             t.eq(packets(blocks(data))[-1][:5], (1, (5, 2), (1, 100), 2, RST), "and he gets the next ones")
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])
