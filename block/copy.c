@@ -68,7 +68,7 @@ struct copy_run {
 	bool fail_read;
 	u64 fail_off;
 	u64 done_bytes, total;
-	bool share, offload;		/* the kernel may share blocks, may copy; the planner's, as the next */
+	bool share, kcopy;		/* the kernel may share blocks, may copy; the planner's, as the next */
 	u64 offloaded;
 };
 
@@ -437,7 +437,7 @@ static int status_at(struct copy_run *r, struct blk_node *n, u64 off, u64 len, s
 	if (!r->c->min_sparse && g->kind == SEG_ZERO && !r->c->dst_backing)
 		g->kind = SEG_DATA;
 	g->len = (u32)MIN(st->len, (u64)1 << 30);
-	if (!r->offload || g->kind != SEG_DATA || !is_plain(n, st))
+	if ((!r->share && !r->kcopy) || g->kind != SEG_DATA || !is_plain(n, st))
 		st->file = NULL;
 	return g->len ? 0 : -EIO;
 }
@@ -460,13 +460,13 @@ static u32 offload(struct copy_run *r, const struct blk_status *st, u64 dst, u32
 {
 	u32 m;
 
-	if (!r->offload || !st->file || len < OFFLOAD_MIN)
+	if (!st->file || len < OFFLOAD_MIN)
 		return 0;
 	len = MIN(len, OFFLOAD_MAX);
 	m = share(r, st, dst, len);
-	if (!m)
-		r->offload = !blk_copy_range(r->c->dst, dst, st->file, st->offset, len, false);
-	if (!r->offload)
+	if (!m && r->kcopy)
+		r->kcopy = !blk_copy_range(r->c->dst, dst, st->file, st->offset, len, false);
+	if (!m && !r->kcopy)
 		return 0;
 	len = m ? m : len;
 	r->offloaded += len;
@@ -476,91 +476,120 @@ static u32 offload(struct copy_run *r, const struct blk_status *st, u64 dst, u32
 	return len;
 }
 
-static int plan_source(struct copy_run *r, const struct blk_copy_source *src, u64 *dst,
-		       struct slot **cur, u64 *shown, u64 start)
+/* The planner: where it is in the target and in one source. */
+struct walk {
+	struct slot *cur;		/* being filled; NULL: none */
+	u64 dst, shown, start;
+	const struct blk_copy_source *src;
+	u64 off, end;			/* in the source */
+	struct seg g;			/* what is known of the bytes at off: g.len of them */
+	struct blk_status st;
+};
+
+static void advance(struct walk *w, u64 len)
 {
-	u64 off = src->off, end = src->off + src->len;
-	struct seg g = { .node = src->node };
-	struct blk_status st = { 0 };
-	int ret;
+	w->off += len;
+	w->dst += len;
+	w->g.len -= (u32)MIN(len, (u64)w->g.len);
+	w->st.offset += len;
+}
 
-	g.len = 0;
-	while (off < end) {
-		struct slot *s = *cur;
-		u32 m;
+static void put_slot(struct copy_run *r, struct walk *w)
+{
+	submit(r, w->cur);
+	w->cur = NULL;
+}
 
-		if (!s) {
-			s = *cur = next_slot(r, shown);
-			if (!s)
-				return 0;
-		}
-		if (!s->len)
-			s->dst = *dst;
-		if (!g.len) {
-			ret = status_at(r, src->node, off, end - off, &g, &st);
-			if (ret) {
-				r->fail_off = off;
-				r->fail_read = true;
-				return ret;
-			}
-		}
-		m = offload(r, &st, *dst, g.len);
-		if (m) {
-			if (s->len)
-				submit(r, s);
-			*cur = NULL;	/* an empty one is asked for again, which looks for signals */
-			off += m;
-			*dst += m;
-			g.len -= m;
-			st.offset += m;
-			throttle(r, start, *dst - r->c->dst_off);
-			continue;
-		}
-		if (s->nsegs == ARRAY_SIZE(s->seg))
-			return -E2BIG;
-		/* Slots end at multiples of their size, so granules and units line up. */
-		m = (u32)MIN((u64)g.len, r->buf_size - *dst % r->buf_size);
-		g.src = off;
-		g.at = s->len;
-		s->seg[s->nsegs] = g;
-		s->seg[s->nsegs++].len = m;
-		s->len += m;
-		off += m;
-		*dst += m;
-		g.len -= m;
-		st.offset += m;
-		if (*dst % r->buf_size == 0 || (s->nsegs >= MAX_SEGS && *dst % r->granule == 0)) {
-			submit(r, s);
-			*cur = NULL;
-			throttle(r, start, *dst - r->c->dst_off);
-		} else if (s->nsegs >= MAX_SEGS) {	/* odd pieces: take the rest as data */
-			u32 left = (u32)MIN((u64)(r->buf_size - *dst % r->buf_size), end - off);
+/* What the kernel did of what comes next. */
+static bool plan_offload(struct copy_run *r, struct walk *w)
+{
+	u32 m = offload(r, &w->st, w->dst, w->g.len);
 
-			s->seg[s->nsegs - 1].kind = SEG_DATA;
-			s->seg[s->nsegs - 1].len += left;
-			s->len += left;
-			off += left;
-			*dst += left;
-			g.len = 0;
-			if (*dst % r->buf_size && off >= end)
-				continue;	/* the next source goes on in this slot */
-			submit(r, s);
-			*cur = NULL;
-		}
+	if (!m)
+		return false;
+	if (w->cur->len)
+		submit(r, w->cur);
+	w->cur = NULL;	/* an empty one is asked for again, which looks for signals */
+	advance(w, m);
+	throttle(r, w->start, w->dst - r->c->dst_off);
+	return true;
+}
+
+/* A slot of too many odd pieces takes the rest of itself as data. */
+static void fill_up(struct copy_run *r, struct walk *w)
+{
+	struct slot *s = w->cur;
+	u32 left = (u32)MIN(r->buf_size - w->dst % r->buf_size, w->end - w->off);
+
+	s->seg[s->nsegs - 1].kind = SEG_DATA;
+	s->seg[s->nsegs - 1].len += left;
+	s->len += left;
+	advance(w, left);
+	w->g.len = 0;
+	/* Otherwise the next source goes on in this slot. */
+	if (w->dst % r->buf_size == 0 || w->off < w->end)
+		put_slot(r, w);
+}
+
+/* Slots end at multiples of their size, so granules and units line up. */
+static int plan_piece(struct copy_run *r, struct walk *w)
+{
+	struct slot *s = w->cur;
+	u32 m = (u32)MIN((u64)w->g.len, r->buf_size - w->dst % r->buf_size);
+
+	if (s->nsegs == ARRAY_SIZE(s->seg))
+		return -E2BIG;
+	w->g.src = w->off;
+	w->g.at = s->len;
+	s->seg[s->nsegs] = w->g;
+	s->seg[s->nsegs++].len = m;
+	s->len += m;
+	advance(w, m);
+	if (w->dst % r->buf_size == 0 || (s->nsegs >= MAX_SEGS && w->dst % r->granule == 0)) {
+		put_slot(r, w);
+		throttle(r, w->start, w->dst - r->c->dst_off);
+	} else if (s->nsegs >= MAX_SEGS) {
+		fill_up(r, w);
 	}
 	return 0;
 }
 
-static int plan(struct copy_run *r)
+static int plan_source(struct copy_run *r, struct walk *w)
 {
-	u64 dst = r->c->dst_off, shown = 0, start = now_ms();
-	struct slot *cur = NULL;
 	int ret = 0;
 
-	for (int i = 0; !ret && i < r->c->n_src; i++)
-		ret = plan_source(r, &r->c->src[i], &dst, &cur, &shown, start);
-	if (cur && cur->len)
-		submit(r, cur);
+	w->off = w->src->off;
+	w->end = w->off + w->src->len;
+	w->g = (struct seg){ .node = w->src->node };
+	while (!ret && w->off < w->end) {
+		if (!w->cur)
+			w->cur = next_slot(r, &w->shown);
+		if (!w->cur)
+			return 0;
+		if (!w->cur->len)
+			w->cur->dst = w->dst;
+		ret = w->g.len ? 0 : status_at(r, w->src->node, w->off, w->end - w->off, &w->g, &w->st);
+		if (ret) {
+			r->fail_off = w->off;
+			r->fail_read = true;
+		} else if (!plan_offload(r, w)) {
+			ret = plan_piece(r, w);
+		}
+	}
+	return ret;
+}
+
+static int plan(struct copy_run *r)
+{
+	struct walk w = { .dst = r->c->dst_off, .start = now_ms() };
+	int ret = 0;
+
+	for (int i = 0; !ret && i < r->c->n_src; i++) {
+		w.src = &r->c->src[i];
+		ret = plan_source(r, &w);
+	}
+	if (w.cur && w.cur->len)
+		submit(r, w.cur);
 	return ret;
 }
 
@@ -639,7 +668,10 @@ int blk_copy_run(struct blk_copy *c, struct err *e)
 		return err_set(e, ENOTSUP, "A checksum needs all of the data");
 	want = MIN(want, MAX_WORKERS);
 	choose_sizes(&r);
-	r.offload = r.share = c->copy_range && !r.unit && !c->sum && !c->salvage && !c->dst_backing;
+	if (!r.unit && !c->sum && !c->salvage && !c->dst_backing) {
+		r.kcopy = c->copy_range;
+		r.share = c->share || c->copy_range;
+	}
 	r.n_bufs = (u32)want * (r.unit ? 2 : 1) + (r.unit ? 2 : 0);
 	r.n_slots = MAX(r.n_bufs * 2, 16U);
 	for (int i = 0; i < c->n_src; i++)

@@ -33,7 +33,8 @@ struct blk_copy {
 	bool target_is_zero;		/* unwritten parts of @dst read as zeros */
 	bool compress;
 	bool salvage;			/* read errors become zeros; counted in n_salvaged */
-	bool copy_range;		/* let the kernel share (reflink) or copy plain extents, where it can */
+	bool share;			/* let the kernel share blocks of plain extents (reflink), where it can */
+	bool copy_range;		/* and copy them where it cannot; zeros in them are then not looked for */
 	u32 min_sparse;			/* bytes of zeros that make a hole; 0: write all zeros */
 	int workers;			/* 0: one a processor, at most 16 */
 	u64 rate;			/* bytes a second; 0: no limit */

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-# convert -C lets the kernel copy plain bytes: blocks are shared where the file
-# system can (btrfs on a loop device, where this kernel lets us), else it copies
-# them, and the rest is done as ever.
+# convert shares blocks of plain data where the file system can (btrfs on a loop
+# device, where this kernel lets us); with -C the kernel copies them elsewhere;
+# and the rest is done as ever.
 import os, random, shutil, subprocess, sys, tempfile
 
 vmbox = os.environ.get('VMBOX') or os.path.join(os.environ.get('objtree', '.'), 'vmbox')
@@ -76,6 +76,7 @@ def all_ways(where):
     convert(where + ': -C --checksum', '-C', '--checksum', 'sha256')
     convert(where + ': -C --salvage', '-C', '--salvage')
     convert(where + ': -S 0', '-S', '0')
+    convert(where + ': -S 4k', '-S', '4k')
     convert(where + ': preallocated', '-C', '-o', 'preallocation=falloc')
     with open('part', 'wb') as f:
         f.write(open('src', 'rb').read()[:(1 << 20) + 512])
@@ -123,16 +124,20 @@ def on_btrfs():
             for i in range(32):
                 f.write(r.randbytes(1 << 20))
         before = used()
+        p = img('convert', 'big', 'twin')
+        grown = used() - before
+        check('btrfs: blocks are shared', p.returncode == 0 and grown < 8 << 20 and same('big', 'twin'), p.stdout, grown)
+        before = used()
         p = img('convert', '-C', 'big', 'clone')
         grown = used() - before
-        check('btrfs: blocks are shared', p.returncode == 0 and grown < 8 << 20 and same('big', 'clone'), p.stdout, grown)
+        check('btrfs: with -C too', p.returncode == 0 and grown < 8 << 20 and same('big', 'clone'), p.stdout, grown)
         shutil.copy('clone', 'keep')
         with open('clone', 'r+b') as f:
             f.write(bytes(4096))
         check('btrfs: a change of the copy is not one of the source', same('big', 'keep') and not same('big', 'clone'))
         before = used()
         p = img('convert', '-S', '4k', 'big', 'copy')
-        check('btrfs: without -C they are not', p.returncode == 0 and used() - before > 24 << 20, p.stdout)
+        check('btrfs: with -S they are not', p.returncode == 0 and used() - before > 24 << 20, p.stdout)
         all_ways('btrfs')
     finally:
         os.chdir('..')

@@ -255,7 +255,7 @@ static int copy(struct convert *c)
 	const struct convert_args *a = c->a;
 	struct blk_copy k = { .src = c->src, .n_src = c->n_src, .dst = c->dst, .compress = a->compress,
 			      .salvage = a->salvage, .copy_range = a->copy_range && !c->prealloc,
-			      .workers = (int)a->workers, .min_sparse = 4096 };
+			      .share = !a->sparse && !c->prealloc, .workers = (int)a->workers, .min_sparse = 4096 };
 	struct sha256 sum;
 	struct err e = ERR_INIT;
 	u64 v;
@@ -551,7 +551,7 @@ static const struct opt opts[] = {
 	OPT_UINT('m', "parallel", "N", A, workers, "threads (default: one a processor)", .u = { 1, 16 }),
 	OPT_FLAG('W', "oob", A, unordered, "accepted; writes are in order and parallel work needs no leave"),
 	OPT_FLAG('c', "compress", A, compress, "compress the target"),
-	OPT_FLAG('C', "copy-range-offloading", A, copy_range, "let the kernel share or copy plain data where it can"),
+	OPT_FLAG('C', "copy-range-offloading", A, copy_range, "let the kernel copy plain data where its blocks cannot be shared"),
 	OPT_FLAG('n', "no-create", A, no_create, "the target exists"),
 	OPT_FLAG(0, "bitmaps", A, bitmaps, "copy persistent bitmaps"),
 	OPT_FLAG(0, "skip-broken-bitmaps", A, skip_broken, "but not inconsistent ones"),
