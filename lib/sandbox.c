@@ -13,6 +13,7 @@
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include "asan.h"
 #include "sandbox.h"
 
 #ifndef SYS_landlock_create_ruleset
@@ -90,6 +91,8 @@ static int landlock(const struct sandbox_rule *r, int n)
 		return -errno;
 	for (int i = 0; i < n && !ret; i++)
 		ret = allow(rules, &r[i], attr);
+	if (!ret && ASAN_IS_ON)
+		ret = allow(rules, &(struct sandbox_rule){ "/proc", -1, false }, attr);
 	if (!ret && syscall(SYS_landlock_restrict_self, rules, 0) < 0)
 		ret = -errno;
 	close(rules);
@@ -117,6 +120,14 @@ static const int writing[] = {
 #endif
 };
 
+/* How the sanitizer stops its own threads to look for leaks. */
+static const int sanitizing[] = {
+	SYS_ptrace, SYS_wait4, SYS_getppid, SYS_getdents64, SYS_pipe2, SYS_process_vm_readv,
+#ifdef __x86_64__
+	SYS_getdents,
+#endif
+};
+
 static struct sock_filter *let_pass(struct sock_filter *f, const int *calls, unsigned int n, unsigned int *left)
 {
 	for (unsigned int i = 0; i < n; i++)
@@ -126,17 +137,18 @@ static struct sock_filter *let_pass(struct sock_filter *f, const int *calls, uns
 
 static int seccomp(bool write)
 {
-	enum { R = ARRAY_SIZE(reading), W = ARRAY_SIZE(writing) };
-	struct sock_filter f[R + W + 6], *at = f;
+	enum { R = ARRAY_SIZE(reading), W = ARRAY_SIZE(writing), S = ASAN_IS_ON ? ARRAY_SIZE(sanitizing) : 0 };
+	struct sock_filter f[R + W + S + 6], *at = f;
 	struct sock_fprog p = { .filter = f };
-	unsigned int left = R + (write ? W : 0);
+	unsigned int left = R + S + (write ? W : 0);
 
-	_Static_assert(R + W < 250, "jumps are of eight bits");
+	_Static_assert(R + W + S < 250, "jumps are of eight bits");
 	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
 	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_HERE, 1, 0);
 	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
 	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 	at = let_pass(at, reading, R, &left);
+	at = let_pass(at, sanitizing, S, &left);
 	if (write)
 		at = let_pass(at, writing, W, &left);
 	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);

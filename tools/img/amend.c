@@ -57,6 +57,14 @@ static int amend(struct amend_args *aa, struct blk_node *n, const char *text)
 	return 0;
 }
 
+static struct blk_node *open_caged(struct amend_args *a, struct blk_graph *g, u32 flags)
+{
+	if (!img_names_files(&a->options) &&
+	    img_sandbox_places(g, &a->a, &(struct img_place){ a->file, -1, true }, 1))
+		return NULL;
+	return img_open(g, &a->a, a->file, a->a.fmt, flags);
+}
+
 static int run(void *args, const struct opt_call *call)
 {
 	struct amend_args *a = args;
@@ -87,7 +95,7 @@ static int run(void *args, const struct opt_call *call)
 		return 1;
 	}
 	g = img_graph(&a->a, call);
-	n = g ? img_open(g, &a->a, a->file, a->a.fmt, flags) : NULL;
+	n = g ? open_caged(a, g, flags) : NULL;
 	if (n) {
 		ret = amend(a, n, text);
 		if (blk_unref(n) && !ret)
@@ -99,7 +107,7 @@ static int run(void *args, const struct opt_call *call)
 }
 
 static const struct opt opts[] = {
-	IMG_COMMON(A), IMG_QUIET(A), IMG_CACHE(A, "writeback"), IMG_PROGRESS(A),
+	IMG_COMMON(A), IMG_SANDBOX(A), IMG_QUIET(A), IMG_CACHE(A, "writeback"), IMG_PROGRESS(A),
 	OPT_FLAG(0, "force", A, force, "also what may lose data"),
 	OPT_LIST('o', "options", "OPTIONS", A, options, "the options to change, NAME=VALUE,..."),
 	OPERAND_OPT("FILE", A, file, "the image"),

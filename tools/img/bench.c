@@ -144,7 +144,8 @@ static int run(void *args, const struct opt_call *call)
 		return 1;
 	}
 	g = img_graph(&a->a, call);
-	n = g ? img_open(g, &a->a, a->file, a->a.fmt, flags) : NULL;
+	n = g && !img_sandbox_places(g, &a->a, &(struct img_place){ a->file, -1, a->write }, 1) ?
+	    img_open(g, &a->a, a->file, a->a.fmt, flags) : NULL;
 	if (n)
 		ret = measure(a, n);
 	blk_unref(n);
@@ -161,7 +162,7 @@ static void defaults(void *args)
 }
 
 static const struct opt opts[] = {
-	IMG_COMMON(A), IMG_SHARE(A), IMG_QUIET(A), IMG_CACHE(A, "writeback"),
+	IMG_COMMON(A), IMG_SANDBOX(A), IMG_SHARE(A), IMG_QUIET(A), IMG_CACHE(A, "writeback"),
 	OPT_UINT('c', "count", "N", A, count, "requests to send (default: 75000)", .u = { 1, 1ULL << 40 }),
 	OPT_UINT('d', "depth", "N", A, depth, "requests in flight (default: 64)", .u = { 1, 4096 }),
 	OPT_STR('s', "buffer-size", "SIZE", A, size_text, "bytes of a request (default: 4k)"),

@@ -90,6 +90,15 @@ static int run_all(struct bitmap_args *b, struct blk_graph *g, struct blk_node *
 	return 0;
 }
 
+static struct blk_node *open_caged(struct bitmap_args *b, struct blk_graph *g)
+{
+	const struct img_place p[] = { { b->file, -1, true }, { b->src_file, -1, false } };
+
+	if (img_sandbox_places(g, &b->a, p, b->src_file ? 2 : 1))
+		return NULL;
+	return img_open(g, &b->a, b->file, b->a.fmt, BLK_O_RDWR);
+}
+
 static int run(void *args, const struct opt_call *call)
 {
 	struct bitmap_args *b = args;
@@ -122,7 +131,7 @@ static int run(void *args, const struct opt_call *call)
 		return 1;
 	}
 	g = img_graph(&b->a, call);
-	n = g ? img_open(g, &b->a, b->file, b->a.fmt, BLK_O_RDWR) : NULL;
+	n = g ? open_caged(b, g) : NULL;
 	if (n) {
 		ret = run_all(b, g, n, gran);
 		if (blk_unref(n) && !ret)
@@ -133,7 +142,7 @@ static int run(void *args, const struct opt_call *call)
 }
 
 static const struct opt opts[] = {
-	IMG_COMMON(A),
+	IMG_COMMON(A), IMG_SANDBOX(A),
 	OPT_ENTRY(0, "add", NULL, OPT_T_LIST, A, acts, struct opt_list, "create BITMAP and start recording"),
 	OPT_ENTRY(0, "remove", NULL, OPT_T_LIST, A, acts, struct opt_list, "delete BITMAP"),
 	OPT_ENTRY(0, "clear", NULL, OPT_T_LIST, A, acts, struct opt_list, "forget what BITMAP recorded"),

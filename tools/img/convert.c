@@ -445,14 +445,6 @@ static int check_args(const struct convert_args *a)
 	return 0;
 }
 
-static bool names_files(const struct convert_args *a)
-{
-	for (size_t i = 0; i < a->options.n; i++)
-		if (strstr(a->options.v[i].val, "data_file") || strstr(a->options.v[i].val, "backing_file"))
-			return true;
-	return a->target_opts;
-}
-
 /* The sources are read, and the target's directory is written; -o may name files anywhere. */
 static int close_sandbox(struct convert *c)
 {
@@ -471,7 +463,7 @@ static int close_sandbox(struct convert *c)
 	p[n++] = (struct img_place){ c->out, -1, true };
 	if (backing)
 		p[n++] = (struct img_place){ backing, -1, false };
-	ret = names_files(a) ? 0 : img_sandbox_places(c->g, &a->a, p, n);
+	ret = img_names_files(&a->options) || a->target_opts ? 0 : img_sandbox_places(c->g, &a->a, p, n);
 	free(backing);
 	free(p);
 	return ret;

@@ -244,6 +244,26 @@ static int do_create(struct blk_graph *g, const struct create_args *c, const cha
 	return ret;
 }
 
+/* The image's directory is written, its backing file looked at. */
+static int close_sandbox(const struct create_args *c, struct blk_graph *g)
+{
+	struct img_place p[2] = { { c->file, -1, true } };
+	char *path = NULL;
+	int n = 1, ret = 0;
+
+	if (img_names_files(&c->options))
+		return 0;
+	if (c->backing && !c->unsafe) {
+		ret = blk_combine_path(c->file, c->backing, &path);
+		p[n++] = (struct img_place){ path, -1, false };
+	}
+	if (ret)
+		img_error("out of memory");
+	ret = ret ?: img_sandbox_places(g, &c->a, p, n);
+	free(path);
+	return ret;
+}
+
 static int run(void *args, const struct opt_call *call)
 {
 	struct create_args *c = args;
@@ -267,7 +287,7 @@ static int run(void *args, const struct opt_call *call)
 	g = img_graph(&c->a, call);
 	if (!g)
 		return 1;
-	ret = do_create(g, c, fmt, &e);
+	ret = close_sandbox(c, g) ? -ECANCELED : do_create(g, c, fmt, &e);
 	if (ret && ret != -ECANCELED) {
 		fflush(stdout);
 		img_error("%s: %s", c->file, e.msg);
@@ -277,7 +297,7 @@ static int run(void *args, const struct opt_call *call)
 }
 
 static const struct opt opts[] = {
-	IMG_COMMON(A), IMG_QUIET(A),
+	IMG_COMMON(A), IMG_SANDBOX(A), IMG_QUIET(A),
 	OPT_STR('b', "backing-file", "FILE", A, backing, "the image stands on FILE and holds only what differs from it"),
 	OPT_STR('F', "backing-format", "FMT", A, backing_fmt, "format of the backing file"),
 	OPT_FLAG('u', "unsafe", A, unsafe, "do not look at the backing file"),

@@ -81,6 +81,8 @@ struct img_place {
  * it. 0 or -errno (printed).
  */
 int img_sandbox_places(struct blk_graph *g, const struct img_args *a, const struct img_place *places, int n);
+/* Do @options (-o) name files, which may lie anywhere? */
+bool img_names_files(const struct opt_list *options);
 /* The same for sub-commands that only read the images @names (at most 3, then NULL). */
 int img_sandbox(struct blk_graph *g, const struct img_args *a, const char *const *names);
 

@@ -16,8 +16,9 @@ static const struct opt_section sections[] = {
 	  "are opened only when they stand in the directory of the image that names them and are no links; "
 	  "--follow=all opens any. Called as qemu-img, any is opened, as qemu-img does." },
 	{ "SANDBOX",
-	  "info, inspect, map, check without -r, measure and compare close a sandbox before they open an image: only files "
-	  "below the image's directory can be opened, for reading, and system calls that reading and printing need. "
+	  "Every sub-command closes a sandbox before it opens an image: only files below the directories of its images can be "
+	  "opened, only those of what it makes or changes can be written, and only system calls that this, printing and "
+	  "threads need are left. -o options that name files turn it off. "
 	  "Not with --follow=all (so not as qemu-img), --image-opts or protocols, unless --sandbox=require." },
 	{ NULL, NULL }
 };

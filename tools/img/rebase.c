@@ -176,6 +176,24 @@ static int switch_backing(struct rebase_args *ra, struct rebase *r)
 	return ret;
 }
 
+/* The new backing file is looked at unless only its name is changed. */
+static int close_sandbox(struct rebase_args *ra, struct blk_graph *g)
+{
+	struct img_place p[2] = { { ra->file, -1, true } };
+	char *path = NULL;
+	int n = 1, ret = 0;
+
+	if (!ra->unsafe && ra->backing[0]) {
+		ret = blk_combine_path(ra->file, ra->backing, &path);
+		p[n++] = (struct img_place){ path, -1, false };
+	}
+	if (ret)
+		img_error("out of memory");
+	ret = ret ?: img_sandbox_places(g, &ra->a, p, n);
+	free(path);
+	return ret;
+}
+
 static int run(void *args, const struct opt_call *call)
 {
 	struct rebase_args *ra = args;
@@ -200,7 +218,7 @@ static int run(void *args, const struct opt_call *call)
 	if (!g)
 		return 1;
 	r.wflags = ra->compress ? BLK_COMPRESS : 0;
-	r.n = img_open(g, &ra->a, ra->file, ra->a.fmt, flags);
+	r.n = close_sandbox(ra, g) ? NULL : img_open(g, &ra->a, ra->file, ra->a.fmt, flags);
 	if (r.n)
 		ret = ra->unsafe ? 0 : safe_part(ra, g, &r, src);
 	if (!ret)
@@ -217,7 +235,7 @@ static int run(void *args, const struct opt_call *call)
 }
 
 static const struct opt opts[] = {
-	IMG_COMMON(A), IMG_SHARE(A), IMG_QUIET(A), IMG_CACHE(A, "writeback"), IMG_SRC_CACHE(A), IMG_PROGRESS(A),
+	IMG_COMMON(A), IMG_SANDBOX(A), IMG_SHARE(A), IMG_QUIET(A), IMG_CACHE(A, "writeback"), IMG_SRC_CACHE(A), IMG_PROGRESS(A),
 	OPT_STR('b', "backing-file", "FILE", A, backing, "the new backing file; empty: none"),
 	OPT_STR('F', "backing-format", "FMT", A, backing_fmt, "its format"),
 	OPT_FLAG('u', "unsafe", A, unsafe, "only change the name that the image holds"),

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "asan.h"
 #include "block/driver.h"
 #include "img.h"
 #include "log.h"
@@ -56,7 +57,8 @@ int img_budgets(const struct img_args *a, struct blk_policy *p)
 		if (img_size(a->max_memory, "--max-memory", &v))
 			return -EINVAL;
 		r.rlim_cur = r.rlim_max = (rlim_t)v;
-		setrlimit(RLIMIT_DATA, &r);
+		if (!ASAN_IS_ON)
+			setrlimit(RLIMIT_DATA, &r);
 		p->max_meta = MIN(v / 4, 64 * MiB);
 	}
 	if (a->max_ratio && (str_to_u64(a->max_ratio, 10, &max_ratio) || !max_ratio)) {
@@ -173,9 +175,17 @@ int img_sandbox_places(struct blk_graph *g, const struct img_args *a, const stru
 		if (p[i].name && blk_is_protocol_name(p[i].name))
 			return 0;
 	tzset();	/* reads a file */
-	if (!a->max_memory)
+	if (!a->max_memory && !ASAN_IS_ON)
 		setrlimit(RLIMIT_DATA, &data);
 	return enter(p, n, mode == 2);
+}
+
+bool img_names_files(const struct opt_list *options)
+{
+	for (size_t i = 0; i < options->n; i++)
+		if (strstr(options->v[i].val, "data_file") || strstr(options->v[i].val, "backing_file"))
+			return true;
+	return false;
 }
 
 int img_sandbox(struct blk_graph *g, const struct img_args *a, const char *const *names)
