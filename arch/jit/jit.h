@@ -22,7 +22,7 @@
 #define JIT_REGIONS	4
 #define JIT_BLOCK_ROOM	(48 * KiB)	/* code of the largest block, with room */
 #define JIT_JUMP_BITS	14
-#define JIT_JUMP_FOLD	13		/* the slot is address ^ address >> fold */
+#define JIT_JUMP_FOLD	14
 #define JIT_STACK	(256 * KiB)	/* C stack below struct x86_cpu */
 
 /* The jump table lies behind struct x86_cpu: generated code reaches it with a displacement. */
@@ -208,9 +208,15 @@ static inline struct jit_jump *jit_jumps(struct x86_cpu *cpu)
 	return (struct jit_jump *)(void *)((u8 *)cpu + JIT_JUMPS_OFF);
 }
 
+/*
+ * address / 2 + address >> 14, as an offset of 16 bytes each in the few instructions that it takes. Never the
+ * same for address and address + X86_ATTENTION.
+ */
 static inline struct jit_jump *jit_jump_slot(struct x86_cpu *cpu, u64 lin)
 {
-	return &jit_jumps(cpu)[((u32)lin ^ (u32)lin >> JIT_JUMP_FOLD) & ((1u << JIT_JUMP_BITS) - 1)];
+	u32 sum = ((u32)lin << 3) + ((u32)lin >> (JIT_JUMP_FOLD - 4));
+
+	return &jit_jumps(cpu)[sum >> 4 & ((1u << JIT_JUMP_BITS) - 1)];
 }
 
 /* cache.c; region and drop functions under the lock. */

@@ -476,6 +476,7 @@ static u64 string_source(struct x86_cpu *cpu, u64 lin, u32 info)
 
 u64 jit_c_mem_r(struct x86_cpu *cpu, u64 lin, u32 info)
 {
+	const struct x86_tlb_entry *e = x86_tlb_r(cpu, lin);
 	unsigned size = JIT_INFO_SIZE(info);
 
 	from_code(cpu);
@@ -485,6 +486,10 @@ u64 jit_c_mem_r(struct x86_cpu *cpu, u64 lin, u32 info)
 	if (unlikely(!x86_probe_plain(cpu, lin, size, X86_READ))) {
 		cpu->cur = NULL;
 		leave_to_interp(cpu, info);
+	}
+	if (likely(x86_tlb_hit(cpu, e, lin, size))) {
+		cpu->cur = NULL;
+		return lin + e->addend;
 	}
 	if (size <= 8)
 		cpu->jit.bounce[0] = x86_load_slow(cpu, lin, size);

@@ -102,6 +102,8 @@ struct x86_fpu {
 #define X86_REQ_TIMER	BIT(9)	/* the LAPIC timer's time has come */
 #define X86_REQ_RESET	BIT(10)	/* power-on reset at the next boundary */
 
+#define X86_ATTENTION	2	/* generated code adds it to addresses: arch/jit/jit.h */
+
 /* What a thread waits for in a vCPU that runs nothing. */
 enum x86_activity {
 	X86_ACT_RUN,
@@ -216,7 +218,7 @@ struct x86_cpu {
 	u64 zero;
 	u64 fl_res, fl_aux;	/* lazy CF PF AF ZF SF OF */
 	u32 eflags;		/* all other bits; bit 1 set, arithmetic bits 0 */
-	_Atomic u32 attn;	/* != 0: leave the chain of blocks and look at req */
+	_Atomic u32 attn;	/* 0, or X86_ATTENTION: leave the chain of blocks and look at req */
 	struct x86_tlb_set *tlb;/* of the current class */
 	u64 tlb_tag;		/* 12-bit tag of the current class and address space */
 	u64 xtag;		/* unique number of the code address space: cached targets are valid while it stands */

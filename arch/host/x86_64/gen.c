@@ -78,7 +78,7 @@ struct cold *gen_cold(struct gen *g, enum cold_kind kind, u8 *site)
 	return c;
 }
 
-static void far_code(struct gen *g, u8 **miss);
+static u8 *far_code(struct gen *g);
 
 static void emit_exit(struct gen *g, u64 code)
 {
@@ -114,8 +114,6 @@ static void far_target(struct gen *g, s64 off)
 static void emit_cold(struct gen *g, struct cold *c)
 {
 	struct ebuf *b = &g->b;
-	u8 *miss[2];
-
 	for (unsigned n = 0; n < 2; n++)
 		if (c->site[n])
 			e_patch_here(b, c->site[n]);
@@ -135,9 +133,7 @@ static void emit_cold(struct gen *g, struct cold *c)
 		break;
 	case COLD_FAR:
 		far_target(g, (s32)c->code);
-		far_code(g, miss);
-		e_patch_here(b, miss[0]);
-		e_patch_here(b, miss[1]);
+		e_patch_here(b, far_code(g));
 		e_movi32(b, T1, JIT_FAR(c->code >> 32, 0));
 		e_jmp_to(b, g->j->thunks.far);
 		break;
@@ -160,37 +156,34 @@ static void emit_cold(struct gen *g, struct cold *c)
 
 /* ---- going elsewhere ---- */
 
-/* rax: target. */
-static void far_code(struct gen *g, u8 **miss)
+/*
+ * rax: target. attn, 0 or X86_ATTENTION, is added to the key: no key of that value is
+ * in this slot, so whatever is wanted makes it miss.
+ */
+static u8 *far_code(struct gen *g)
 {
 	struct ebuf *b = &g->b;
+	u8 *miss;
 
-	e_alui(b, 7, 0, CPU(attn), 0);
-	miss[0] = e_jcc(b, CC_NE);
-	e_ld(b, T1, CPU(jit.tag));
-	e_lea(b, T1, mi_(T1, H_RAX, 0, 0));
-	e_mov32(b, T2, H_RAX);
-	e_op(b, 0xc1, 0, 5, r_(T2));
-	e8(b, JIT_JUMP_FOLD);
-	e_op(b, 0x33, 0, T2, r_(H_RAX));
-	e_alui(b, 4, 0, r_(T2), (1 << JIT_JUMP_BITS) - 1);
-	e_op(b, 0xc1, 0, 4, r_(T2));
-	e8(b, 4);
+	e_op(b, 0x8b, 0, T1, CPU(attn));
+	e_op(b, 0x03, E_W, T1, CPU(jit.tag));
+	e_op(b, 0x03, E_W, T1, r_(H_RAX));
+	gen_shr(g->j, b, T2, JIT_JUMP_FOLD - 4);
+	e_op(b, 0x8d, 0, T2, mi_(T2, H_RAX, 3, 0));
+	e_alui(b, 4, 0, r_(T2), ((1 << JIT_JUMP_BITS) - 1) << 4);
 	e_op(b, 0x3b, E_W, T1, mi_(H_RSP, T2, 0, (s32)JIT_JUMPS_OFF));
-	miss[1] = e_jcc(b, CC_NE);
+	miss = e_jcc(b, CC_NE);
 	e_alui(b, 4, E_W, r_(H_RAX), -4096);
 	e_st(b, CPU(jit.page), H_RAX);
 	e_op(b, 0xff, 0, 4, mi_(H_RSP, T2, 0, (s32)JIT_JUMPS_OFF + 8));
+	return miss;
 }
 
 void gen_far(struct gen *g, int stack)
 {
 	struct cold *c = gen_cold(g, COLD_MISS, NULL);
-	u8 *miss[2];
 
-	far_code(g, miss);
-	c->site[0] = miss[0];
-	c->site[1] = miss[1];
+	c->site[0] = far_code(g);
 	c->code = JIT_FAR(g->i->off, stack);
 }
 

@@ -101,6 +101,8 @@ void gen_ea(struct gen *g);
  */
 #define GEN_PAGES (-1)	/* the address may be in another page each time */
 void gen_access(struct gen *g, unsigned size, bool write, bool ss, int slot);
+/* Bits 31-n of rax, into the lower bits of r; the upper ones are anything. Destroys flags. */
+void gen_shr(struct jit *j, struct ebuf *b, unsigned r, unsigned n);
 /* Offset in x86_jit_cpu.pages[][] of the entry for the address in rax, into r. Destroys flags. */
 void gen_page_index(struct jit *j, struct ebuf *b, unsigned r);
 /* Both for i's memory operand. */

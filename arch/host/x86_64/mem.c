@@ -90,16 +90,20 @@ static void slot_access(struct gen *g, unsigned size, bool write, u32 info, unsi
 	c->thunk = write ? g->j->thunks.mem_w : g->j->thunks.mem_r;
 }
 
-void gen_page_index(struct jit *j, struct ebuf *b, unsigned r)
+void gen_shr(struct jit *j, struct ebuf *b, unsigned r, unsigned n)
 {
 	if (j->host_features[X86_FEAT_BMI2 / 32] >> (X86_FEAT_BMI2 & 31) & 1) {
 		e_vex(b, 0x3f0, E_F2, r, 0, r_(T0));	/* rorx */
-		e8(b, 12 - 4);
 	} else {
 		e_mov32(b, r, T0);
 		e_op(b, 0xc1, 0, 5, r_(r));
-		e8(b, 12 - 4);
 	}
+	e8(b, n);
+}
+
+void gen_page_index(struct jit *j, struct ebuf *b, unsigned r)
+{
+	gen_shr(j, b, r, 12 - 4);
 	e_alui(b, 4, 0, r_(r), (X86_JIT_PAGES - 1) << 4);
 }
 

@@ -45,7 +45,7 @@ static void attend(struct gen *g)
 	e8(b, X86_REQ_INTR | X86_REQ_EXTINT);
 	none = e_jcc8(b, CC_E);
 	e_op(b, 0xc7, 0, 0, CPU(attn));
-	e32(b, 1);
+	e32(b, X86_ATTENTION);
 	e_patch8(b, none);
 }
 

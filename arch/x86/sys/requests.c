@@ -19,7 +19,7 @@ static void futex(_Atomic u32 *word, int op, u32 val)
 
 void x86_cpu_kick(struct x86_cpu *cpu)
 {
-	atomic_store(&cpu->attn, 1);
+	atomic_store(&cpu->attn, X86_ATTENTION);
 	if (atomic_load(&cpu->sleeping))
 		futex(&cpu->attn, FUTEX_WAKE, 1);
 }
@@ -37,7 +37,7 @@ void x86_cpu_withdraw(struct x86_cpu *cpu, u32 req)
 
 void sys_attention(struct x86_cpu *cpu)
 {
-	atomic_store_explicit(&cpu->attn, 1, memory_order_relaxed);
+	atomic_store_explicit(&cpu->attn, X86_ATTENTION, memory_order_relaxed);
 }
 
 /* Sleeps until attn is set. The vCPU holds nothing meanwhile. */
