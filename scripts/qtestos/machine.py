@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 
+from .control import Control
 from .memory import Allocator, Window
 from .model import Node
 from .proto import Died, Ops, Qtest, QtestError, TimedOut, Transcript
@@ -60,7 +61,7 @@ class CommandLine:
         self.add("-device", ",".join([node.cls.device] + [f"{k}={v}" for k, v in values.items()]))
 
 
-class Machine(Ops):
+class Machine(Ops, Control):
     """Typed commands of its own (m.readl(...)); q is the connection (m.q.batch()), qmp QMP, desc the Board.
 
     with Machine(binary, board) as m: ...  or start() and close().

@@ -4,7 +4,6 @@
 import os
 import shutil
 import sys
-import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
 from qtestos import harness

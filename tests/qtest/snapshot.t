@@ -7,7 +7,6 @@ import os
 import struct
 import subprocess
 import sys
-import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
 sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))

@@ -3,7 +3,9 @@
 import os
 import signal
 
-from qtestos import BOARDS, Died, Machine, QmpError, Refused, arguments, eq, params, replay, requires
+from qtestos import BOARDS, Died, Machine, QmpError, Refused, arguments, eq, params, replay, requires, skip_on
+from qtestos.drivers.bridge import RootPort
+from qtestos.drivers.pci import CAP_EXPRESS, PciFunction
 from qtestos.memory import MemoryFault
 
 
@@ -110,8 +112,41 @@ def test_qmp(m: Machine):
         raise AssertionError("no error")
     except QmpError as e:
         eq(e.kind, "DeviceNotFound")
-    m.qmp("system_reset")
-    m.qmp.wait_event("RESET")
+    m.writew(0x400, 0x1234)
+    m.reset()
+    eq((m.alive(), m.readw(0x400)), (True, 0x1234), "a reset leaves the memory")
+
+
+@skip_on("qemu", "its slots are ACPI's until a guest asks for them")
+def test_plugging(port: RootPort):
+    """A device comes to a slot, and goes when the guest has switched the slot's power off."""
+    m, control = port.m, port.function.cap(CAP_EXPRESS) + 0x18
+    late = PciFunction(port.host, (port.number, 0, 0), port)
+    eq(late.vendor, 0xffff, "an empty slot")
+    m.device_add("edu", "late", bus=port.node.id)
+    port.set_cfg(control, port.cfg(control, 2) & ~0x700 | 0x100, 2)		# power and its light on
+    m.wait(lambda: late.vendor == 0x1234, "the device")
+    port.set_cfg(control + 2, port.cfg(control + 2, 2), 2)			# what has happened is acknowledged
+    assert "late" in m.qom_list("/machine/peripheral"), "it is there"
+    eq(m.qom_get("/machine/peripheral/late", "multifunction"), False)
+    m.device_del("late", wait=False)
+    m.wait(lambda: port.cfg(control + 2, 2) & 1, "the attention button")
+    port.set_cfg(control, port.cfg(control, 2) | 0x700, 2)
+    m.device_gone("late")
+    eq(late.vendor, 0xffff)
+    assert "late" not in m.qom_list("/machine/peripheral"), "and gone"
+
+
+def test_end(m: Machine):
+    m.qmp("quit")
+    m.expect_end(0)
+    eq(m.alive(), False)
+
+
+@arguments("-device", "isa-debug-exit,iobase=0xf4,iosize=1")
+def test_end_by_a_device(m: Machine):
+    m.q.sock.sendall(b"outb 0xf4 5\n")
+    m.expect_end(11)
 
 
 def test_poison(m: Machine):

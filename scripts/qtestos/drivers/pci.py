@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """PCI: configuration by ports and by memory, host bridges, functions, bridges, BARs, capabilities, INTx, MSI and MSI-X."""
-import struct
 
 from ..model import Board, Driver
 from ..proto import QtestError
