@@ -64,7 +64,7 @@ class Qmp:
 
 listen_echo, listen_qmp = server("echo.sock"), server("qmp.sock")
 m = c.Console(c.vmbox, "vm", "-nodefaults", "-no-reboot", "-serial", "stdio", "-m", "256", "-kernel", vmlinuz, "-initrd", "ird.gz",
-              "-append", "console=ttyS0 panic=-1 quiet no_timer_check", "-device", "virtio-serial-pci,id=vs",
+              "-append", "console=ttyS0 panic=-1 quiet", "-device", "virtio-serial-pci,id=vs",
               "-chardev", "file,id=con,path=con.txt", "-device", "virtconsole,chardev=con",
               "-chardev", "socket,id=e,path=echo.sock", "-device", "virtserialport,chardev=e,name=org.test.echo,id=echo",
               "-device", "virtio-balloon-pci,id=b,free-page-reporting=on,guest-stats-polling-interval=1", "-qmp", "unix:qmp.sock")

@@ -18,7 +18,7 @@ for tool in ("gdb", "readelf"):
         console.skip_all(tool + " is missing")
 console.appliance("initramfs", "ird.img") or console.done()
 vmlinuz, _ = console.kernel()
-vm = console.Console(console.vmbox, "vm", "-kernel", vmlinuz, "-initrd", "ird.img", "-append", "console=ttyS0 no_timer_check", "-m", "256", "-smp", "2",
+vm = console.Console(console.vmbox, "vm", "-kernel", vmlinuz, "-initrd", "ird.img", "-append", "console=ttyS0", "-m", "256", "-smp", "2",
                      "-nographic", "-monitor", "none", "-serial", "stdio", "-qmp", "unix:qmp.sock,server=on,wait=off")
 console.check(vm.expect(console.PROMPT), "Linux boots", vm.tail())
 vm.type("grep ' linux_banner$' /proc/kallsyms; echo e''nd")

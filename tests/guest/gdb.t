@@ -30,7 +30,7 @@ def gdb(*commands, seconds=240):
 
 console.appliance("initramfs", "ird.img") or console.done()
 vmlinuz, _ = console.kernel()
-vm = console.Console(console.vmbox, "vm", "-kernel", vmlinuz, "-initrd", "ird.img", "-append", "console=ttyS0 nokaslr no_timer_check",
+vm = console.Console(console.vmbox, "vm", "-kernel", vmlinuz, "-initrd", "ird.img", "-append", "console=ttyS0 nokaslr",
                      "-m", "256", "-smp", "2", "-nographic", "-monitor", "none", "-serial", "stdio", "-gdb", "unix:gdb.sock")
 console.check(vm.expect(console.PROMPT), "Linux boots beside a gdb server", vm.tail())
 vm.type("cd /proc; for s in __x64_sys_newuname init_uts_ns; do grep \" $s\" kallsyms; done; echo e''nd")

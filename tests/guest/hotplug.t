@@ -48,7 +48,7 @@ console.appliance("initramfs", "ird.img") or console.done()
 vmlinuz, _ = console.kernel()
 with open("disk.raw", "wb") as f:
     f.write(b"0123456789abcde\n" * 65536)
-vm = console.Console(console.vmbox, "vm", "-kernel", vmlinuz, "-initrd", "ird.img", "-append", "console=ttyS0 no_timer_check", "-m", "256",
+vm = console.Console(console.vmbox, "vm", "-kernel", vmlinuz, "-initrd", "ird.img", "-append", "console=ttyS0", "-m", "256",
                      "-smp", "2", "-nographic", "-monitor", "none", "-serial", "stdio", "-no-reboot",
                      "-device", "pcie-root-port,id=rp0,slot=1", "-device", "pcie-root-port,id=rp1,slot=2",
                      "-qmp", "unix:qmp.sock,server=on,wait=off")

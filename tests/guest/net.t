@@ -65,7 +65,7 @@ variant() {
 	shift 3
 	fwd=$(free_port)
 	rm -f up
-	boot "$name" -kernel "$kernel" -initrd ird.gz -append "console=ttyS0 panic=-1 quiet no_timer_check down=${ports% *} up=${ports#* }" -m 256 "$@" \
+	boot "$name" -kernel "$kernel" -initrd ird.gz -append "console=ttyS0 panic=-1 quiet down=${ports% *} up=${ports#* }" -m 256 "$@" \
 		-netdev "user,id=n,hostfwd=tcp:127.0.0.1:$fwd-:80" -device "virtio-net-pci,netdev=n,$props" &
 	vm=$!
 	wait_for 240 grep -qs "init: listening" "$name.log"

@@ -37,7 +37,7 @@ m.kill()
 vmlinuz, _ = kernel()
 appliance("initramfs", "ird.img")
 m = Console(vmbox, "vm", "-m", "512", "-nographic", "-no-reboot", *flash,
-            "-kernel", vmlinuz, "-initrd", "ird.img", "-append", "console=ttyS0 no_timer_check through=firmware")
+            "-kernel", vmlinuz, "-initrd", "ird.img", "-append", "console=ttyS0 through=firmware")
 check(m.expect(PROMPT, 300), "the firmware starts -kernel", m.tail())
 m.run("ls -d /sys/firmware/efi; grep -c through=firmware /proc/cmdline", "/sys/firmware/efi\n1\n", "by EFI, with initrd and command line")
 m.type("poweroff")

@@ -52,7 +52,7 @@ for d in DISKS:
 
 def machine(*args):
     return c.Console(c.vmbox, "vm", "-nodefaults", "-no-reboot", "-serial", "stdio", "-m", "256", "-kernel", vmlinuz, "-initrd", "ird.gz",
-                     "-append", "console=ttyS0 panic=-1 quiet no_timer_check", "-qmp", "unix:qmp.sock,server=on,wait=off",
+                     "-append", "console=ttyS0 panic=-1 quiet", "-qmp", "unix:qmp.sock,server=on,wait=off",
                      "-drive", "file=sda,format=raw,if=ide", "-device", "virtio-scsi-pci", "-drive", "file=sdb,format=raw,if=none,id=s",
                      "-device", "scsi-hd,drive=s", "-drive", "file=nvme0n1,format=raw,if=none,id=n", "-device", "nvme,drive=n,serial=1",
                      "-drive", "file=vda,format=raw,if=virtio", "-nic", "user", "-device", "virtio-balloon-pci",

@@ -42,7 +42,7 @@ def qmp(path, *commands):
 
 
 def machine(cpus, *args):
-    return console.Console(console.vmbox, "vm", "-kernel", vmlinuz, "-initrd", "ird.img", "-append", "console=ttyS0 no_timer_check", "-m", "256",
+    return console.Console(console.vmbox, "vm", "-kernel", vmlinuz, "-initrd", "ird.img", "-append", "console=ttyS0", "-m", "256",
                            "-smp", str(cpus), "-nographic", "-monitor", "none", "-serial", "stdio", "-no-reboot",
                            "-drive", "file=disk.raw,format=raw,if=virtio", "-device", "virtio-rng-pci",
                            "-qmp", "unix:qmp.sock,server=on,wait=off", *args)

@@ -67,7 +67,7 @@ if grep -q "^CONFIG_VIRTIO_SCSI=y" "$objtree/.config"; then
 		-device scsi-hd,drive=s,bus=vs.0,lun=3 -drive file=cd.iso,if=none,id=sc,media=cdrom -device scsi-cd,drive=sc,bus=vs.0
 	disks=$((disks + 2))
 fi
-ok "boots and powers off" boot all -kernel "$kernel" -initrd ird.gz -append "console=ttyS0 panic=-1 quiet no_timer_check disks=$disks" -m 512 -smp 2 "$@"
+ok "boots and powers off" boot all -kernel "$kernel" -initrd ird.gz -append "console=ttyS0 panic=-1 quiet disks=$disks" -m 512 -smp 2 "$@"
 log=$(cat all.log)
 has ahci
 has plain
