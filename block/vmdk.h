@@ -23,6 +23,8 @@
 #define GRAIN_BYTES	65536U		/* of the images that we make */
 #define MAX_DESC	(1U << 20)
 #define EMBEDDED_DESC	(20U * 512)	/* bytes kept for it in the images that we make */
+#define FOOTER_SEARCH	(64 * MiB)	/* bytes from the end where a footer may be, after a crash */
+#define FOOTER_PIECE	(64U << 10)
 #define SPLIT_BYTES	(2 * GiB)	/* of one extent of the twoGb formats */
 
 enum { MARK_EOS = 0, MARK_GT = 1, MARK_GD = 2, MARK_FOOTER = 3 };

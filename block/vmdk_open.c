@@ -84,6 +84,43 @@ static int set_tables(struct vmdk_ext *x, u64 grain, u32 gtes, u64 gd_sector, st
 
 /* ---- hosted sparse extents: "KDMV" ---- */
 
+static bool is_footer(const struct vmdk_marker m[3])
+{
+	struct vmdk_header h;
+
+	memcpy(&h, &m[1], sizeof(h));
+	return le32_to_cpu(h.magic) == VMDK_MAGIC && !m[0].size && le32_to_cpu(m[0].type) == MARK_FOOTER &&
+	       !m[2].val && !m[2].size && !m[2].type;
+}
+
+/*
+ * Grains were appended behind the tail that the last flush wrote, and then the power went: the
+ * nearest footer before them is looked for. @len: bytes of the file, whole sectors.
+ */
+static int find_footer(struct blk_node *file, u64 len, struct vmdk_header *h)
+{
+	u64 low = len > FOOTER_SEARCH ? len - FOOTER_SEARCH : 0, at = len;
+	struct vmdk_marker *m = blk_buf_alloc(FOOTER_PIECE + 1024);
+	int ret = m ? -EINVAL : -ENOMEM;
+
+	while (m && at > low + 1536 && ret == -EINVAL) {
+		u64 from = at - low > FOOTER_PIECE ? at - FOOTER_PIECE : low, n = MIN(len - from, FOOTER_PIECE + 1024ULL);
+		int r = blk_node_pread(file, from, m, n);
+
+		if (r)
+			ret = r;
+		for (s64 i = (s64)(n / 512) - 3; !r && i >= 0 && ret == -EINVAL; i--) {
+			if (is_footer(m + i)) {
+				memcpy(h, &m[i + 1], sizeof(*h));
+				ret = 0;
+			}
+		}
+		at = from;
+	}
+	free(m);
+	return ret;
+}
+
 static int read_footer(struct blk_node *file, struct vmdk_header *h, struct err *e)
 {
 	struct vmdk_marker m[3];
@@ -92,11 +129,13 @@ static int read_footer(struct blk_node *file, struct vmdk_header *h, struct err 
 
 	if (ret)
 		return err_errno(e, -ret, "Failed to read footer");
-	memcpy(h, &m[1], sizeof(*h));
-	if (le32_to_cpu(h->magic) != VMDK_MAGIC || m[0].size || le32_to_cpu(m[0].type) != MARK_FOOTER ||
-	    m[2].val || m[2].size || m[2].type)
-		return err_set(e, EINVAL, "Invalid footer");
-	return 0;
+	if (is_footer(m)) {
+		memcpy(h, &m[1], sizeof(*h));
+		return 0;
+	}
+	ret = find_footer(file, len, h);
+	return ret == -EINVAL ? err_set(e, EINVAL, "Invalid footer") :
+	       ret ? err_errno(e, -ret, "Failed to read footer") : 0;
 }
 
 static int check_header(struct blk_node *n, struct blk_node *file, const struct vmdk_header *h, struct err *e)

@@ -64,6 +64,24 @@ static int record(void *opaque, enum blk_mem_op op, u64 off, const void *data, u
 	return 0;
 }
 
+/* With the secrets "s" and "t", of luks. */
+static struct blk_graph *new_graph(void)
+{
+	struct blk_graph *g = blk_graph_new(NULL);
+	struct err e = ERR_INIT;
+
+	for (const char *id = "st"; *id; id++) {
+		struct blk_opts o = { 0 };
+		char name[2] = { *id, 0 };
+
+		blk_opts_set(&o, "id", name);
+		blk_opts_set(&o, "data", *id == 's' ? "first" : "second");
+		CHECK_EQ(blk_graph_add_secret(g, &o, &e), 0);
+		blk_opts_free(&o);
+	}
+	return g;
+}
+
 static struct blk_node *open_image(struct blk_graph *g, const char *fmt, u32 flags)
 {
 	struct blk_opts o = { 0 };
@@ -71,6 +89,8 @@ static struct blk_node *open_image(struct blk_graph *g, const char *fmt, u32 fla
 	struct err e = ERR_INIT;
 
 	blk_opts_set(&o, "driver", fmt);
+	if (!strcmp(fmt, "luks"))
+		blk_opts_set(&o, "key-secret", "s");
 	if (blk_open(g, "mem:image", &o, flags, &n, &e))
 		test_fail(__FILE__, __LINE__, "open: %s", e.msg);
 	return n;
@@ -155,7 +175,7 @@ static void compare(struct crash *c, struct blk_node *n, size_t upto)
 
 static void check_prefix(struct crash *c, size_t upto)
 {
-	struct blk_graph *g = blk_graph_new(NULL);
+	struct blk_graph *g = new_graph();
 	struct blk_mem_store *s = blk_mem_store(g, "image");
 	struct blk_check k = { .log = count_damage };
 	struct err e = ERR_INIT;
@@ -187,7 +207,7 @@ static void begin_as(struct crash *c, const char *fmt, const char *opts, u64 siz
 	struct blk_opts o = { 0 };
 	struct err e = ERR_INIT;
 
-	*c = (struct crash){ .g = blk_graph_new(NULL), .size = size, .rnd = 7, .fmt = fmt,
+	*c = (struct crash){ .g = new_graph(), .size = size, .rnd = 7, .fmt = fmt,
 			      .repair = strcmp(fmt, "qcow2") && strcmp(fmt, "vmdk") };
 	c->shadow = calloc(1, 8 * MiB);
 	if (opts)
@@ -372,6 +392,51 @@ TEST(amend_width_and_version)
 	end(&c);
 }
 
+#if IS_ENABLED(CONFIG_BLOCK_CRYPTO)
+#define LUKS_OPTS "key-secret=s,iter-time=1"
+
+/* A new volume holds noise. */
+static struct blk_node *begin_luks(struct crash *c, u64 size)
+{
+	struct blk_node *n;
+
+	begin_as(c, "luks", LUKS_OPTS, size);
+	n = open_image(c->g, c->fmt, BLK_O_RDWR);
+	CHECK_EQ(blk_pread(n, 0, c->shadow, c->size), 0);
+	memcpy(c->ack[0].shadow, c->shadow, c->size);
+	return n;
+}
+
+/* Sectors are encrypted in place: nothing but what was being written may change. */
+TEST(luks)
+{
+	struct crash c;
+	struct blk_node *n = begin_luks(&c, MiB);
+
+	write_some(&c, n, 15);
+	CHECK_EQ(blk_unref(n), 0);
+	acknowledge(&c);
+	end(&c);
+}
+
+/* While other keys come and go, the first one opens it at every moment. */
+TEST(luks_keys)
+{
+	struct crash c;
+	struct blk_node *n = begin_luks(&c, 256 << 10);
+
+	write_some(&c, n, 5);
+	CHECK_EQ(blk_flush(n), 0);
+	acknowledge(&c);
+	amend(n, "state=active,new-secret=t,iter-time=1");
+	amend(n, "state=active,new-secret=t,keyslot=5,iter-time=1");
+	amend(n, "state=inactive,old-secret=t");
+	CHECK_EQ(blk_unref(n), 0);
+	acknowledge(&c);
+	end(&c);
+}
+#endif
+
 #if IS_ENABLED(CONFIG_BLOCK_VHDX)
 TEST(vhdx) { cut_writes_as("vhdx", "block_size=1M,block_state_zero=off"); }
 TEST(vhdx_zero_state) { cut_writes_as("vhdx", "block_size=1M,log_size=2M"); }
@@ -379,6 +444,46 @@ TEST(vhdx_zero_state) { cut_writes_as("vhdx", "block_size=1M,log_size=2M"); }
 #if IS_ENABLED(CONFIG_BLOCK_VMDK)
 TEST(vmdk) { cut_writes_as("vmdk", NULL); }
 TEST(vmdk_zeroed_grain) { cut_writes_as("vmdk", "zeroed_grain=on"); }
+
+static void put_grains(struct crash *c, struct blk_node *n, u64 first, u64 count)
+{
+	u8 *buf = malloc(65536);
+
+	for (u64 i = first; i < first + count; i++) {
+		u64 off = i * 65536, len = c->size - off < 65536 ? c->size - off : 65536;
+
+		touched(c, off, len);
+		for (u64 k = 0; k < len; k++)
+			buf[k] = (u8)(model_random(&c->rnd) % (i % 2 ? 3 : 256));
+		CHECK_EQ(blk_pwrite(n, off, buf, len, BLK_COMPRESS), 0);
+		memcpy(c->shadow + off, buf, len);
+	}
+	free(buf);
+}
+
+/* Appended grains have no table until a flush wrote one: what it acknowledged is found without them. */
+TEST(vmdk_stream)
+{
+	struct crash c;
+	struct blk_node *n;
+	size_t first;
+
+	begin_as(&c, "vmdk", "subformat=streamOptimized", 2 * MiB);
+	n = open_image(c.g, c.fmt, BLK_O_RDWR);
+	put_grains(&c, n, 0, 9);
+	CHECK_EQ(blk_flush(n), 0);
+	first = c.n;
+	acknowledge(&c);
+	put_grains(&c, n, 12, 10);
+	CHECK_EQ(blk_flush(n), 0);
+	acknowledge(&c);
+	put_grains(&c, n, 25, 3);
+	CHECK_EQ(blk_unref(n), 0);
+	acknowledge(&c);
+	/* The first tail is written over the empty one: until then there was nothing to lose. */
+	c.ack[0].at = first;
+	end(&c);
+}
 #endif
 
 #if IS_ENABLED(CONFIG_BLOCK_QED)
