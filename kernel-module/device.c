@@ -19,6 +19,7 @@
 #include "vsmon.h"
 
 #define QUEUE_MAX	8192	/* packets on the way to the listeners */
+#define BATCH_MAX	64	/* handed over at once */
 
 struct vsmon_counters {
 	u64 n[VSMON_COUNTERS];
@@ -37,10 +38,18 @@ struct vsmon {
 static LIST_HEAD(monitors);
 static unsigned int users[2];		/* of each source, under RTNL */
 
-static const char counter_names[VSMON_COUNTERS][ETH_GSTRING_LEN] = {
-	"seen", "delivered", "filtered", "unheard", "other_namespace", "lost_no_memory", "lost_queue_full", "truncated",
+/* Those of enum vsmon_counter; the probes' own, which all devices share. */
+static const char counter_names[VSMON_COUNTERS + 1][ETH_GSTRING_LEN] = {
+	"seen", "delivered", "filtered", "unheard", "other_namespace",
+	"lost_no_memory", "lost_queue_full", "truncated", "delivered_bytes",
 	"op_unknown", "op_connect", "op_disconnect", "op_control", "op_payload",
+	"missed_by_probes",
 };
+
+static void add(struct vsmon *m, int what, u64 n)
+{
+	this_cpu_add(m->counters->n[what], n);
+}
 
 static void count(struct vsmon *m, int what)
 {
@@ -64,16 +73,19 @@ static bool wanted(const struct vsmon_filter *f, const struct vsmon_event *ev)
 
 	return (cid == U64_MAX || cid == ev->src_cid || cid == ev->dst_cid) &&
 	       (port == U32_MAX || port == ev->src_port || port == ev->dst_port) &&
-	       READ_ONCE(f->ops) >> min_t(u16, ev->op, 31) & 1 && READ_ONCE(f->types) >> min_t(u16, ev->type, 31) & 1 &&
+	       READ_ONCE(f->ops) >> min_t(u16, ev->op, 31) & 1 &&
+	       READ_ONCE(f->types) >> min_t(u16, ev->type, 31) & 1 &&
 	       READ_ONCE(f->directions) >> ev->sent & 1;
 }
 
 /* A device outside the first namespace sees its own sockets only. */
 static bool its_own(const struct vsmon *m, const struct vsmon_event *ev)
 {
-	struct net *net = dev_net(m->dev);
+	const struct net *net = dev_net(m->dev);
 
-	return net_eq(net, &init_net) || net_eq(net, ev->net ?: ev->find_net ? ev->find_net(ev) : NULL);
+	if (net_eq(net, &init_net))
+		return true;
+	return ev->net ? net_eq(net, ev->net) : ev->concerns && ev->concerns(ev, net);
 }
 
 static struct sk_buff *packet(const struct vsmon_event *ev, u32 keep)
@@ -84,8 +96,9 @@ static struct sk_buff *packet(const struct vsmon_event *ev, u32 keep)
 		.op = cpu_to_le16(ev->op), .transport = cpu_to_le16(ev->transport),
 		.transport_len = cpu_to_le16(ev->header_len),
 	};
-	struct sk_buff *skb = alloc_skb(sizeof(h) + ev->header_len + keep, GFP_ATOMIC | __GFP_NOWARN);
+	struct sk_buff *skb;
 
+	skb = alloc_skb(sizeof(h) + ev->header_len + keep, GFP_ATOMIC | __GFP_NOWARN);
 	if (!skb)
 		return NULL;
 	skb_put_data(skb, &h, sizeof(h));
@@ -146,14 +159,25 @@ static void hand_over(struct work_struct *work)
 {
 	struct vsmon *m = container_of(work, struct vsmon, work);
 	struct sk_buff *skb;
+	LIST_HEAD(batch);
+	u64 n, bytes;
 
-	while ((skb = skb_dequeue(&m->queue))) {
-		count(m, VSMON_DELIVERED);
+	do {
+		n = 0;
+		bytes = 0;
+		while (n < BATCH_MAX && (skb = skb_dequeue(&m->queue))) {
+			bytes += skb->len;
+			n++;
+			list_add_tail(&skb->list, &batch);
+		}
+		add(m, VSMON_DELIVERED, n);
+		add(m, VSMON_BYTES, bytes);
 		local_bh_disable();
-		netif_receive_skb(skb);
+		netif_receive_skb_list(&batch);
 		local_bh_enable();
+		INIT_LIST_HEAD(&batch);
 		cond_resched();
-	}
+	} while (n);
 }
 
 /* ---- sources that are on as long as somebody wants them ---- */
@@ -235,10 +259,20 @@ static void vsmon_stats64(struct net_device *dev, struct rtnl_link_stats64 *s)
 	struct vsmon *m = netdev_priv(dev);
 
 	s->rx_packets = sum(m, VSMON_DELIVERED);
+	s->rx_bytes = sum(m, VSMON_BYTES);
 	s->rx_dropped = sum(m, VSMON_LOST_MEMORY) + sum(m, VSMON_LOST_QUEUE);
 }
 
+static int vsmon_init(struct net_device *dev)
+{
+	struct vsmon *m = netdev_priv(dev);
+
+	m->counters = alloc_percpu(struct vsmon_counters);
+	return m->counters ? 0 : -ENOMEM;
+}
+
 static const struct net_device_ops vsmon_netdev_ops = {
+	.ndo_init = vsmon_init,
 	.ndo_open = vsmon_open,
 	.ndo_stop = vsmon_stop,
 	.ndo_start_xmit = vsmon_xmit,
@@ -247,7 +281,7 @@ static const struct net_device_ops vsmon_netdev_ops = {
 
 static int get_sset_count(struct net_device *dev, int set)
 {
-	return set == ETH_SS_STATS ? VSMON_COUNTERS : -EOPNOTSUPP;
+	return set == ETH_SS_STATS ? ARRAY_SIZE(counter_names) : -EOPNOTSUPP;
 }
 
 static void get_strings(struct net_device *dev, u32 set, u8 *data)
@@ -260,6 +294,7 @@ static void get_stats(struct net_device *dev, struct ethtool_stats *stats, u64 *
 {
 	for (int i = 0; i < VSMON_COUNTERS; i++)
 		data[i] = sum(netdev_priv(dev), i);
+	data[VSMON_COUNTERS] = vsmon_packets_missed() + vsmon_sockets_missed();
 }
 
 static const struct ethtool_ops vsmon_ethtool_ops = {
@@ -275,13 +310,16 @@ static ssize_t name##_show(struct device *d, struct device_attribute *a, char *b
 { \
 	struct vsmon *m = netdev_priv(to_net_dev(d)); \
 	\
-	return m->filter.name == (type)-1 ? sysfs_emit(buf, "any\n") : sysfs_emit(buf, "%llu\n", (u64)m->filter.name); \
+	if (m->filter.name == (type)~0ULL) \
+		return sysfs_emit(buf, "any\n"); \
+	return sysfs_emit(buf, "%llu\n", (u64)m->filter.name); \
 } \
 \
-static ssize_t name##_store(struct device *d, struct device_attribute *a, const char *buf, size_t n) \
+static ssize_t name##_store(struct device *d, struct device_attribute *a, const char *buf, \
+			    size_t n) \
 { \
 	struct vsmon *m = netdev_priv(to_net_dev(d)); \
-	type v = (type)-1; \
+	type v = (type)~0ULL; \
 	int err = sysfs_streq(buf, "any") ? 0 : parse(buf, 0, &v); \
 	\
 	if (err) \
@@ -305,7 +343,8 @@ static ssize_t sources_show(struct device *d, struct device_attribute *a, char *
 	return sysfs_emit(buf, "%u\n", m->filter.sources);
 }
 
-static ssize_t sources_store(struct device *d, struct device_attribute *a, const char *buf, size_t n)
+static ssize_t sources_store(struct device *d, struct device_attribute *a, const char *buf,
+			     size_t n)
 {
 	struct net_device *dev = to_net_dev(d);
 	struct vsmon *m = netdev_priv(dev);
@@ -327,18 +366,13 @@ static ssize_t sources_store(struct device *d, struct device_attribute *a, const
 static DEVICE_ATTR_RW(sources);
 
 static struct attribute *vsmon_attrs[] = {
-	&dev_attr_cid.attr, &dev_attr_port.attr, &dev_attr_ops.attr, &dev_attr_types.attr, &dev_attr_directions.attr,
-	&dev_attr_snaplen.attr, &dev_attr_sources.attr, NULL,
+	&dev_attr_cid.attr, &dev_attr_port.attr, &dev_attr_ops.attr, &dev_attr_types.attr,
+	&dev_attr_directions.attr, &dev_attr_snaplen.attr, &dev_attr_sources.attr, NULL,
 };
+
 static const struct attribute_group vsmon_group = { .name = "vsmon", .attrs = vsmon_attrs };
 
 /* ---- the kind ---- */
-
-static int vsmon_init(struct vsmon *m)
-{
-	m->counters = alloc_percpu(struct vsmon_counters);
-	return m->counters ? 0 : -ENOMEM;
-}
 
 static void vsmon_free(struct net_device *dev)
 {
@@ -363,34 +397,27 @@ static void vsmon_setup(struct net_device *dev)
 	dev->mtu = 65536 + sizeof(struct vsc_header) + sizeof(struct vsc_virtio);
 	dev->max_mtu = INT_MAX;
 	m->dev = dev;
-	m->filter = (struct vsmon_filter){ .cid = U64_MAX, .port = U32_MAX, .ops = U32_MAX, .types = U32_MAX, .directions = U32_MAX,
-					   .snaplen = U32_MAX, .sources = VSMON_PACKETS };
+	m->filter = (struct vsmon_filter){
+		.cid = U64_MAX, .port = U32_MAX, .ops = U32_MAX, .types = U32_MAX,
+		.directions = U32_MAX, .snaplen = U32_MAX, .sources = VSMON_PACKETS,
+	};
 	skb_queue_head_init(&m->queue);
 	INIT_WORK(&m->work, hand_over);
 }
 
-static int vsmon_register(struct net_device *dev)
-{
-	int err = vsmon_init(netdev_priv(dev));
-
-	return err ?: register_netdevice(dev);
-}
-
 /* The signature of .newlink changed in 6.15. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
-static int vsmon_newlink(struct net_device *dev, struct rtnl_newlink_params *params, struct netlink_ext_ack *ack)
-{
-	return vsmon_register(dev);
-}
-#else
-static int vsmon_newlink(struct net *net, struct net_device *dev, struct nlattr *tb[], struct nlattr *data[],
+static int vsmon_newlink(struct net_device *dev, struct rtnl_newlink_params *params,
 			 struct netlink_ext_ack *ack)
-{
-	return vsmon_register(dev);
-}
+#else
+static int vsmon_newlink(struct net *net, struct net_device *dev, struct nlattr *tb[],
+			 struct nlattr *data[], struct netlink_ext_ack *ack)
 #endif
+{
+	return register_netdevice(dev);
+}
 
-static struct rtnl_link_ops vsmon_link_ops __read_mostly = {
+static struct rtnl_link_ops vsmon_link_ops = {
 	.kind = "vsmon",
 	.priv_size = sizeof(struct vsmon),
 	.setup = vsmon_setup,

@@ -9,6 +9,10 @@
 #include <net/af_vsock.h>
 #include "vsmon.h"
 
+#ifndef VIRTIO_VSOCK_SKB_HEADROOM
+#error "the packets of this kernel's vsock are no socket buffers: too old a 6.1 or 6.2"
+#endif
+
 static u16 op_of(u16 op)
 {
 	switch (op) {
@@ -28,28 +32,30 @@ static u16 op_of(u16 op)
 	}
 }
 
-/* The namespace of the socket that it is from or for, when there is one by now. */
-static struct net *namespace_of(const struct vsmon_event *ev)
+/* True when sk is in net. Gives back sk, which may be NULL. */
+static bool is_in(struct sock *sk, const struct net *net)
+{
+	bool is = sk && net_eq(sock_net(sk), net);
+
+	if (sk)
+		sock_put(sk);
+	return is;
+}
+
+/* Either side's socket may be there by now: connected, listening, or about to connect. */
+static bool concerns(const struct vsmon_event *ev, const struct net *net)
 {
 	struct sockaddr_vm src, dst;
-	struct net *net = NULL;
-	struct sock *sk;
 
 	/* The look-up takes a lock of the kind that must not be given back then. */
 	if (irqs_disabled())
-		return NULL;
+		return false;
 	vsock_addr_init(&src, ev->src_cid, ev->src_port);
 	vsock_addr_init(&dst, ev->dst_cid, ev->dst_port);
-	sk = vsock_find_connected_socket(&src, &dst);
-	if (!sk)
-		sk = vsock_find_connected_socket(&dst, &src);
-	if (!sk)
-		sk = vsock_find_bound_socket(&dst);
-	if (sk) {
-		net = sock_net(sk);
-		sock_put(sk);
-	}
-	return net;
+	return is_in(vsock_find_connected_socket(&src, &dst), net) ||
+	       is_in(vsock_find_connected_socket(&dst, &src), net) ||
+	       is_in(vsock_find_bound_socket(&dst), net) ||
+	       is_in(vsock_find_bound_socket(&src), net);
 }
 
 static int probe(struct kprobe *p, struct pt_regs *regs)
@@ -66,7 +72,8 @@ static int probe(struct kprobe *p, struct pt_regs *regs)
 		.src_port = le32_to_cpu(h->src_port), .dst_port = le32_to_cpu(h->dst_port),
 		.op = op_of(le16_to_cpu(h->op)), .type = le16_to_cpu(h->type),
 		.transport = VSC_TRANSPORT_VIRTIO, .header = h, .header_len = sizeof(*h),
-		.payload = skb, .len = min_t(u32, skb->len, le32_to_cpu(h->len)), .find_net = namespace_of,
+		.payload = skb, .len = min_t(u32, skb->len, le32_to_cpu(h->len)),
+		.concerns = concerns,
 	};
 	/* Loopback shows what arrives. */
 	ev.sent = ev.dst_cid != VMADDR_CID_LOCAL && !vsock_find_cid(ev.dst_cid);
@@ -78,11 +85,18 @@ static struct kprobe offered;
 
 int vsmon_packets_arm(void)
 {
-	offered = (struct kprobe){ .addr = (kprobe_opcode_t *)virtio_transport_deliver_tap_pkt, .pre_handler = probe };
+	offered = (struct kprobe){
+		.addr = (kprobe_opcode_t *)virtio_transport_deliver_tap_pkt, .pre_handler = probe,
+	};
 	return register_kprobe(&offered);
 }
 
 void vsmon_packets_disarm(void)
 {
 	unregister_kprobe(&offered);
+}
+
+unsigned long vsmon_packets_missed(void)
+{
+	return READ_ONCE(offered.nmissed);
 }

@@ -46,13 +46,16 @@ static void tell(struct sock *sk, u16 op, bool sent, long result)
 	struct vsock_sock *vsk = vsock_sk(sk);
 	struct vsc_owner o = {
 		.magic = cpu_to_le32(VSC_OWNER_MAGIC), .version = 1, .transport = transport_of(vsk),
-		.socket_type = cpu_to_le16(sk->sk_type), .pid = cpu_to_le32(task_tgid_nr(current)),
-		.uid = cpu_to_le32(from_kuid(&init_user_ns, current_uid())), .result = cpu_to_le32((u32)result),
+		.socket_type = cpu_to_le16(sk->sk_type),
+		.pid = cpu_to_le32(task_tgid_nr(current)),
+		.uid = cpu_to_le32(from_kuid(&init_user_ns, current_uid())),
+		.result = cpu_to_le32((u32)result),
 		.len = cpu_to_le32(op == VSC_OP_PAYLOAD && result > 0 ? (u32)result : 0),
 	};
 	struct vsmon_event ev = {
-		.op = op, .type = sk->sk_type == SOCK_SEQPACKET ? VSC_VIRTIO_SEQPACKET : VSC_VIRTIO_STREAM,
-		.transport = VSC_TRANSPORT_NO_INFO, .header = &o, .header_len = sizeof(o), .sent = sent,
+		.op = op, .transport = VSC_TRANSPORT_NO_INFO, .sent = sent,
+		.type = sk->sk_type == SOCK_SEQPACKET ? VSC_VIRTIO_SEQPACKET : VSC_VIRTIO_STREAM,
+		.header = &o, .header_len = sizeof(o),
 		.len = le32_to_cpu(o.len), .net = sock_net(sk),
 	};
 
@@ -76,9 +79,12 @@ static int enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 #define LEAVE(name, op, sent) \
 static int name##_leave(struct kretprobe_instance *ri, struct pt_regs *regs) \
 { \
-	tell(((struct call *)ri->data)->sk, op, sent, (long)(int)regs_return_value(regs)); \
+	struct call *c = (void *)ri->data; \
+	\
+	tell(c->sk, op, sent, (int)regs_return_value(regs)); \
 	return 0; \
 }
+
 LEAVE(connect, VSC_OP_CONNECT, true)
 LEAVE(shutdown, VSC_OP_DISCONNECT, true)
 LEAVE(send, VSC_OP_PAYLOAD, true)
@@ -95,7 +101,10 @@ static int release_enter(struct kprobe *p, struct pt_regs *regs)
 	return 0;
 }
 
-#define PROBE(fn, leave) { .kp.symbol_name = fn, .entry_handler = enter, .handler = leave, .data_size = sizeof(struct call), .maxactive = 128 }
+#define PROBE(fn, leave) { \
+	.kp.symbol_name = fn, .entry_handler = enter, .handler = leave, \
+	.data_size = sizeof(struct call), .maxactive = 128, \
+}
 static struct kretprobe probes[4];
 static struct kretprobe *list[4] = { &probes[0], &probes[1], &probes[2], &probes[3] };
 static struct kprobe release;
@@ -104,7 +113,8 @@ int vsmon_sockets_arm(void)
 {
 	static const struct kretprobe fresh[] = {
 		PROBE("vsock_connect", connect_leave), PROBE("vsock_shutdown", shutdown_leave),
-		PROBE("vsock_connectible_sendmsg", send_leave), PROBE("vsock_connectible_recvmsg", receive_leave),
+		PROBE("vsock_connectible_sendmsg", send_leave),
+		PROBE("vsock_connectible_recvmsg", receive_leave),
 	};
 	int err;
 
@@ -124,7 +134,13 @@ void vsmon_sockets_disarm(void)
 {
 	unregister_kprobe(&release);
 	unregister_kretprobes(list, ARRAY_SIZE(list));
+}
+
+unsigned long vsmon_sockets_missed(void)
+{
+	unsigned long n = READ_ONCE(release.nmissed);
+
 	for (size_t i = 0; i < ARRAY_SIZE(probes); i++)
-		if (probes[i].nmissed)
-			pr_warn("vsmon: %s: %d calls were not seen\n", probes[i].kp.symbol_name, probes[i].nmissed);
+		n += READ_ONCE(probes[i].nmissed) + READ_ONCE(probes[i].kp.nmissed);
+	return n;
 }

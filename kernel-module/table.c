@@ -14,7 +14,8 @@ static bool on_virtio(const struct vsock_sock *vsk)
 	const struct vsock_transport *t = READ_ONCE(vsk->transport);
 	const char *name = t && t->module ? t->module->name : "";
 
-	return !strcmp(name, "vsock_loopback") || !strcmp(name, "vmw_vsock_virtio_transport") || !strcmp(name, "vhost_vsock");
+	return !strcmp(name, "vsock_loopback") || !strcmp(name, "vmw_vsock_virtio_transport") ||
+	       !strcmp(name, "vhost_vsock");
 }
 
 static void show(struct seq_file *s, struct vsock_sock *vsk)
@@ -23,11 +24,13 @@ static void show(struct seq_file *s, struct vsock_sock *vsk)
 	const struct virtio_vsock_sock *v = on_virtio(vsk) ? READ_ONCE(vsk->trans) : NULL;
 
 	seq_printf(s, "%u:%u %u:%u type=%u state=%u shutdown=%u peer_shutdown=%u transport=%s",
-		   vsk->local_addr.svm_cid, vsk->local_addr.svm_port, vsk->remote_addr.svm_cid, vsk->remote_addr.svm_port,
+		   vsk->local_addr.svm_cid, vsk->local_addr.svm_port,
+		   vsk->remote_addr.svm_cid, vsk->remote_addr.svm_port,
 		   vsk->sk.sk_type, vsk->sk.sk_state, vsk->sk.sk_shutdown, vsk->peer_shutdown,
 		   t && t->module ? t->module->name : "none");
 	if (v)
-		seq_printf(s, " tx=%u peer_fwd=%u peer_buf=%u fwd=%u buf=%u rx_bytes=%u", v->tx_cnt, v->peer_fwd_cnt, v->peer_buf_alloc,
+		seq_printf(s, " tx=%u peer_fwd=%u peer_buf=%u fwd=%u buf=%u rx_bytes=%u",
+			   v->tx_cnt, v->peer_fwd_cnt, v->peer_buf_alloc,
 			   v->fwd_cnt, v->buf_alloc, v->rx_bytes);
 	seq_putc(s, '\n');
 }
@@ -43,6 +46,7 @@ static int sockets_show(struct seq_file *s, void *unused)
 	spin_unlock_bh(&vsock_table_lock);
 	return 0;
 }
+
 DEFINE_SHOW_ATTRIBUTE(sockets);
 
 static struct dentry *folder;

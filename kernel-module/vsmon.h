@@ -16,7 +16,7 @@ enum vsmon_source {
 	VSMON_SOCKETS	= 1 << 1,	/* what processes do with sockets, over any transport */
 };
 
-/* What is captured; ~0 in a number: any. Written under RTNL, read without a lock, a word at a time. */
+/* What is captured; ~0 in a number: any. Read without a lock, a word at a time. */
 struct vsmon_filter {
 	u64 cid;			/* of either side */
 	u32 port;			/* of either side */
@@ -36,6 +36,7 @@ enum vsmon_counter {
 	VSMON_LOST_MEMORY,
 	VSMON_LOST_QUEUE,
 	VSMON_TRUNCATED,		/* of those delivered */
+	VSMON_BYTES,			/* of those delivered */
 	VSMON_OPS,			/* seen, by enum vsc_op */
 	VSMON_COUNTERS = VSMON_OPS + VSC_OP_PAYLOAD + 1,
 };
@@ -49,8 +50,9 @@ struct vsmon_event {
 	const void *header;		/* header_len bytes */
 	const struct sk_buff *payload;	/* NULL: none */
 	u32 len;			/* of the payload */
-	struct net *net;		/* of the socket; NULL: ask find_net, which may know and may be NULL */
-	struct net *(*find_net)(const struct vsmon_event *ev);
+	const struct net *net;		/* of the socket; NULL: ask concerns */
+	/* Whether a socket of either side is in net; NULL: nobody knows. */
+	bool (*concerns)(const struct vsmon_event *ev, const struct net *net);
 };
 
 /* Tells every monitor that wants source of ev. From any context but NMI. */
@@ -61,6 +63,10 @@ int vsmon_packets_arm(void);
 void vsmon_packets_disarm(void);
 int vsmon_sockets_arm(void);
 void vsmon_sockets_disarm(void);
+
+/* Calls not told since the source was armed: the processor was in another probe. */
+unsigned long vsmon_packets_missed(void);
+unsigned long vsmon_sockets_missed(void);
 
 int vsmon_table_init(void);
 void vsmon_table_exit(void);

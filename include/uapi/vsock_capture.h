@@ -68,7 +68,7 @@ enum vsc_virtio_op {
 	VSC_VIRTIO_CREDIT_REQUEST,
 };
 
-/* Flags of SHUTDOWN: the sender will not receive, send any more; of RW: ends a message, a record. */
+/* Flags of SHUTDOWN: the sender will not receive, send any more; of RW: a message, a record ends. */
 #define VSC_VIRTIO_SHUT_RCV	1
 #define VSC_VIRTIO_SHUT_SEND	2
 #define VSC_VIRTIO_EOM		1
@@ -104,7 +104,7 @@ struct vsc_owner {
 	VSC_U16 socket_type;		/* SOCK_STREAM ... */
 	VSC_U32 pid, uid;
 	VSC_U32 result;			/* of the call that was seen: bytes, or minus an errno */
-	VSC_U32 len;			/* of the payload before it was cut to the snapshot length */
+	VSC_U32 len;			/* of the payload before it was cut */
 	char comm[16];
 } __attribute__((packed));
 

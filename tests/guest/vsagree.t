@@ -9,6 +9,7 @@
 import collections
 import glob
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -48,15 +49,15 @@ with open("root/init", "w") as f:
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 """ + insmod + r"""
 ip link add vsmon0 type vsmon && ip link add vsockmon0 type vsockmon
-ip link set vsmon0 up; ip link set vsockmon0 up
-for d in vsmon0 vsockmon0; do vmbox vsockdump -i $d -w /tmp/$d -B 65536 & done
-until [ $(wc -l </proc/net/packet) = 3 ]; do sleep 0.1; done
+ip link add vsmon1 type vsmon && echo 2 >/sys/class/net/vsmon1/vsmon/directions
+for d in vsmon0 vsockmon0 vsmon1; do ip link set $d up; vmbox vsockdump -i $d -w /tmp/$d -B 65536 & done
+until [ $(wc -l </proc/net/packet) = 4 ]; do sleep 0.1; done
 v serve stream 2000
 v echo stream 2 1000 100 3; v echo seqpacket 2 1001 5000 4; v refused stream 2 999; v echo stream 2 1000 65536 6
 echo "the host's turn"; read line
 was=; is=0; while [ "$was" != "$is" ]; do was=$is; sleep 2; is=$(cat /tmp/vs* | wc -c); done
 kill -TERM $(pidof vmbox); sleep 1; while pidof vmbox >/dev/null; do sleep 0.1; done
-for d in vsmon0 vsockmon0; do v put stream 2 1008 </tmp/$d; done
+for d in vsmon0 vsockmon0 vsmon1; do v put stream 2 1008 </tmp/$d; done
 dmesg | grep -E 'BUG|WARN|Oops|stall|leak' | sed 's/^/FAIL /'
 echo THE END; poweroff -f
 """)
@@ -106,7 +107,7 @@ while not said.endswith(b"from the host") and (data := c.recv(4096)):
 check(said.startswith(b"OK ") and said.endswith(b"\nfrom the host"), "a connection of the host", said)
 c.close()
 g.type("")
-for name in ("ours", "theirs"):
+for name in ("ours", "theirs", "sent"):
     c, _ = upload.accept()
     with c, open(f"{name}.pcapng", "wb") as f:
         while data := c.recv(262144):
@@ -161,6 +162,11 @@ for sender, way in ((CID, "of the guest"), (2, "of the host")):
           {d for d, r in captures["vmm"][0] if struct.unpack_from("<Q", r)[0] == sender} == {1 if sender == CID else 2},
           f"directions of packets {way}, each from its own side")
 
+found, received, lost = records("sent")
+check(lost == 0 and received >= len(found) > 20 and
+      found == [(d, r) for d, r in captures["ours"][0] if struct.unpack_from("<Q", r)[0] == CID], "a device for what is sent has just that",
+      (len(found), received, lost))
+
 # As a normal user: as root Wireshark would not look into a user's folder.
 for d in (work, os.path.dirname(work)):
     if os.stat(d).st_uid == os.getuid() and d != "/tmp":
@@ -182,4 +188,46 @@ for name in captures:
     check(r.returncode == 0 and len(said[name]) == len(captures[name][0]) and all(x.endswith("\t") for x in said[name]),
           f"{name}: tshark decodes all", r.stderr + "\n".join(said[name][:5]))
 check(said["ours"] == said["theirs"] == said["vmm"], "tshark finds the same in all three")
+
+
+def tshark(*args):
+    return subprocess.run([*user, "tshark", "-r", "ours.pcapng", *args], capture_output=True, text=True,
+                          env=dict(os.environ, HOME=work + "/home"), timeout=120).stdout
+
+
+# Its tables and streams, against what we read in the file ourselves.
+table, streams, order = {}, {}, []
+for _, r in captures["ours"][0]:
+    (src, dst), (sport, dport) = struct.unpack_from("<QQ", r), struct.unpack_from("<II", r, 16)
+    ends = frozenset(((src, sport), (dst, dport)))
+    t = table.setdefault(ends, {})
+    n, size = t.get((src, sport), (0, 0))
+    t[src, sport] = n + 1, size + len(r)
+    streams.setdefault(ends, []).append(((src, sport), r[76:]))
+conv = re.findall(r"^(\d+):(\d+)\s+<-> (\d+):(\d+)\s+(\d+) .*?\s{2,}(\d+) [\d,]+ \w+\s+(\d+) ", tshark("-q", "-z", "conv,vsockx"), re.M)
+got = {}
+for row in conv:
+    a, b, to_a, to_b, total = (*map(int, row[:2]),), (*map(int, row[2:4]),), *map(int, row[4:])
+    if 1008 not in (a[1], b[1]):
+        got[frozenset((a, b))] = {a: to_b, b: to_a}
+want = {ends: {e: t[e][0] for e in ends} for ends, t in table.items() if all(e in t for e in ends)}
+check(len(want) == 5 and got == want, "-z conv has the same streams and packets as the file", f"{got}\n{want}")
+ends = dict((lambda p: ((int(p[0]), int(p[1])), (int(p[2]), int(p[3]))))(x) for x in
+            re.findall(r"^(\d+):(\d+)\s+(\d+)\s+(\d+) ", tshark("-q", "-z", "endpoints,vsockx"), re.M))
+check(all(ends[e] == (sum(n for n, _ in t.values()), sum(size for _, size in t.values())) for pair, t in table.items() for e in pair
+          if e[0] == CID), "-z endpoints too", ends)
+numbers = {int(a): frozenset(((int(b), int(c)), (int(d), int(e)))) for a, b, c, d, e in (
+    x.split("\t") for x in tshark("-T", "fields", *(x for n in ("stream", "src_cid", "src_port", "dst_cid", "dst_port")
+                                                     for x in ("-e", "vsockx." + n))).splitlines())}
+for number, pair in numbers.items():
+    if pair not in streams:
+        continue
+    text = tshark("-q", "-z", f"follow,vsockx,raw,{number}")
+    m = re.search(r"^Node 0: (\d+):(\d+)$", text, re.M)  # the refused one has no bytes, and no ends then
+    first = tuple(map(int, m.groups())) if m else None
+    said = {True: b"", False: b""}
+    for line in re.findall(r"^(\t?[0-9a-f]+)$", text, re.M):
+        said[line[0] != "\t"] += bytes.fromhex(line.strip())
+    check(said == {side: b"".join(data for e, data in streams[pair] if (e == first) == side) for side in (True, False)},
+          f"-z follow, stream {number}: every byte of both ways", text[:500])
 done()

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * In a guest: traffic over vsock, and capture of it with a packet socket.
- * vsock-traffic capture DEVICE FILE (pcap; until SIGTERM) | session | flood
- * N | stats DEVICE
+ *	capture DEVICE FILE [KEEP]	pcap, of KEEP bytes a packet, until SIGTERM
+ *	follow DEVICE			listens to it whenever it is there, until SIGTERM
+ *	session				connections whose packets are known
+ *	flood N				N small messages
+ *	traffic				small messages until it is killed; a new connection when one is reset
+ *	idle				a connection with 1000 bytes nobody reads, until SIGTERM
+ *	stats DEVICE			its own counters
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,6 +18,7 @@
 #include <net/if.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +41,7 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static int capture(const char *device, const char *file)
+static int capture(const char *device, const char *file, unsigned keep)
 {
 	static char buf[1 << 17];
 	struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_protocol = htons(3) }, from;
@@ -43,6 +49,8 @@ static int capture(const char *device, const char *file)
 	unsigned head[6] = { 0xa1b2c3d4, 4 << 16 | 2, 0, 0, 262144, 271 };
 	struct sigaction sa = { .sa_handler = on_term };
 	struct timeval wait = { 0, 200000 };
+	struct tpacket_stats st = { 0 };
+	socklen_t size = sizeof(st);
 	FILE *f = fopen(file, "w");
 	long n = 0;
 
@@ -64,13 +72,41 @@ static int capture(const char *device, const char *file)
 			continue;
 		n++;
 		sent += from.sll_pkttype == PACKET_OUTGOING;
-		record[2] = (unsigned)(got < 65535 ? got : 65535);
+		record[2] = (unsigned)got < keep ? (unsigned)got : keep;
 		record[3] = (unsigned)got;
 		fwrite(record, sizeof(record), 1, f);
 		fwrite(buf, record[2], 1, f);
 	}
 	fclose(f);
-	printf("captured %s %ld outgoing %d\n", device, n, sent);
+	getsockopt(s, SOL_PACKET, PACKET_STATISTICS, &st, &size);
+	printf("captured %s %ld outgoing %d came %u dropped %u\n", device, n, sent, st.tp_packets, st.tp_drops);
+	return 0;
+}
+
+/* The device may go while we listen, and come again. */
+static int follow(const char *device)
+{
+	struct sigaction sa = { .sa_handler = on_term };
+	struct timeval wait = { 0, 200000 };
+	static char buf[1 << 17];
+	long times = 0, n = 0;
+
+	sigaction(SIGTERM, &sa, NULL);
+	while (!stop) {
+		struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_protocol = htons(3), .sll_ifindex = (int)if_nametoindex(device) };
+		int s = a.sll_ifindex ? socket(AF_PACKET, SOCK_RAW, 0) : -1;
+
+		if (s >= 0 && !bind(s, (struct sockaddr *)&a, sizeof(a))) {
+			setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+			times++;
+			while (!stop && (recv(s, buf, sizeof(buf), MSG_TRUNC) >= 0 || errno == EAGAIN))
+				n++;
+		}
+		if (s >= 0)
+			close(s);
+		usleep(2000);
+	}
+	printf("followed %s %ld times %ld packets\n", device, times, n);
 	return 0;
 }
 
@@ -95,11 +131,12 @@ static void *serve(void *p)
 	return NULL;
 }
 
-/* Connects to a server of ours, sends count times size bytes. */
-static void run(int type, unsigned port, size_t size, int times)
+/* Connects to a server of ours, sends count times size bytes. False: the connection ended before, with EPIPE. */
+static bool run(int type, unsigned port, size_t size, int times)
 {
 	struct sockaddr_vm a = at(port);
 	char *buf = calloc(1, size);
+	bool good = true;
 	pthread_t t;
 	int s;
 
@@ -111,14 +148,16 @@ static void run(int type, unsigned port, size_t size, int times)
 	if (s < 0 || connect(s, (struct sockaddr *)&a, sizeof(a)))
 		fail("connect");
 	memset(buf, 'v', size);
-	for (int i = 0; i < times; i++)
-		if (send(s, buf, size, 0) != (ssize_t)size)
-			fail("send");
+	for (int i = 0; i < times && good; i++)
+		good = send(s, buf, size, MSG_NOSIGNAL) == (ssize_t)size;
+	if (!good && errno != EPIPE && errno != ECONNRESET)
+		fail("send");
 	shutdown(s, SHUT_WR);
 	pthread_join(t, NULL);
 	close(s);
 	close(listener);
 	free(buf);
+	return good;
 }
 
 /* Stream, seqpacket, refused, bulk: three answered requests, one refused. */
@@ -127,13 +166,35 @@ static int session(void)
 	struct sockaddr_vm nobody = at(7);
 	int s = socket(AF_VSOCK, SOCK_STREAM, 0);
 
-	run(SOCK_STREAM, 1000, 100, 3);
-	run(SOCK_SEQPACKET, 1001, 5000, 4);
+	if (!run(SOCK_STREAM, 1000, 100, 3) || !run(SOCK_SEQPACKET, 1001, 5000, 4))
+		fail("send");
 	if (!connect(s, (struct sockaddr *)&nobody, sizeof(nobody)) || errno != ECONNRESET)
 		fail("connect to nobody");
 	close(s);
-	run(SOCK_STREAM, 1002, 60000, 20);
+	if (!run(SOCK_STREAM, 1002, 60000, 20))
+		fail("send");
 	printf("session done %zu\n", echo_bytes);
+	return 0;
+}
+
+static int idle(void)
+{
+	struct sockaddr_vm a = at(3000);
+	struct sigaction sa = { .sa_handler = on_term };
+	int l = socket(AF_VSOCK, SOCK_STREAM, 0), s = socket(AF_VSOCK, SOCK_STREAM, 0), c;
+	static char buf[1000];
+
+	sigaction(SIGTERM, &sa, NULL);
+	if (bind(l, (struct sockaddr *)&a, sizeof(a)) || listen(l, 1) || connect(s, (struct sockaddr *)&a, sizeof(a)))
+		fail("idle");
+	c = accept(l, NULL, NULL);
+	if (c < 0 || send(s, buf, sizeof(buf), 0) != sizeof(buf))
+		fail("send");
+	while (recv(c, buf, sizeof(buf), MSG_PEEK) != sizeof(buf))
+		usleep(1000);
+	printf("idle\n");
+	while (!stop)
+		pause();
 	return 0;
 }
 
@@ -166,15 +227,21 @@ static int stats(const char *device)
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc == 4 && !strcmp(argv[1], "capture"))
-		return capture(argv[2], argv[3]);
+	if (argc >= 4 && !strcmp(argv[1], "capture"))
+		return capture(argv[2], argv[3], argc > 4 ? (unsigned)atoi(argv[4]) : 65535);
+	if (argc == 3 && !strcmp(argv[1], "follow"))
+		return follow(argv[2]);
+	if (argc == 2 && !strcmp(argv[1], "idle"))
+		return idle();
 	if (argc == 2 && !strcmp(argv[1], "session"))
 		return session();
-	if (argc == 3 && !strcmp(argv[1], "flood"))
-		run(SOCK_SEQPACKET, 2000, 64, atoi(argv[2]));
-	else if (argc == 3 && !strcmp(argv[1], "stats"))
-		return stats(argv[2]);
-	else
-		return 2;
-	return 0;
+	if (argc == 2 && !strcmp(argv[1], "traffic"))
+		for (int ends = 0;; printf("a connection ended, %d by now\n", ++ends))
+			run(SOCK_SEQPACKET, 2000, 64, 100000000);
+	if (argc == 3 && !strcmp(argv[1], "flood")) {
+		if (!run(SOCK_SEQPACKET, 2000, 64, atoi(argv[2])))
+			fail("send");
+		return 0;
+	}
+	return argc == 3 && !strcmp(argv[1], "stats") ? stats(argv[2]) : 2;
 }
