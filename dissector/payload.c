@@ -114,12 +114,12 @@ static void decide(tvbuff_t *tvb, int offset, const struct vsx_packet *p, struct
 		f->deliver = f->before + len >= side->need;
 	if (f->stream->type == VSC_VIRTIO_SEQPACKET)
 		f->message = side->messages + 1;
-	if (!f->deliver)
-		wait_with(side, tvb, offset);
-	else if (f->stream->type == VSC_VIRTIO_SEQPACKET)
+	if (f->stream->type == VSC_VIRTIO_SEQPACKET && (p->flags & VSC_VIRTIO_EOM))
 		side->messages++;
-	if (!f->deliver)
+	if (!f->deliver) {
+		wait_with(side, tvb, offset);
 		return;
+	}
 	side->run = NULL;
 	side->need = 0;
 }
@@ -179,7 +179,7 @@ static gboolean is_text(tvbuff_t *tvb, const char *text)
 }
 
 /* The first bytes say what it is. */
-static gboolean guess(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+static vsx_bool guess(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
 	static const struct { const char *start, *name; } known[] = {
 		{ "SSH-", "ssh" }, { "PRI * HTTP/2.0\r\n", "http2" }, { "GET /", "http" }, { "POST /", "http" }, { "PUT /", "http" },

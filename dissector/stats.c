@@ -13,8 +13,8 @@
 
 int vsx_tap = -1, vsx_follow_tap = -1;
 
-#if WIRESHARK_VERSION_MAJOR > 4 || (WIRESHARK_VERSION_MAJOR == 4 && WIRESHARK_VERSION_MINOR >= 2)
-#define VSX_STREAM_COUNT	, vsx_stream_count
+#if VSX_WIRESHARK(4, 1)
+#define VSX_STREAM_COUNT	, vsx_stream_count, NULL
 #else
 #define VSX_STREAM_COUNT
 #endif

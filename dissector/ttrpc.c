@@ -48,7 +48,7 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
 	return (int)tvb_captured_length(tvb);
 }
 
-static gboolean guess(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+static vsx_bool guess(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
 	guint32 len, stream, have = tvb_captured_length(tvb);
 
@@ -57,8 +57,8 @@ static gboolean guess(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void 
 	len = tvb_get_ntohl(tvb, 0);
 	stream = tvb_get_ntohl(tvb, 4);
 	/* A client begins with a request of an odd stream; what it holds begins with field 1, a string. */
-	if (len < 4 || len > LENGTH_MAX || !(stream & 1) || stream > 0xffff || tvb_get_guint8(tvb, 8) != 1 ||
-	    tvb_get_guint8(tvb, 9) > 3 || (have > HEADER && tvb_get_guint8(tvb, HEADER) != 0x0a))
+	if (len < 4 || len > LENGTH_MAX || !(stream & 1) || stream > 0xffff || vsx_get_u8(tvb, 8) != 1 ||
+	    vsx_get_u8(tvb, 9) > 3 || (have > HEADER && vsx_get_u8(tvb, HEADER) != 0x0a))
 		return FALSE;
 	vsx_found(data, pinfo, ttrpc);
 	return dissect(tvb, pinfo, tree, NULL) > 0;

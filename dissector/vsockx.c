@@ -14,7 +14,6 @@
 #include <epan/tap.h>
 #include <epan/to_str.h>
 #include <wiretap/wtap.h>
-#include <ws_version.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -25,9 +24,19 @@ EXPORT const char plugin_version[] = "0.1.0";
 EXPORT const int plugin_want_major = WIRESHARK_VERSION_MAJOR;
 EXPORT const int plugin_want_minor = WIRESHARK_VERSION_MINOR;
 
+#if VSX_WIRESHARK(4, 1)
+EXPORT guint32 plugin_describe(void);
+
+/* The kind of plugin: a dissector. */
+guint32 plugin_describe(void)
+{
+	return 1;
+}
+#endif
+
 const char *vsx_cid_names = "", *vsx_port_protocols = "";
 int vsx_address_type;
-gboolean vsx_desegment = TRUE;
+vsx_bool vsx_desegment = TRUE;
 
 static int proto = -1, end_type;
 static gint ett = -1, ett_header = -1, ett_transport = -1, ett_flags = -1, ett_stream = -1;
@@ -305,7 +314,7 @@ static int transport_header(tvbuff_t *tvb, packet_info *pinfo, proto_tree *t, pr
 		else
 			virtio_header(tvb, pinfo, t, at, p);
 	} else if (len >= (int)sizeof(struct vsc_owner) && have >= (int)sizeof(struct vsc_owner) &&
-		   tvb_get_letohl(tvb, at) == VSC_OWNER_MAGIC && tvb_get_guint8(tvb, at + 4) == 1) {
+		   tvb_get_letohl(tvb, at) == VSC_OWNER_MAGIC && vsx_get_u8(tvb, at + 4) == 1) {
 		owner(tvb, t, at, p);
 	} else if (len && have > 0) {
 		proto_tree_add_item(t, hf_unknown, tvb, at, MIN(len, have), ENC_NA);

@@ -7,7 +7,21 @@
 #define VSOCKX_H
 
 #include <epan/packet.h>
+#include <ws_version.h>
 #include "uapi/vsock_capture.h"
+
+#define VSX_WIRESHARK(major, minor) \
+	(WIRESHARK_VERSION_MAJOR > (major) || (WIRESHARK_VERSION_MAJOR == (major) && WIRESHARK_VERSION_MINOR >= (minor)))
+
+/* What Wireshark shares with us as a truth: bool from 4.3 on. */
+#if VSX_WIRESHARK(4, 3)
+#include <stdbool.h>
+#define vsx_bool	bool
+#define vsx_get_u8	tvb_get_uint8
+#else
+#define vsx_bool	gboolean
+#define vsx_get_u8	tvb_get_guint8
+#endif
 
 /* What a packet says; passed to the taps as well. */
 struct vsx_packet {
@@ -109,7 +123,7 @@ extern int vsx_tap, vsx_follow_tap;
 /* Names of CIDs ("2=host,7=db") and dissectors of ports ("1024=http"), as the user set them. */
 extern const char *vsx_cid_names, *vsx_port_protocols;
 extern int vsx_address_type;
-extern gboolean vsx_desegment;
+extern vsx_bool vsx_desegment;
 /* The value of key in a list "key=value,..."; NULL: none. From scope's pool. */
 char *vsx_lookup(wmem_allocator_t *scope, const char *list, guint64 key);
 

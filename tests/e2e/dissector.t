@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # timeout: 600
-# The Wireshark plugin in Debian's tshark, on captures made here: fields,
-# streams, credit, messages, tables, and packets that are broken.
+# The Wireshark plugin in Debian's tshark, on captures made here and on one of a
+# guest's kernel: fields, streams, credit, messages, tables, packets that are
+# broken. dissector/*.golden is what tshark says of them (GOLDEN=write makes
+# them anew). Another Wireshark: PATH, PKG_CONFIG_PATH, PKG_CONFIG_SYSROOT_DIR.
+import difflib
 import json
 import os
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -68,13 +72,35 @@ def tshark(*args):
 
 def fields(name, *names, filter=None, more=()):
     out = tshark("-r", name, "-T", "fields", *(["-Y", filter] if filter else []), *more, *[x for n in names for x in ("-e", n)])
-    return [line.split("\t") for line in out.splitlines()]
+    # Truths were numbers before 4.4, text was text.
+    words = {"True": "1", "False": "0", "68656c6c6f": "hello"}
+    return [[words.get(x, x) for x in line.split("\t")] for line in out.splitlines()]
+
+
+def golden(name, frames):
+    """All that tshark says of a capture's first frames, its tables and its first stream, against NAME.golden."""
+    lines = ["fields"] + ["\t".join(r).rstrip() for r in fields(
+        name, "frame.number", "vsockx.stream", "vsockx.src", "vsockx.dst", "vsockx.virtio.op", "vsockx.virtio.type", "vsockx.virtio.flags",
+        "vsockx.virtio.len", "vsockx.from_server", "vsockx.seq", "vsockx.in_flight", "vsockx.window", "vsockx.message",
+        "vsockx.reset_reason", "vsockx.request_in", "vsockx.shutdown_in", "_ws.expert.message")]
+    for p in json.loads(tshark("-r", name, "-Y", f"frame.number <= {frames}", "-T", "json", "-J", "vsockx")):
+        lines.append("JSON " + json.dumps(p["_source"]["layers"]["vsockx"]).replace('"True"', '"1"').replace('"False"', '"0"'))
+    for what in ("conv,vsockx", "endpoints,vsockx", "follow,vsockx,ascii,0", "follow,vsockx,raw,0", "follow,vsockx,hex,1"):
+        lines += [what] + [" ".join(x.split()) for x in tshark("-r", name, "-q", "-z", what).splitlines()]
+    path = f"{srctree}/tests/e2e/dissector/{name.split('.')[0]}.golden"
+    if os.environ.get("GOLDEN") == "write":
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("\n".join(lines) + "\n")
+    with open(path, encoding="utf-8") as f:
+        want = f.read().splitlines()
+    check(lines == want, f"{name}: golden", "\n".join(difflib.unified_diff(want, lines, "golden", "tshark", lineterm="", n=0)))
 
 
 # The plugin, built for this; as root Wireshark would not look into a user's folder.
 make = subprocess.run(["make", "-s", "-C", srctree, "O=" + work, "dissector"], capture_output=True, text=True)
 check(make.returncode == 0, "make dissector", make.stdout + make.stderr)
-plugins = work + "/home/.local/lib/wireshark/plugins/4.0/epan"
+version = re.search(r"[0-9]+\.[0-9]+", tshark("--version"))[0]
+plugins = f"{work}/home/.local/lib/wireshark/plugins/{version}/epan"
 os.makedirs(plugins)
 shutil.copy("dissector/vsockx.so", plugins)
 for d, _, files in os.walk(work + "/home"):
@@ -108,8 +134,7 @@ text = tshark("-r", "http.pcap", "-q", "-z", "endpoints,vsockx")
 check("5000" in text and "1024" in text, "endpoints", text)
 text = tshark("-r", "http.pcap", "-q", "-z", "vsockx,tree")
 check("Credit update" in text and "from servers" in text, "statistics", text)
-out = json.loads(tshark("-r", "http.pcap", "-T", "json", "-j", "vsockx"))
-check(len(out) == 9 and out[0]["_source"]["layers"]["vsockx"], "JSON")
+golden("http.pcap", 9)
 
 S = (4, 2000)
 pcap("seq.pcap", [
@@ -119,6 +144,12 @@ pcap("seq.pcap", [
 ])
 rows = fields("seq.pcap", "vsockx.message", "vsockx.segment", "vsockx.reassembled.before", "json.value.string", filter="vsockx.payload")
 check(rows == [["1", "1", "", ""], ["1", "", "12", "guest-ping"], ["2", "", "", "guest-sync"]], "messages of a seqpacket socket", rows)
+golden("seq.pcap", 5)
+# Of a guest's kernel, by our module: streams whole, a socket of messages cut to 120 bytes a packet.
+for name in ("real.pcapng", "messages.pcapng"):
+    shutil.copy(f"{srctree}/tests/e2e/dissector/{name}", ".")
+    os.chmod(name, 0o644)
+    golden(name, 8)
 check(fields("seq.pcap", "vsockx.virtio.type", "vsockx.virtio.flags.eor", filter="vsockx.virtio.flags.eor == 1") == [["2", "1"]], "end of record")
 
 call = b"\x0a\x07example\x12\x04Ping"
