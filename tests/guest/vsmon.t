@@ -156,7 +156,7 @@ os.chmod("root/init", 0o755)
 subprocess.run("find . | cpio --quiet -o -H newc >../root.cpio", shell=True, cwd="root", check=True)
 g = Console(vmbox, "vm", "-m", "512", "-smp", "2", "-nographic", "-no-reboot", "-kernel", vmlinuz, "-initrd", "root.cpio",
             "-append", "console=ttyS0 quiet panic=-1" + (" slub_debug=FZPU" if cycles >= 100 else ""))
-g.expect("THE END", 780 + 10 * cycles)
+g.expect("THE END", 600 + 10 * cycles)
 g.end(20)
 log = g.log
 short = re.sub(r"(begin \w+)\n.*?\n(end \w+)", r"\1 ... \2", log, flags=re.S)
