@@ -66,11 +66,34 @@ static int raw_preadv(struct blk_node *n, u64 off, const struct iovec *iov, int 
 	return blk_node_preadv(n->file, p->offset + off, iov, niov, len);
 }
 
+/*
+ * The first sector of an image whose format nobody said must not become that of another one:
+ * who opens it next would follow the names in it.
+ */
+static int keeps_format(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len)
+{
+	struct iov_cur c = { iov, niov, 0 };
+	u8 sector[512];
+	int ret;
+
+	if (likely(!n->probed || off >= sizeof(sector) || !len))
+		return 0;
+	ret = blk_node_pread(n, 0, sector, sizeof(sector));
+	if (ret)
+		return ret;
+	iov_cur_to_buf(&c, sector + off, MIN(len, sizeof(sector) - off));
+	return strcmp(blk_probe_format(sector, sizeof(sector), n->filename), "raw") ? -EPERM : 0;
+}
+
 static int raw_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len,
 		       u32 flags)
 {
 	struct raw_priv *p = n->priv;
 
+	int ret = keeps_format(n, off, iov, niov, len);
+
+	if (ret)
+		return ret;
 	if (p->window && (off > p->size || len > p->size - off))
 		return -ENOSPC;
 	return blk_node_pwritev(n->file, p->offset + off, iov, niov, len, flags);
@@ -81,7 +104,7 @@ static int raw_copy_from(struct blk_node *n, u64 off, struct blk_node *src, u64 
 {
 	struct raw_priv *p = n->priv;
 
-	if (!n->file->drv->copy_from || (p->window && (off > p->size || len > p->size - off)))
+	if (n->probed || !n->file->drv->copy_from || (p->window && (off > p->size || len > p->size - off)))
 		return -ENOTSUP;
 	return n->file->drv->copy_from(n->file, p->offset + off, src, src_off, len, share);
 }
