@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Creating images: the protocol makes an empty file, the format writes itself into it. */
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "block/int.h"
 
 const char *const blk_prealloc_names[] = { "off", "metadata", "falloc", "full", NULL };
@@ -68,6 +70,16 @@ static int create_format(struct blk_graph *g, const struct blk_driver *fmt, cons
 	return ret;
 }
 
+/* A file that did not become an image is no use to anybody. */
+static void drop_file(const struct blk_driver *p, const char *filename)
+{
+	const char *path = filename + blk_protocol_prefix(filename);
+	struct stat st;
+
+	if (!strcmp(p->name, "file") && !lstat(path, &st) && S_ISREG(st.st_mode))
+		unlink(path);
+}
+
 int blk_create(struct blk_graph *g, const char *fmt, const char *filename, struct blk_opts *opts,
 	       struct err *e)
 {
@@ -91,7 +103,11 @@ int blk_create(struct blk_graph *g, const char *fmt, const char *filename, struc
 		ret = err_set(e, EFBIG, "Image size must be less than 8 EiB!");
 	ret = ret ?: split(d, p, opts, &po);
 	ret = ret ?: p->create_file(g, filename, &po, e);
-	ret = ret ?: create_format(g, d, filename, size, opts, e);
+	if (!ret) {
+		ret = create_format(g, d, filename, size, opts, e);
+		if (ret && ret != -EAGAIN)	/* taken by another process meanwhile */
+			drop_file(p, filename);
+	}
 	if (ret)
 		err_set(e, -ret, "%s", strerror(-ret));
 out:

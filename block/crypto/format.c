@@ -6,6 +6,7 @@
 #include <string.h>
 #include "block/crypto/crypto.h"
 #include "json.h"
+#include "utf8.h"
 
 struct luks_node {
 	struct luks *l;
@@ -14,6 +15,20 @@ struct luks_node {
 };
 
 /* ---- open ---- */
+
+/* Passphrases are text: other programs must be able to ask for them. */
+static int passphrase(struct blk_graph *g, const char *id, const u8 **pw, size_t *len, struct err *e)
+{
+	int ret = blk_graph_secret(g, id, pw, len, e);
+	u32 code;
+
+	for (size_t i = 0, k; !ret && i < *len; i += k) {
+		k = utf8_decode(*pw + i, *len - i, &code);
+		if (!k)
+			ret = err_set(e, EINVAL, "Data from secret %s is not valid UTF-8", id);
+	}
+	return ret;
+}
 
 static int open_header_child(struct blk_node *n, struct blk_opts *o, struct blk_node **hdr, struct err *e)
 {
@@ -47,7 +62,7 @@ static int unlock(struct blk_node *n, struct blk_node *hdr, char *secret, struct
 	if (!(n->flags & BLK_O_NO_IO)) {
 		if (!secret)
 			return err_set(e, EINVAL, "Parameter 'key-secret' is required for cipher");
-		ret = blk_graph_secret(n->graph, secret, &pw, &len, e);
+		ret = passphrase(n->graph, secret, &pw, &len, e);
 	}
 	return ret ?: luks_open(&p->l, hdr, 0, pw, len, e);
 }
@@ -152,7 +167,7 @@ static int take_create(struct blk_graph *g, struct blk_opts *o, struct luks_crea
 	if (!ret && g && !secret)
 		ret = err_set(e, EINVAL, "Parameter 'key-secret' is required for cipher");
 	if (!ret && g)
-		ret = blk_graph_secret(g, secret, &c->pw, &c->pw_len, e);
+		ret = passphrase(g, secret, &c->pw, &c->pw_len, e);
 	free(secret);
 	return ret;
 }

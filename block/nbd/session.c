@@ -416,15 +416,16 @@ static int connect_once(struct nbd_priv *p, u64 deadline_ns, struct nbd_conn *c,
 
 int nbd_session_open(struct nbd_priv *p, u64 deadline_ns, struct err *e)
 {
-	struct timespec nap = { 0, 100000000 };
+	u64 now;
 	int ret;
 
 	for (;;) {
 		err_clear(e);
 		ret = connect_once(p, deadline_ns, &p->conn, &p->info, e);
-		if (!ret || loop_now_ns() + 100000000 >= deadline_ns)
+		now = loop_now_ns();
+		if (!ret || now >= deadline_ns)
 			break;
-		nanosleep(&nap, NULL);
+		nanosleep(&(struct timespec){ 0, (long)MIN(100000000ULL, deadline_ns - now) }, NULL);
 	}
 	p->up = p->opened = !ret;
 	return ret;

@@ -74,6 +74,23 @@ is "$(($(flags read-only=on,) & 3))" 0 "an image that is opened read-only, so is
 is "$(($(flags "") & 3))" 2 "else both are written"
 is "$(($(flags cache.direct=on,) & direct))" "$direct" "direct I/O is of the file"
 
+# ---- what was not said to be raw must stay raw ----
+img create -q -f raw p.raw 1M
+cp t.qcow2 evil.qcow2
+not_ok "no image in the first sector of a probed one" "$VMBOX" qemu-io -c "write -s evil.qcow2 0 64k" p.raw
+not_ok "nor byte by byte" "$VMBOX" qemu-io -c "write -P 0x51 0 1" -c "write -P 0x46 1 1" -c "write -P 0x49 2 1" \
+	-c "write -P 0xfb 3 1" -c "write -P 0 4 3" -c "write -P 3 7 1" p.raw
+like "$(text info p.raw)" "^file format: raw" "it is raw"
+ok "other data may go there" "$VMBOX" qemu-io -c "write -P 5 0 64k" p.raw
+ok "and anything where raw was said" "$VMBOX" qemu-io -f raw -c "write -s evil.qcow2 0 64k" p.raw
+
+# ---- what cannot be made ----
+echo old >keep.qcow2
+not_ok "an image that cannot be made" img create -q -f qcow2 -o refcount_bits=3 keep.qcow2 1M
+not_ok "leaves no file" test -e keep.qcow2
+is "$(text rebase -c -f vdi -b '' x.vdi; img create -q -f vdi x.vdi 1M; text rebase -c -f vdi -b '' x.vdi)" "qemu-img: Could not open 'x.vdi': Could not open 'x.vdi': No such file or directory
+qemu-img: Compression not supported for this file format" "rebase -c where nothing can be compressed"
+
 # ---- repairs ----
 refcount() { # FILE CLUSTER VALUE: 16-bit refcounts, one block
 	python3 -c "import sys, struct
@@ -109,7 +126,9 @@ dirty() { # FILE BITMAP: what it says is dirty, according to Debian's tools
 	wait_for 20 test -S nbd.sock
 	qemu-img map --output=json --image-opts "driver=nbd,server.type=unix,server.path=$PWD/nbd.sock,x-dirty-bitmap=qemu:dirty-bitmap:$2" |
 		python3 -c 'import json, sys; print(*["%d+%d" % (e["start"] >> 16, e["length"] >> 16) for e in json.load(sys.stdin) if not e["data"]])'
+	kill $nbd 2>/dev/null
 	wait $nbd
+	return 0
 }
 img create -q -f qcow2 m.qcow2 8M
 img bitmap --add m.qcow2 on

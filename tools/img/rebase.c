@@ -219,7 +219,9 @@ static int run(void *args, const struct opt_call *call)
 		return 1;
 	r.wflags = ra->compress ? BLK_COMPRESS : 0;
 	r.n = close_sandbox(ra, g) ? NULL : img_open(g, &ra->a, ra->file, ra->a.fmt, flags);
-	if (r.n)
+	if (r.n && ra->compress && !r.n->drv->compress)
+		img_error("Compression not supported for this file format");
+	else if (r.n)
 		ret = ra->unsafe ? 0 : safe_part(ra, g, &r, src);
 	if (!ret)
 		ret = switch_backing(ra, &r);
