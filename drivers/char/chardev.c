@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include "chardev.h"
 #include "dev/device.h"
@@ -241,6 +242,31 @@ void chardev_write_all(struct char_fe *fe, const void *buf, size_t len)
 
 /* ---- input ---- */
 
+/* Whether the peer has gone and left nothing to read. */
+static bool peer_left(struct chardev *c)
+{
+	char byte;
+	ssize_t n = recv(c->rfd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR && errno != ENOTSOCK);
+}
+
+/*
+ * Nobody reads: chardev_accept_input() resumes. That the peer leaves is of
+ * interest all the same, unless bytes of it wait, which come first.
+ */
+static void pause_input(struct chardev *c, u32 events)
+{
+	bool left = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+
+	if (left && c->kind->hangup && peer_left(c)) {
+		c->kind->hangup(c);
+		return;
+	}
+	loop_fd_mod(&c->hin, c->kind->hangup && !left ? EPOLLRDHUP : 0);
+	c->input_armed = false;
+}
+
 static void on_input(struct loop_fd *h, u32 events)
 {
 	struct chardev *c = h->opaque;
@@ -248,10 +274,8 @@ static void on_input(struct loop_fd *h, u32 events)
 	unsigned want = c->fes ? chardev_fe_can_read(c->fes) : 0;
 	ssize_t n;
 
-	(void)events;
-	if (!want) {	/* nobody reads: chardev_accept_input() resumes */
-		loop_fd_mod(&c->hin, 0);
-		c->input_armed = false;
+	if (!want) {
+		pause_input(c, events);
 		return;
 	}
 	n = read(c->rfd, buf, MIN(want, (unsigned)sizeof(buf)));
