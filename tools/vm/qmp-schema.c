@@ -82,6 +82,8 @@ static const struct schema_type types[] = {
 	{ "KeyValue", "type:str,data:any" },
 	{ "SocketAddress", "type:str,data:any" },
 	{ "ChardevBackend", "type:str,data:any?" },
+	{ "SocketAddressLegacy", "type:str,data:any" }, { "BlockExportRemoveMode", "safe|hard" },
+	{ "BlockExportInfo", "id:str,type:str,node-name:str,shutting-down:bool" },
 };
 
 static const struct schema_entry commands[] = {
@@ -121,6 +123,11 @@ static const struct schema_entry commands[] = {
 	{ "query-migrate-parameters", "", "MigrationParameters" }, { "migrate-set-parameters", MIGRATION_PARAMETERS, NULL },
 	{ "query-memdev", "", "[Memdev]" },
 	{ "query-blockstats", "query-nodes:bool?", "[BlockStats]" }, { "block_resize", "device:str?,node-name:str?,size:int", NULL },
+	{ "nbd-server-start", "addr:SocketAddressLegacy,tls-creds:str?,tls-authz:str?,max-connections:int?,handshake-max-seconds:int?", NULL },
+	{ "nbd-server-stop", "", NULL }, { "nbd-server-remove", "name:str,mode:BlockExportRemoveMode?", NULL },
+	{ "nbd-server-add", "device:str,name:str?,description:str?,writable:bool?,bitmap:str?", NULL },
+	{ "block-export-add", "type:str,id:str,node-name:str,name:str?,description:str?,writable:bool?,allocation-depth:bool?,bitmaps:[str]?", NULL },
+	{ "block-export-del", "id:str,mode:BlockExportRemoveMode?", NULL }, { "query-block-exports", "", "[BlockExportInfo]" },
 	{ "snapshot-save", "job-id:str,tag:str,vmstate:str,devices:[str]", NULL },
 	{ "snapshot-load", "job-id:str,tag:str,vmstate:str,devices:[str]", NULL },
 	{ "snapshot-delete", "job-id:str,tag:str,devices:[str]", NULL },
@@ -132,6 +139,7 @@ static const struct schema_entry events[] = {
 	{ "SHUTDOWN", "guest:bool,reason:ShutdownCause", NULL }, { "RESET", "guest:bool,reason:ShutdownCause", NULL },
 	{ "POWERDOWN", "", NULL }, { "STOP", "", NULL }, { "RESUME", "", NULL }, { "DEVICE_DELETED", "device:str?,path:str", NULL },
 	{ "GUEST_PANICKED", "action:GuestPanicAction", NULL }, { "DUMP_COMPLETED", "result:DumpQueryResult,error:str?", NULL },
+	{ "BLOCK_EXPORT_DELETED", "id:str", NULL },
 	{ "JOB_STATUS_CHANGE", "id:str,status:JobStatus", NULL },
 	{ "BALLOON_CHANGE", "actual:int", NULL },
 };

@@ -316,6 +316,7 @@ static void destroy(struct vm *vm)
 {
 	vm_migrate_stop(vm);
 	vm_jobs_free(vm);
+	vm_nbd_stop(vm);
 	gdb_stop(vm);
 	vm_curses_stop(vm);
 	qtest_stop(vm);

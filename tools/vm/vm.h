@@ -62,6 +62,7 @@ struct vm {
 	struct vm_migration *migration;	/* migrate.c */
 	u64 max_bandwidth;		/* of saving, bytes a second, 0: no limit; atomic */
 	struct vm_job *jobs;		/* job.c */
+	struct vm_nbd *nbd;		/* qmp-nbd.c; NULL: not running */
 	bool started;			/* pc_start() was called: what comes now is hot plug */
 	bool no_reboot, no_shutdown;	/* also by -action */
 	int panic;			/* enum vm_panic */
@@ -99,6 +100,13 @@ void vm_stopped(struct vm *vm, struct x86_cpu *cpu);
 /* Event to all QMP clients. Any thread. */
 void vm_event(struct vm *vm, const char *name, const char *data_json);
 const char *vm_state_name(const struct vm *vm);
+
+/* qmp-nbd.c: ends the NBD server if there is one. */
+#if IS_ENABLED(CONFIG_BLOCK_NBD)
+void vm_nbd_stop(struct vm *vm);
+#else
+static inline void vm_nbd_stop(struct vm *vm) { (void)vm; }
+#endif
 
 #if IS_ENABLED(CONFIG_MIGRATION)
 /*
