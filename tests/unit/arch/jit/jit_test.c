@@ -250,6 +250,38 @@ TEST(faults_are_precise)
 	}
 }
 
+/* PUSHF, POPF, CLI, STI, SWAPGS at CPL 0: each flag by itself and all together, and what they leave behind. */
+GUEST(kernel_flags,
+      "	mov $0x50000, %edi\n	xor %ebx, %ebx\n	mov $22, %ecx\n"
+      "1:	mov $1, %eax\n	dec %ecx\n	shl %cl, %eax\n	and $0x244ed5, %eax\n	push %rax\n	popf\n	pushf\n	pop (%rdi)\n"
+      "	setc %bl\n	lea (%rbx, %rbx, 4), %rbx\n	cli\n	pushf\n	pop 8(%rdi)\n	add $-1, %ebx\n	sti\n	adc $0, %rbx\n	pushf\n	pop 16(%rdi)\n"
+      "	swapgs\n	rdgsbase %rax\n	add %rcx, %rax\n	mov %rax, 24(%rdi)\n	wrgsbase %rax\n	add $32, %rdi\n"
+      "	pushq $0x202\n	popf\n	cld\n	inc %ecx\n	dec %ecx\n	jnz 1b\n	cli\n"
+      "	pushq $0x8d7\n	popf\n	pushf\n	pop %rsi\n" EXIT);
+
+TEST(flags_of_the_kernel)
+{
+	static const u8 *const from = kernel_flags, *const to = kernel_flags_end;
+	struct bare *b[2];
+
+	for (unsigned n = 0; n < 2; n++) {
+		b[n] = bare_create_accel("max", n);
+		long_enter(b[n], 0x10000, 0x2000);	/* FSGSBASE */
+		bare_load(b[n], 0x2000, from, to);
+		b[n]->cpu->msr.kernel_gs_base = 0x1234500;
+		b[n]->cpu->stop_on_exc = 1;
+		x86_cpu_run(b[n]->cpu);
+	}
+	CHECK_EQ(b[0]->cpu->gpr[X86_RSI] & 0xad7, 0x8d7);
+	for (unsigned n = 0; n < 16; n++)
+		CHECK_EQ(b[1]->cpu->gpr[n], b[0]->cpu->gpr[n]);
+	CHECK_EQ(x86_eflags(b[1]->cpu), x86_eflags(b[0]->cpu));
+	CHECK_EQ(b[1]->cpu->msr.kernel_gs_base, b[0]->cpu->msr.kernel_gs_base);
+	CHECK(!memcmp(b[1]->ram + 0x2000, b[0]->ram + 0x2000, 0xb0000 - 0x2000));
+	bare_destroy(b[0]);
+	bare_destroy(b[1]);
+}
+
 /* More code than the cache has room for: a new function each time round, in ever new places. */
 GUEST(many_blocks,
       "	mov $60000, %ecx\n	xor %ebx, %ebx\n	mov $0x200000, %edi\n"
