@@ -267,7 +267,8 @@ static int dmg_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 		free(d->chunk);
 		return err_errno(e, -ret, "Could not read the tables of the dmg image");
 	}
-	qsort(d->chunk, d->n, sizeof(*d->chunk), by_sector);
+	if (d->n)	/* a disk of zeros has no chunk */
+		qsort(d->chunk, d->n, sizeof(*d->chunk), by_sector);
 	/* Searching needs order. */
 	for (size_t i = 1; i < d->n; i++)
 		if (d->chunk[i].sector < d->chunk[i - 1].sector + d->chunk[i - 1].sectors) {
