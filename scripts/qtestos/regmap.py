@@ -97,6 +97,9 @@ ELSEWHERE = {
     "scsi-hd": "tests/qtestos/test_scsi.py", "scsi-cd": "tests/qtestos/test_scsi.py",
     "nvme-ns": "tests/qtestos/test_nvme.py",
     "virtconsole": "tests/qtestos/test_virtio.py", "virtserialport": "tests/qtestos/test_virtio.py",
+    **{f"virtio-{d}-device": "tests/qtest/microvm.t" for d in ("balloon", "blk", "net", "rng", "scsi", "serial")},
+    "virtio-mmio": "tests/qtest/microvm.t", "isabus-bridge": "tests/qtest/microvm.t",
     "isa-debug-exit": "a write ends the emulator: tests/qtest/diff.t",
+    "vhost-vsock-device": "the host's kernel is the device",
     "vhost-vsock-pci": "the host's kernel is the device; ours has virtio-vsock-pci: tests/qtestos/test_vsock.py",
 }

@@ -7,10 +7,11 @@ import socket
 import sys
 import tempfile
 import time
-sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import harness
 
-qt.requires_config("CONFIG_VM", "CONFIG_ISA_SERIAL")
+harness.requires_config("CONFIG_VM", "CONFIG_ISA_SERIAL")
 
 
 def connect(path):
@@ -26,7 +27,7 @@ def connect(path):
 
 
 def machine(tmp):
-    m = qt.Machine("-chardev", f"socket,id=c,path={tmp}/c,server=on,wait=off", "-device", "isa-serial,chardev=c")
+    m = harness.Machine("-chardev", f"socket,id=c,path={tmp}/c,server=on,wait=off", "-device", "isa-serial,chardev=c")
     m.outb(0x3fa, 7)		# FIFO of 16
     return m
 
@@ -72,4 +73,4 @@ def test_bytes_first(t):
         t.ok(served(m, connect(tmp + "/c")), "then the next one is served")
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

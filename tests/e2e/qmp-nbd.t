@@ -10,10 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
+from qtestos import harness
 
-qt.requires_config("CONFIG_VM", "CONFIG_BLOCK_NBD", "CONFIG_VIRTIO_BLK")
+harness.requires_config("CONFIG_VM", "CONFIG_BLOCK_NBD", "CONFIG_VIRTIO_BLK")
 QEMU = shutil.which("qemu-system-x86_64")
 
 
@@ -127,7 +128,7 @@ def orders(v, a, b, sock):
 def test_both(t):
     with tempfile.TemporaryDirectory() as tmp:
         results = []
-        for who, cmd in (("ours", [qt.VMBOX, "vm", "-accel", "qtest"]), ("QEMU", [QEMU, "-accel", "tcg"])):
+        for who, cmd in (("ours", [harness.VMBOX, "vm", "-accel", "qtest"]), ("QEMU", [QEMU, "-accel", "tcg"])):
             a, b = f"{tmp}/{who}.a", f"{tmp}/{who}.b"
             with open(a, "wb") as f:
                 f.write(bytes(range(256)) * 8192)
@@ -144,7 +145,7 @@ def test_both(t):
 def test_limit(t):
     with tempfile.TemporaryDirectory() as tmp:
         sock = f"{tmp}/s"
-        v = Vm([qt.VMBOX, "vm", "-accel", "qtest"], "-blockdev", "driver=null-co,node-name=n,size=1048576")
+        v = Vm([harness.VMBOX, "vm", "-accel", "qtest"], "-blockdev", "driver=null-co,node-name=n,size=1048576")
         v.cmd("nbd-server-start", addr={"type": "unix", "data": {"path": sock}}, **{"max-connections": 1})
         v.cmd("nbd-server-add", device="n")
         first, second = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
@@ -168,4 +169,4 @@ def test_limit(t):
 if not QEMU or not shutil.which("nbdinfo"):
     print("1..0 # SKIP qemu-system-x86_64 or nbdinfo is missing")
     sys.exit(0)
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])

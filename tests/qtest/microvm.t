@@ -10,11 +10,12 @@ import struct
 import subprocess
 import sys
 import tempfile
-sys.path.insert(0, os.path.join(os.environ["srctree"], "tests/qtest"))
-import qt
+sys.dont_write_bytecode = True
+sys.path[:0] = [os.path.join(os.environ["srctree"], d) for d in ("scripts", "tests/qtest")]
+from qtestos import harness
 import virtio_mmio as mmio
 
-qt.requires_config("CONFIG_VM", "CONFIG_MACHINE_MICROVM", "CONFIG_VIRTIO_BLK", "CONFIG_VIRTIO_RNG")
+harness.requires_config("CONFIG_VM", "CONFIG_MACHINE_MICROVM", "CONFIG_VIRTIO_BLK", "CONFIG_VIRTIO_RNG")
 OUT, IN = 0x200000, 0x210000
 QEMU = shutil.which("qemu-system-x86_64")
 F_FLUSH, F_BLK_SIZE = 1 << 9, 1 << 6
@@ -29,9 +30,9 @@ def image():
 
 def machines(*args):
     """Ours, and QEMU's where it is there."""
-    yield "vmbox", qt.Machine("-M", "microvm", *args), 8
+    yield "vmbox", harness.Machine("-M", "microvm", *args), 8
     if QEMU:
-        yield "QEMU", qt.Machine("-M", "microvm", "-global", "virtio-mmio.force-legacy=false", *args, binary=QEMU), 24
+        yield "QEMU", harness.Machine("-M", "microvm", "-global", "virtio-mmio.force-legacy=false", *args, binary=QEMU), 24
 
 
 def block(m, d, kind, sector, bufs):
@@ -72,21 +73,21 @@ def test_disk(t):
 
 
 def test_lines(t):
-    with qt.Machine("-M", "microvm", "-device", "virtio-rng-device", "-device", "virtio-rng-device,bus=virtio-mmio-bus.5") as m:
+    with harness.Machine("-M", "microvm", "-device", "virtio-rng-device", "-device", "virtio-rng-device,bus=virtio-mmio-bus.5") as m:
         t.eq([m.readl(mmio.BASE + i * 0x200 + 8) for i in range(8)], [4, 0, 0, 0, 0, 4, 0, 0], "places: the first, and the one asked for")
-        m.cmd("irq_intercept_in ioapic")
+        m.command("irq_intercept_in ioapic")
         for slot in (0, 5):
             d = mmio.Device(m, mmio.BASE + slot * 0x200)
             d.start(0, (0,), size=8)
-            m.take_irqs()
+            m.q.take_irqs()
             t.eq(d.run(0, [(IN, 64, True)]), 64, f"place {slot}: random numbers")
             t.eq((m.read(IN, 64) != bytes(64), d.isr()), (True, 1), "that are some")
-            t.eq(m.take_irqs(), [f"raise {16 + slot}"], f"interrupt {16 + slot} goes up")
+            t.eq(m.q.take_irqs(), [(16 + slot, 1)], f"interrupt {16 + slot} goes up")
             d.ack(2)
-            t.eq((m.take_irqs(), d.isr()), ([], 1), "another bit does not take it back")
+            t.eq((m.q.take_irqs(), d.isr()), ([], 1), "another bit does not take it back")
             d.ack(1)
             m.readl(mmio.BASE)
-            t.eq(m.take_irqs(), [f"lower {16 + slot}"], "its own does")
+            t.eq(m.q.take_irqs(), [(16 + slot, 0)], "its own does")
         d.set_common(0x1c, 0)
         t.eq(m.readl(d.at + 0x44), 0, "a queue can be put out of use")
         d.add(0, [(IN, 64, True)])
@@ -95,12 +96,12 @@ def test_lines(t):
 
 
 def test_hostile(t):
-    with qt.Machine("-M", "microvm", "-device", "virtio-rng-device") as m:
+    with harness.Machine("-M", "microvm", "-device", "virtio-rng-device") as m:
         d = mmio.Device(m, mmio.BASE)
         for size in ("b", "w", "l", "q"):
             for off in range(0, 0x200, 4):
-                m.cmd(f"write{size} 0x{mmio.BASE + off:x} 0x5a")
-                m.cmd(f"read{size} 0x{mmio.BASE + off:x}")
+                m.command(f"write{size} 0x{mmio.BASE + off:x} 0x5a")
+                m.command(f"read{size} 0x{mmio.BASE + off:x}")
         m.writel(mmio.BASE + 0x30, 0x10000)
         t.eq(m.readl(mmio.BASE + 0x34), 0, "a queue number that does not fit is not cut to one that does")
         d.start(0, (0,), size=8)
@@ -115,26 +116,26 @@ def test_hostile(t):
 
 
 def test_options(t):
-    with qt.Machine("-M", "microvm") as m:
+    with harness.Machine("-M", "microvm") as m:
         t.eq((m.inb(0x21) == 0xff, m.inb(0x71) == 0xff), (False, False), "PIC and RTC are there")
         t.eq((m.inb(0xcf8), m.inl(0xcfc)), (0xff, 0xffffffff), "PCI is not")
         t.eq(m.inl(0x604) & 1, 1, "ACPI is always on")
         m.outb(0xcf9, 6)
         m.outw(0x604, 0x2000)
         t.eq(m.proc.wait(20), 0, "and powers off")
-    with qt.Machine("-M", "microvm,pic=off,rtc=off,pit=off,isa-serial=off", "-serial", "null") as m:
+    with harness.Machine("-M", "microvm,pic=off,rtc=off,pit=off,isa-serial=off", "-serial", "null") as m:
         t.eq([m.inb(p) for p in (0x21, 0x71, 0x42, 0x3fd)], [0xff] * 4, "left out: PIC, RTC, PIT, serial port")
-    with qt.Machine("-M", "microvm,acpi=off", "-device", "virtio-rng-device") as m:
-        m.cmd("irq_intercept_in ioapic")
+    with harness.Machine("-M", "microvm,acpi=off", "-device", "virtio-rng-device") as m:
+        m.command("irq_intercept_in ioapic")
         d = mmio.Device(m, mmio.BASE)
         d.start(0, (0,), size=8)
         d.run(0, [(IN, 64, True)])
-        t.eq((m.inl(0x604), m.take_irqs()), (0xffffffff, ["raise 5"]), "acpi=off: no registers, an old line")
+        t.eq((m.inl(0x604), m.q.take_irqs()), (0xffffffff, [(5, 1)]), "acpi=off: no registers, an old line")
     for args, text in ((("-M", "microvm,pcie=on"), "pcie=on"), (("-M", "microvm", "-bios", "x"), "firmware"),
                        (("-M", "microvm"), "-kernel"), (("-M", "microvm", "-vga", "std"), "PCI"),
                        (("-M", "q35,rtc=off"), "rtc"), (("-M", "microvm", "-device", "virtio-rng-pci"), "PCI"),
                        (("-device", "virtio-rng-device"), "virtio-bus")):
-        r = subprocess.run([qt.VMBOX, "vm", "-display", "none", *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        r = subprocess.run([harness.VMBOX, "vm", "-display", "none", *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
         t.eq((r.returncode, r.stderr.count("\n"), text in r.stderr), (1, 1, True), f"{' '.join(args)}: refused in one line")
 
 
@@ -159,7 +160,7 @@ class Qmp:
 def test_save(t):
     with tempfile.TemporaryDirectory() as tmp, image() as f:
         args = ("-M", "microvm", "-drive", f"file={f.name},format=raw,if=none,id=d", "-device", "virtio-blk-device,drive=d")
-        with qt.Machine(*args, "-qmp", f"unix:{tmp}/q,server=on,wait=off") as m:
+        with harness.Machine(*args, "-qmp", f"unix:{tmp}/q,server=on,wait=off") as m:
             d = mmio.Device(m, mmio.BASE)
             d.start(F_FLUSH, (0,))
             block(m, d, 0, 1, [(IN, 512, True)])
@@ -168,7 +169,7 @@ def test_save(t):
             while q.cmd("query-migrate")["return"]["status"] == "active":
                 pass
             t.eq(q.cmd("query-migrate")["return"]["status"], "completed", "saved")
-        with qt.Machine(*args, "-incoming", f"file:{tmp}/state") as m:
+        with harness.Machine(*args, "-incoming", f"file:{tmp}/state") as m:
             d2 = mmio.Device(m, mmio.BASE)
             d2.queues = d.queues
             t.eq((d2.status(), d2.isr(), m.readl(mmio.BASE + 0x80)), (15, 1, 0x100000), "the loaded one has the registers")
@@ -176,4 +177,4 @@ def test_save(t):
             t.eq(m.read(IN, 512), bytes(range(256)) * 2, "reading the disk")
 
 
-qt.run_all(sys.modules[__name__])
+harness.run_all(sys.modules[__name__])
