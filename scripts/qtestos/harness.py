@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """For test scripts that stand alone: a machine by its command line, TAP, and what a configuration must have."""
+import atexit
 import functools
 import os
 import re
@@ -18,13 +19,27 @@ def binary_of(path):
     return Binary(os.path.abspath(path) if os.sep in path else path)
 
 
+def _end(proc):
+    """No machine outlives the script, however that ends."""
+    if proc.poll() is None:
+        proc.kill()
+        proc.wait()
+
+
 class Machine(machine.Machine):
-    """A q35 with these arguments, ours or another binary's, started at once. Its memory is its own: tests of saved
-    state and of memory backends want it as users have it."""
+    """A q35, or what -M says, with these arguments, ours or another binary's, started at once. Its memory is its own: tests of
+    saved state and of memory backends want it as users have it."""
 
     def __init__(self, *args, binary=None):
         super().__init__(binary_of(binary or VMBOX), BOARDS["q35"], args, shared=False)
         self.start()
+        self.qmp			# its answer tells that the machine is up, with whatever it listens to
+        atexit.register(_end, self.proc)
+
+    def argv(self, window=None):
+        command = super().argv(window)
+        at = command.index("-machine")
+        return command[:at] + command[at + 2:] if {"-M", "-machine"} & set(self.args) else command
 
 
 class Tap:
