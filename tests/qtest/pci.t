@@ -98,6 +98,20 @@ def test_fw_cfg(t):
         t.eq(fw_dma(m, sel << 16 | 8 | 2, 64, 0xf0000000), 1, "and DMA to nowhere")
 
 
+def test_fw_cfg_items(t):
+    with open("item", "wb") as f:
+        f.write(bytes(range(256)))
+    with harness.Machine("-fw_cfg", "name=opt/org.test/a,string=a,,b", "-fw_cfg", "opt/file,file=item") as m:
+        files = fw_files(m)
+        t.eq(fw_read(m, *files["opt/org.test/a"]), b"a,b", "an item of the user, without NUL")
+        t.eq(fw_read(m, *files["opt/file"]), bytes(range(256)), "and one from a file")
+    for text in ("opt/a", "name=opt/a,string=x,file=item", "name=opt/a,file=none", "name=etc/e820,string=x", "string=x", "opt/a,string=x,y=z",
+                 "name=" + "a" * 56 + ",string=x"):
+        r = subprocess.run([harness.VMBOX, "vm", "-accel", "qtest", "-display", "none", "-fw_cfg", text], stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, timeout=60)
+        t.eq((r.returncode, r.stderr.count("\n")), (1, 1), "refused: " + text)
+
+
 def load_acpi(m):
     """Does what firmware does with the loader script; returns {signature: bytes}."""
     files = fw_files(m)

@@ -40,6 +40,7 @@ static const struct opt vm_opts[] = {
 	OPT_STR(0, "append", "TEXT", A, append, "kernel command line"),
 	OPT_STR(0, "bios", "FILE", A, bios, "firmware image [bios-256k.bin]"),
 	OPT_STR(0, "boot", "ORDER,menu=on|off,...", A, boot, "boot order of letters a c d n; menu=, splash-time=, reboot-timeout="),
+	OPT_LIST(0, "fw_cfg", "name=opt/NAME,file=F|string=TEXT", A, fw_cfg, "item of the firmware configuration device for the guest"),
 	OPT_GROUP("Devices"),
 	OPT_LIST(0, "device", "NAME[,PROP=VALUE...]", A, device, "add a device (help lists them; NAME,help its properties)"),
 	OPT_STR(0, "hda", "FILE", A, hd[0], "disk image in the first SATA port"),
@@ -302,7 +303,7 @@ static int build(struct vm *vm, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	if (vm_create_chardevs(vm, err) < 0 || vm_create_netdevs(vm, err) < 0 || vm_create_devices(vm, err) < 0)
 		return -err->code;
-	if (pc_start(vm->pc, err) < 0)
+	if (pc_start(vm->pc, err) < 0 || vm_add_fw_cfg(vm, err) < 0)
 		return -err->code;
 	vm->started = true;
 	if (vm->args->gdb_default && gdb_start(vm, "tcp::1234", err) < 0)

@@ -30,7 +30,7 @@ struct vm_args {
 	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb, *boot, *incoming, *loadvm;
 	const char *display, *vga, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
 	const char *hd[4], *cdrom;
-	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev, object, action, netdev, nic, net;
+	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev, object, action, netdev, nic, net, fw_cfg;
 	bool nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config, gdb_default;
 };
 
@@ -82,6 +82,9 @@ int  vm_create_devices(struct vm *vm, struct err *err);
 int  vm_device_add(struct vm *vm, struct qopts *q, struct err *err);
 /* qmp-hotplug.c: asks the guest to let go of the device; DEVICE_DELETED tells when it is gone. */
 int  vm_device_del(struct vm *vm, const char *id, struct err *err);
+
+/* fwcfg.c: -fw_cfg, once the board has its own items. */
+int  vm_add_fw_cfg(struct vm *vm, struct err *err);
 
 /* net.c: -netdev; then, when devices are made, -nic and -net with their cards. */
 int  vm_create_netdevs(struct vm *vm, struct err *err);
