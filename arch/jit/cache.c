@@ -3,7 +3,7 @@
  * Where generated code lives: one memfd mapped twice, writable and
  * executable, cut into regions that fill up one after the other. A region
  * is used again only when every vCPU has been outside of generated code since
- * it was left behind. Blocks are hashed by physical address and mode, and by
+ * it was left behind, and then its memory goes back to the host. Blocks are hashed by physical address and mode, and by
  * page for those that write to code.
  */
 #include <sys/mman.h>
@@ -178,13 +178,41 @@ static bool all_seen(struct jit *j, u64 gen)
 	return all;
 }
 
+/* The memory of a region that nobody holds anything of goes back to the host, out of both views of the file. */
+static void give_back(struct jit_region *r)
+{
+	u8 *start = (u8 *)ALIGN_UP((uintptr_t)r->rw, (uintptr_t)4096);
+
+	madvise(start, (size_t)(r->end - start), MADV_REMOVE);
+	madvise(r->meta, META_BYTES, MADV_DONTNEED);
+	r->left = 0;
+}
+
+static void give_back_stale(struct jit *j)
+{
+	j->stale = false;
+	for (unsigned i = 0; i < JIT_REGIONS; i++) {
+		struct jit_region *r = &j->region[i];
+
+		if (!r->left)
+			continue;
+		if (all_seen(j, r->left))
+			give_back(r);
+		else
+			j->stale = true;
+	}
+}
+
 /* Code that runs goes on to the end of its block. */
 static void switch_region(struct jit *j)
 {
 	struct jit_region *r;
 
+	j->region[j->cur].left = j->flush_gen + 1;
+	j->stale = true;
 	j->cur = (j->cur + 1) % JIT_REGIONS;
 	r = &j->region[j->cur];
+	r->left = 0;
 	drop_all(j);
 	r->used = r->rw;
 	r->meta_used = r->meta;
@@ -198,6 +226,8 @@ bool jit_cache_room(struct jit *j)
 {
 	struct jit_region *r = &j->region[j->cur];
 
+	if (unlikely(j->stale))
+		give_back_stale(j);
 	if ((size_t)(r->end - r->used) > JIT_BLOCK_ROOM && (size_t)(r->meta_end - r->meta_used) > 64 * KiB)
 		return true;
 	/* the next region was left JIT_REGIONS - 1 changes ago */

@@ -165,6 +165,7 @@ struct jit_thunks {
 struct jit_region {
 	u8 *rw, *used, *end;	/* code, writable view */
 	u8 *meta, *meta_used, *meta_end;
+	u64 left;		/* the flush_gen since when it is not current; 0: holds nothing */
 };
 
 struct jit {
@@ -176,6 +177,7 @@ struct jit {
 	u8 *rw, *rx;
 	struct jit_region region[JIT_REGIONS];
 	unsigned cur;
+	bool stale;		/* a region that was left still has its memory */
 	u64 flush_gen;		/* counts changes of region; vCPUs that saw it use nothing older */
 	struct jit_thunks thunks;
 	void *host;		/* the generator's */

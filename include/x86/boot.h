@@ -55,6 +55,8 @@ struct boot_params_in {
 
 /* Recognizes the file by its contents: bzImage, or ELF with a PVH note. */
 int  boot_image_load(struct boot_image *b, const struct boot_params_in *in, struct err *err);
+/* The pieces are in the guest's memory: the files' pages need not stay in ours until the next reset reads them again. */
+void boot_image_rest(struct boot_image *b);
 void boot_image_free(struct boot_image *b);
 /* Appends a piece; owned data is freed with the image (also when this fails). */
 int  boot_image_add(struct boot_image *b, u64 addr, const void *data, u64 len, bool owned, struct err *err);

@@ -94,6 +94,12 @@ void boot_image_free(struct boot_image *b)
 	b->pieces = b->maps = 0;
 }
 
+void boot_image_rest(struct boot_image *b)
+{
+	for (unsigned i = 0; i < b->maps; i++)
+		madvise(b->map[i].p, b->map[i].len, MADV_DONTNEED);
+}
+
 /* The first 4 GiB one to one by 2 MiB pages: PML4, PDPT, four directories. */
 static int add_page_tables(struct boot_image *b, struct err *err)
 {

@@ -153,7 +153,7 @@ static void set_registers(struct pc *pc, const struct boot_image *b)
 
 void pc_boot_apply(struct pc *pc)
 {
-	const struct boot_image *b = pc->boot;
+	struct boot_image *b = pc->boot;
 	unsigned i;
 
 	if (!pc->microvm) {
@@ -162,6 +162,7 @@ void pc_boot_apply(struct pc *pc)
 	}
 	for (i = 0; i < b->pieces; i++)
 		dma_write(&pc->m.mem, b->piece[i].addr, b->piece[i].data, b->piece[i].len);
+	boot_image_rest(b);
 	if (pc->vcpus)
 		set_registers(pc, b);
 }
