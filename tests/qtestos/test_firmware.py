@@ -98,7 +98,6 @@ def test_fw_cfg_memory_map(fw: FwCfg):
     eq(ram, 64 << 20)
 
 
-@skip_on("vmbox", "it has no -fw_cfg")
 @arguments("-fw_cfg", "name=opt/test/string,string=hello", "-fw_cfg", "name=opt/test/other,string=x")
 def test_fw_cfg_option(fw: FwCfg):
     """-fw_cfg adds files."""
