@@ -21,11 +21,10 @@ cycles = int(os.environ.get("VSMON_CYCLES", "20"))
 pumped = 50000 if cycles >= 100 else 10000  # by each processor
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from console import *
+from monitor_guest import build, headers_of, initramfs
 
 requires_config("VM")
 vmlinuz, modules = kernel()
-release = os.path.basename(vmlinuz)[len("vmlinuz-"):]
-headers = f"/usr/src/linux-headers-{release}"
 if other := os.environ.get("VSMON_KERNEL"):
     vmlinuz, modules = kernel_file(other), other
     release = os.path.basename(vmlinuz)[len("vmlinuz-"):]
@@ -39,59 +38,12 @@ if other := os.environ.get("VSMON_KERNEL"):
             os.symlink(target, f"{headers}/{link}")
     with open(f"{headers}/Makefile", "w") as f:
         f.write(f"include {glob.glob(os.path.abspath(other) + '/usr/src/linux-headers-*-common')[0]}/Makefile\n")
-if not os.path.isdir(headers):
-    skip_all(f"no kernel headers of {release}")
-make = subprocess.run(["make", "-s", "-C", srctree, "O=" + work, f"KDIR={headers}", "W=1", "C=2", "kmod"], capture_output=True, text=True)
-check(make.returncode == 0 and "warning" not in make.stdout + make.stderr, "make kmod, without a word of the compiler or sparse",
-      make.stdout + make.stderr)
-if not os.path.exists("kernel-module/vmbox_vsockmon.ko"):
-    done()
-os.makedirs("pump")
-shutil.copy(f"{srctree}/tests/guest/vsock-pump.c", "pump")
-with open("pump/Kbuild", "w") as f:
-    f.write("obj-m := vsock-pump.o\n")
-subprocess.run(["make", "-s", "-C", headers, f"M={work}/pump", "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"], check=True, stdout=subprocess.DEVNULL,
-               env={k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS")})
-subprocess.run(["gcc", "-O2", "-static", "-o", "traffic", f"{srctree}/tests/guest/vsock-traffic.c", "-pthread"], check=True)
+else:
+    headers = headers_of(vmlinuz)
+build(headers)
 
-os.makedirs("root/bin")
-os.makedirs("root/m")
-os.makedirs("root/usr/sbin")
-shutil.copy("/usr/bin/busybox", "root/bin/")
-shutil.copy("traffic", "root/bin/t")
-for name in ("kernel-module/vmbox_vsockmon", "pump/vsock-pump"):
-    subprocess.run(["strip", "-g", "-o", f"root/m/{os.path.basename(name)}.ko", f"{name}.ko"], check=True)
-for name in ("vsock", "vmw_vsock_virtio_transport_common", "vsock_loopback", "vsockmon"):
-    path = glob.glob(f"{modules}/**/{name}.ko*", recursive=True)[0]
-    shutil.copy(path, "root/m/")
-    if path.endswith(".xz"):
-        subprocess.run(["xz", "-d", f"root/m/{name}.ko.xz"], check=True)
-# Debian's iproute2, which knows nothing of us.
-ip = shutil.which("ip")
-shutil.copy(ip, "root/usr/sbin/ip")
-for path in re.findall(r"(/\S+)", subprocess.run(["ldd", ip], capture_output=True, text=True).stdout):
-    os.makedirs("root" + os.path.dirname(path), exist_ok=True)
-    shutil.copy(path, "root" + path)
 SETTINGS = ("cid 1", "cid 77", "port 1001", "ops 2", "types 4", "directions 1", "directions 2", "snaplen 10")
-with open("root/init", "w") as f:
-    f.write(r"""#!/bin/busybox sh
-/bin/busybox --install -s /bin; mkdir -p /proc /sys /dev /tmp
-mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; mount -t debugfs debug /sys/kernel/debug
-ip=/usr/sbin/ip
-for m in vsock vmw_vsock_virtio_transport_common vsock_loopback vsockmon vmbox_vsockmon; do insmod /m/$m.ko || echo FAIL insmod $m; done
-f=/sys/class/net/vsmon0/vsmon
-$ip link add type vsmon && $ip link add type vsockmon || echo FAIL ip link add
-$ip link set vsmon0 up; $ip link set vsockmon0 up
-listening() { # N: so many sockets are bound
-	until [ $(awk '$5 > 0' /proc/net/packet | wc -l) = $(($1 + 1)) ]; do usleep 20000; done
-}
-captures() { # KEEP DEVICE... : starts them
-	keep=$1; shift; for d; do t capture $d /tmp/$d $keep & done; listening $#
-}
-quiet() { # no packet is on its way
-	was=; while is=$(cat /proc/net/dev); [ "$was" != "$is" ]; do was=$is; usleep 300000; done
-}
-halt_captures() { quiet; kill -TERM $(jobs -p); wait; }
+init = r"""$ip link set vsmon0 up; $ip link set vsockmon0 up
 out() { echo "begin $2"; base64 /tmp/$1; echo "end $2"; }
 left() { cat /sys/kernel/debug/slab/*/alloc_traces 2>/dev/null | grep -c vmbox_vsockmon; }
 
@@ -152,9 +104,8 @@ i=0; while [ $i -lt 50 ]; do $ip link del vsmon0; $ip link add type vsmon; $ip l
 kill -TERM $(jobs -p); wait; $ip link del vsmon0; quiet; echo "cycled CYCLES left $(left)"
 dmesg | grep -E 'BUG|WARN|Oops|stall|leak|Padding|Redzone|Poison' | sed 's/^/FAIL /'; dmesg | grep pump:
 echo THE END; poweroff -f
-""".replace("CYCLES", str(cycles)).replace("PUMPED", str(pumped)).replace("SETTINGS", "\n".join(SETTINGS)))
-os.chmod("root/init", 0o755)
-subprocess.run("find . | cpio --quiet -o -H newc >../root.cpio", shell=True, cwd="root", check=True)
+""".replace("CYCLES", str(cycles)).replace("PUMPED", str(pumped)).replace("SETTINGS", "\n".join(SETTINGS))
+initramfs(modules, init)
 g = Console(vmbox, "vm", "-m", "512", "-smp", "2", "-nographic", "-no-reboot", "-kernel", vmlinuz, "-initrd", "root.cpio",
             "-append", "console=ttyS0 quiet panic=-1" + (" slub_debug=FZPU" if cycles >= 100 else ""))
 g.expect("THE END", 600 + 10 * cycles)
