@@ -7,6 +7,7 @@
  * not offered: SMI_EN shows APMC as already enabled, so that firmware leaves
  * it alone, and port 0xb2 switches ACPI mode directly.
  */
+#include <errno.h>
 #include "bytes.h"
 #include "dev/isa.h"
 #include "dev/q35.h"
@@ -37,6 +38,7 @@
 
 struct ich9_lpc {
 	struct pci_dev pci;
+	u8  disable_s3, disable_s4;	/* there is neither */
 	struct device_bus isa;
 	/* ACPI */
 	struct acpi_pm pm;
@@ -358,7 +360,8 @@ static int lpc_realize(struct device *dev, struct err *err)
 	struct ich9_lpc *s = (struct ich9_lpc *)dev;
 	const struct irq *const *gsi = machine_service(dev->machine, "gsi");
 	u8 *w;
-	int i, ret = pci_init(&s->pci, err);
+	int i, ret = s->disable_s3 && s->disable_s4 ? pci_init(&s->pci, err)
+		     : err_set(err, ENOTSUP, "sleep states S3 and S4 are not supported: disable_s3=0 and disable_s4=0 cannot be");
 
 	if (ret < 0)
 		return ret;
@@ -423,10 +426,16 @@ static const struct pci_ops lpc_ops = {
 	.vendor = 0x8086, .device = 0x2918, .revision = 2, .class_code = 0x060100, .config_write = lpc_config_write,
 };
 
+static const struct prop lpc_props[] = {
+	PROP(struct ich9_lpc, disable_s3, "disable_s3", U8, 1, "no suspend to memory; only 1 is possible"),
+	PROP(struct ich9_lpc, disable_s4, "disable_s4", U8, 1, "no suspend to disk; only 1 is possible"),
+	PROP_END
+};
+
 static const struct device_class ich9_lpc_class = {
 	.name = "ICH9-LPC", .desc = "ICH9 LPC bridge with ACPI power management", .bus = "PCI", .category = "Bridge",
 	.size = sizeof(struct ich9_lpc), .locking = LOCK_DEVICE, .internal = true,
-	.bus_props = pci_props, .type_ops = &lpc_ops,
+	.props = lpc_props, .bus_props = pci_props, .type_ops = &lpc_ops,
 	.realize = lpc_realize, .unrealize = lpc_unrealize, .reset = lpc_reset, .state = &lpc_state,
 };
 REGISTER(device, ich9_lpc_class);

@@ -52,6 +52,28 @@ static int unknown_class(const char *name, struct err *err)
 	return err_set(err, ENOENT, "'%s' is not a valid device model name", name);
 }
 
+static int apply_globals(struct device *dev, struct err *err)
+{
+	struct device_global *g;
+
+	for (g = dev->machine->globals; g; g = g->next) {
+		if (!str_eq(g->driver, dev->cls->name) && !(dev->cls->alias && str_eq(g->driver, dev->cls->alias)))
+			continue;
+		g->used = true;
+		if (device_set_prop(dev, g->prop, g->value, err) < 0)
+			return err_prefix(err, "can't apply global %s.%s=%s", g->driver, g->prop, g->value);
+	}
+	return 0;
+}
+
+static void destroy(struct device *dev)
+{
+	device_props_free(dev);
+	mem_free(dev->id);
+	pthread_mutex_destroy(&dev->lock);
+	mem_free(dev);
+}
+
 struct device *device_new(struct machine *m, const char *class_name, struct err *err)
 {
 	const struct device_class *cls = device_class_find(class_name);
@@ -70,6 +92,10 @@ struct device *device_new(struct machine *m, const char *class_name, struct err 
 	dev->machine = m;
 	pthread_mutex_init(&dev->lock, NULL);
 	device_props_default(dev);
+	if (apply_globals(dev, err) < 0) {
+		destroy(dev);
+		return NULL;
+	}
 	return dev;
 }
 
@@ -186,14 +212,6 @@ static void make_path(struct device *dev)
 }
 
 /* ---- plugging ---- */
-
-static void destroy(struct device *dev)
-{
-	device_props_free(dev);
-	mem_free(dev->id);
-	pthread_mutex_destroy(&dev->lock);
-	mem_free(dev);
-}
 
 static void bus_append(struct device_bus *bus, struct device *dev)
 {

@@ -2,8 +2,10 @@
 /*
  * MC146818A real-time clock with 256 bytes of CMOS RAM at 0x70-0x73:
  * Motorola data sheet MC146818A, ICH9 data sheet 5.13 for the second bank.
- * The time of day follows from a clock plus an offset; nothing ticks unless
- * an interrupt is enabled.
+ * The time of day follows from a clock (-rtc clock=) plus an offset; nothing
+ * ticks unless an interrupt is enabled. Interrupts come by the guest's clock:
+ * the turn of a second is looked for when it should be there, and seconds
+ * that went by unseen are looked through for the alarm.
  *
  * A periodic interrupt that comes while register C still shows the last one
  * is owed, and shown when that was read ("slew", as QEMU names it).
@@ -46,13 +48,16 @@
 
 #define UIP_NS			244000	/* update in progress before the second turns */
 #define HZ32K			32768ULL
+#define SECONDS_A_DAY	86400ULL
 #define OWED_MAX_NS		(10 * NSEC_PER_SEC)
 
 struct rtc {
 	struct device dev;
 	u8  cmos[256];
 	u8  index, index_high;
+	u8  clock;		/* enum rtc_clock */
 	s64 offset_ns;		/* time of day = clock + offset */
+	u64 turn_ns;		/* time of day at which the timer of the second is to find its turn; 0: unknown */
 	u64 frozen_ns;		/* time of day while B_SET holds it */
 	u64 periodic_ns;	/* logical time of the next periodic interrupt */
 	u32 owed;		/* periodic interrupts that came while one was there */
@@ -143,6 +148,17 @@ static u64 clock_now(const struct rtc *s)
 	return clock_ns(s->dev.machine->clock);
 }
 
+/* The clock that the time of day goes by. */
+static u64 day_clock(const struct rtc *s)
+{
+	struct timespec ts;
+
+	if (s->clock == RTC_CLOCK_VM)
+		return clock_now(s);
+	clock_gettime(s->clock == RTC_CLOCK_RT ? CLOCK_MONOTONIC : CLOCK_REALTIME, &ts);
+	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
+}
+
 static bool halted(const struct rtc *s)
 {
 	/* Divider chain in reset (11x) or the time being set. */
@@ -151,7 +167,7 @@ static bool halted(const struct rtc *s)
 
 static u64 time_ns(const struct rtc *s)
 {
-	return halted(s) ? s->frozen_ns : clock_now(s) + (u64)s->offset_ns;
+	return halted(s) ? s->frozen_ns : day_clock(s) + (u64)s->offset_ns;
 }
 
 static void registers_from_time(struct rtc *s)
@@ -178,7 +194,8 @@ static void time_from_registers(struct rtc *s)
 	t = days_from_civil(year, mon, day ? day : 1) * 86400 + (s64)decode_hour(s, s->cmos[RTC_HOURS]) * 3600 +
 	    (s64)decode(s, s->cmos[RTC_MINUTES]) * 60 + (s64)decode(s, s->cmos[RTC_SECONDS]);
 	s->frozen_ns = (u64)(t < 0 ? 0 : t) * NSEC_PER_SEC;
-	s->offset_ns = (s64)(s->frozen_ns - clock_now(s));
+	s->offset_ns = (s64)(s->frozen_ns - day_clock(s));
+	s->turn_ns = 0;
 }
 
 /* ---- interrupts ---- */
@@ -240,29 +257,51 @@ static bool alarm_field(u8 alarm, u8 now)
 	return (alarm & ALARM_ANY) == ALARM_ANY || alarm == now;
 }
 
+/* One of the seconds from first to last is the alarm's; more than a day has them all. */
+static bool alarm_between(const struct rtc *s, u64 first, u64 last)
+{
+	if (last - first >= SECONDS_A_DAY)
+		first = last - MIN(last, SECONDS_A_DAY - 1);
+	for (; first <= last; first++) {
+		unsigned sod = (unsigned)(first % SECONDS_A_DAY);
+
+		if (alarm_field(s->cmos[RTC_SECONDS_ALARM], encode(s, sod % 60)) &&
+		    alarm_field(s->cmos[RTC_MINUTES_ALARM], encode(s, sod / 60 % 60)) &&
+		    alarm_field(s->cmos[RTC_HOURS_ALARM], encode_hour(s, sod / 3600)))
+			return true;
+	}
+	return false;
+}
+
 /* The next turn of the second, while an interrupt waits for one. */
 static void arm_second(struct rtc *s)
 {
 	u64 t = time_ns(s);
 	bool want = !halted(s) && ((s->cmos[RTC_B] & (B_UIE | B_AIE)) || !(s->cmos[RTC_C] & C_UF));
 
-	if (want)
-		clock_timer_arm(&s->second, clock_now(s) + NSEC_PER_SEC - t % NSEC_PER_SEC);
-	else
+	if (!want) {
 		clock_timer_del(&s->second);
+		return;
+	}
+	if (s->turn_ns && s->turn_ns <= t && clock_timer_armed(&s->second))
+		return;			/* due already, with the alarm of the seconds since */
+	s->turn_ns = t - t % NSEC_PER_SEC + NSEC_PER_SEC;
+	clock_timer_arm(&s->second, clock_now(s) + s->turn_ns - t);
 }
 
 static void on_second(void *opaque)
 {
 	struct rtc *s = opaque;
 
-	registers_from_time(s);
-	s->cmos[RTC_C] |= C_UF;
-	if (alarm_field(s->cmos[RTC_SECONDS_ALARM], s->cmos[RTC_SECONDS]) &&
-	    alarm_field(s->cmos[RTC_MINUTES_ALARM], s->cmos[RTC_MINUTES]) &&
-	    alarm_field(s->cmos[RTC_HOURS_ALARM], s->cmos[RTC_HOURS]))
-		s->cmos[RTC_C] |= C_AF;
-	update_irq(s);
+	u64 now = time_ns(s);
+
+	if (now >= s->turn_ns) {	/* else the day's clock is behind the guest's */
+		registers_from_time(s);
+		s->cmos[RTC_C] |= C_UF;
+		if (alarm_between(s, (s->turn_ns ? s->turn_ns : now) / NSEC_PER_SEC, now / NSEC_PER_SEC))
+			s->cmos[RTC_C] |= C_AF;
+		update_irq(s);
+	}
 	arm_second(s);
 }
 
@@ -414,8 +453,9 @@ static int rtc_realize(struct device *dev, struct err *err)
 	(void)err;
 	s->irq = isa_irq(dev, 8);
 	clock_gettime(CLOCK_REALTIME, &ts);
+	s->clock = dev->machine->rtc_clock;
 	s->offset_ns = (s64)(((u64)ts.tv_sec + (u64)dev->machine->rtc_offset_s) * NSEC_PER_SEC + (u64)ts.tv_nsec -
-			     clock_now(s));
+			     day_clock(s));
 	s->cmos[RTC_A] = 0x26;
 	s->cmos[RTC_B] = B_24H;
 	s->cmos[RTC_D] = 0x80;
@@ -446,6 +486,8 @@ static const struct state_field rtc_fields[] = {
 	STATE(struct rtc, periodic, TIMER),
 	STATE(struct rtc, second, TIMER),
 	STATE_SINCE(struct rtc, owed, U32, 2),
+	STATE_SINCE(struct rtc, clock, U8, 3),
+	STATE_SINCE(struct rtc, turn_ns, U64, 3),
 	STATE_END
 };
 
@@ -453,7 +495,13 @@ static int rtc_post_load(void *dev, u8 version, struct err *err)
 {
 	struct rtc *s = dev;
 
-	(void)err;
+	/* The offset is to that clock: it stays. */
+	if (version < 3) {
+		s->clock = RTC_CLOCK_VM;
+		s->turn_ns = 0;
+	}
+	if (s->clock > RTC_CLOCK_VM)
+		return err_set(err, EINVAL, "mc146818rtc: there is no clock %u", s->clock);
 	s->owed = version < 2 ? 0 : (u32)MIN(s->owed, OWED_MAX_NS * HZ32K / NSEC_PER_SEC);
 	s->index &= 0x7f;
 	s->index_high &= 0x7f;
@@ -461,7 +509,7 @@ static int rtc_post_load(void *dev, u8 version, struct err *err)
 	return 0;
 }
 
-static const struct state_table rtc_state = { .version = 2, .fields = rtc_fields, .post_load = rtc_post_load };
+static const struct state_table rtc_state = { .version = 3, .fields = rtc_fields, .post_load = rtc_post_load };
 
 static const struct prop rtc_props[] = {
 	PROP_ENUM(struct rtc, policy, "lost_tick_policy", policies, POLICY_SLEW, "periodic interrupts that come too fast: slew or discard"),

@@ -66,6 +66,14 @@ struct prop {
 	{ .name = n, .type = PROP_T_ENUM, .offset = offsetof(s, m), .def = d, .help = h, .choices = c }
 #define PROP_END		{ .name = NULL }
 
+/* -global: a default that the user gives for a class; before what -device or the board sets. */
+struct device_global {
+	char driver[64], prop[64];
+	const char *value;		/* the list's owner keeps it */
+	bool used;			/* a device took it */
+	struct device_global *next;
+};
+
 struct device_class {
 	const char *name;		/* -device NAME */
 	const char *alias;		/* second name or NULL */
@@ -144,7 +152,7 @@ struct device_bus {
 const struct device_class *device_class_find(const char *name);
 void device_bus_init(struct device_bus *bus, const char *type, const char *name, struct device *parent);
 
-/* NULL with err set: unknown class or no memory. */
+/* NULL with err set: unknown class, no memory, or one of machine.globals does not fit the class. Main thread. */
 struct device *device_new(struct machine *m, const char *class_name, struct err *err);
 /* Parses text for the property; unknown names and bad values are errors that name both. */
 int  device_set_prop(struct device *dev, const char *name, const char *value, struct err *err);

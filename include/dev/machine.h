@@ -33,6 +33,9 @@ enum machine_request {
 	REQ_UNPLUG	= 32,	/* devices are leaving */
 };
 
+/* The RTC goes by the host's time of day, its clock since boot, or the guest's clock, which stands when the machine does. */
+enum rtc_clock { RTC_CLOCK_HOST, RTC_CLOCK_RT, RTC_CLOCK_VM };
+
 struct msi_msg {
 	u64 addr;
 	u32 data;
@@ -81,7 +84,9 @@ struct machine {
 	const char *name;		/* -name */
 	u8 uuid[16];
 	bool has_uuid;
+	struct device_global *globals;	/* in the order given; NULL: none; the owner of the machine keeps them */
 	s64 rtc_offset_s;		/* RTC = host UTC + this */
+	u8  rtc_clock;			/* enum rtc_clock: what it goes by */
 	u32 requests;			/* atomic, enum machine_request */
 	int exit_code;			/* of a shutdown that a device asks for (isa-debug-exit) */
 	bool shutdown_by_guest;

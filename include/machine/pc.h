@@ -50,7 +50,9 @@ struct pc_config {
 	unsigned boot_splash_ms;	/* how long the menu's prompt is shown; 0: the firmware's own */
 	int reboot_timeout_ms;		/* after nothing was bootable; 0: not at all, -1: never */
 	const char *name;
+	struct device_global *globals;	/* must stay; NULL: none */
 	s64 rtc_offset_s;
+	enum rtc_clock rtc_clock;
 	bool rtc_discard;		/* periodic interrupts of the RTC that come too fast are lost, not owed */
 	u8  uuid[16];
 	bool has_uuid;

@@ -46,13 +46,29 @@ def test_errors(t):
         (["-nic", "user,model=ne2k"], "ne2k"),
         (["-display", "gtk"], "gtk"),
         (["-rtc", "base=never"], "-rtc"),
+        (["-rtc", "clock=sun"], "host, rt or vm"),
         (["-cpu", "z80"], "z80"),
+        (["-global", "hpet"], "DEVICE.PROPERTY=VALUE"),
+        (["-global", "driver=hpet,value=1"], "'property'"),
+        (["-global", "mc146818rtc.lost_tick_policy=keep"], "can't apply global mc146818rtc.lost_tick_policy=keep"),
+        (["-global", "isa-pit.speed=2"], "no property 'speed'"),
+        (["-global", "ICH9-LPC.disable_s3=0"], "S3"),
     ]
     for args, text in bad:
         code, out, err = run(*args)
         t.ok(code == 1 and text in err and len(err.strip().splitlines()) == 1, "%s: one line, status 1" % " ".join(args))
         if code != 1 or text not in err:
             print("# status %d, %r" % (code, err))
+
+
+def test_globals(t):
+    """What names no class or no device of it is told, and nothing else is."""
+    for args, want in ((["kvm-pit.lost_tick_policy=delay"], ["global kvm-pit.lost_tick_policy has invalid class name"]),
+                       (["ICH9-LPC.disable_s3=1", "mc146818rtc.lost_tick_policy=slew"], []),
+                       (["driver=edu,property=dma_mask,value=255"], ["global edu.dma_mask=255 not used"])):
+        said = [x.split("global ", 1) for x in run("-accel", "qtest", "-display", "none", "-monitor", "stdio",
+                                                   *(y for g in args for y in ("-global", g)), stdin=b"quit\n")[2].splitlines()]
+        t.eq(["global " + x[1] for x in said if len(x) == 2], want, "-global " + " ".join(args))
 
 
 def test_help(t):

@@ -3,6 +3,7 @@
 """The PC's old parts: 8259, 8254, RTC, HPET, IOAPIC, UART, ACPI timer."""
 import os
 import sys
+import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
 from qtestos import harness
@@ -141,6 +142,50 @@ def test_rtc_irq(t):
         rtc(m, 11, 0x22)
         m.clock_step(11 * 10**8)
         t.eq(rtc(m, 12) & 0xa0, 0xa0, "alarm with wildcards each second")
+
+
+def test_rtc_clock(t):
+    """clock=host and rt: the RTC does not follow the guest's clock; what it slept through brings the alarm."""
+    stamp = lambda m: [rtc(m, r) for r in (0x32, 9, 8, 7, 4, 2, 0)]
+    bcd = lambda s: [x // 10 * 16 + x % 10 for x in (s.tm_year // 100, s.tm_year % 100, s[1], s[2], s[3], s[4], s[5])]
+    for clock in ("host", "rt"):
+        with harness.Machine("-rtc", "clock=" + clock) as m:
+            for _ in range(2):
+                before = int(time.time())
+                while (got := stamp(m)) != stamp(m):	# torn by the turn of a second
+                    pass
+                after = int(time.time())
+                t.ok(got in [bcd(time.gmtime(x)) for x in range(before, after + 1)], "clock=%s: the host's time" % clock)
+                m.clock_step(3600 * 10**9)
+    with harness.Machine("-rtc", "clock=host,base=2026-03-04T05:06:07") as m:
+        rtc(m, 12)
+        rtc(m, 1, 0x09), rtc(m, 3, 0x06), rtc(m, 5, 0x05)
+        rtc(m, 11, 0x22)
+        while rtc(m, 0) < 0x11:
+            time.sleep(0.05)
+        t.eq(rtc(m, 12) & 0x20, 0, "the guest's clock stood: no alarm yet")
+        m.clock_step(10**9)
+        t.eq(rtc(m, 12) & 0xa0, 0xa0, "the alarm's second was passed meanwhile")
+        m.clock_step(3600 * 10**9)
+        t.eq(rtc(m, 12) & 0x20, 0, "and comes once")
+    with harness.Machine("-rtc", "clock=vm,base=2026-03-04T05:06:07") as m:
+        m.clock_step(3600 * 10**9)
+        t.eq(stamp(m)[:5], [0x20, 0x26, 3, 4, 6], "clock=vm follows the guest's")
+
+
+def test_global(t):
+    """-global reaches the board's devices."""
+    for policy, want in ((None, 3), ("slew", 3), ("discard", 1)):
+        with harness.Machine(*(("-global", "mc146818rtc.lost_tick_policy=" + policy) if policy else ())) as m:
+            rtc(m, 10, 0x26)
+            rtc(m, 12)
+            rtc(m, 11, 0x42)
+            for _ in range(3):
+                m.clock_step(976563)
+            n = 0
+            while rtc(m, 12) & 0x40:
+                n += 1
+            t.eq(n, want, "lost_tick_policy=%s: ticks after three that nobody took" % policy)
 
 
 def test_hpet(t):

@@ -393,6 +393,16 @@ static int find_backend(struct vm *vm, struct err *err)
 	return 0;
 }
 
+static int rtc_clock(const char *name, enum rtc_clock *clk)
+{
+	static const char *const names[] = { [RTC_CLOCK_HOST] = "host", [RTC_CLOCK_RT] = "rt", [RTC_CLOCK_VM] = "vm", NULL };
+	int i = str_to_index(name, names);
+
+	if (i >= 0)
+		*clk = (enum rtc_clock)i;
+	return i;
+}
+
 /* base=utc|localtime|2026-01-02T03:04:05 */
 static int parse_rtc(struct vm *vm, struct err *err)
 {
@@ -426,7 +436,8 @@ static int parse_rtc(struct vm *vm, struct err *err)
 		if (drift && !str_eq(drift, "slew") && !str_eq(drift, "none"))
 			err_set(err, EINVAL, "-rtc: driftfix=%s: expected slew or none", drift);
 		vm->cfg.rtc_discard = drift && str_eq(drift, "none");
-		if (clk && !str_eq(clk, "host") && !str_eq(clk, "vm") && !str_eq(clk, "rt"))
+		vm->rtc_clock_given = clk != NULL;
+		if (clk && rtc_clock(clk, &vm->cfg.rtc_clock) < 0)
 			err_set(err, EINVAL, "-rtc: clock=%s: expected host, rt or vm", clk);
 	}
 	qopts_free(q);
@@ -509,7 +520,7 @@ int vm_parse(struct vm *vm, struct err *err)
 	size_t i;
 
 	if (parse_log(vm, err) < 0 || parse_machine(vm, err) < 0 || parse_smp(vm, err) < 0 || parse_mem(vm, err) < 0 || find_backend(vm, err) < 0 ||
-	    parse_rtc(vm, err) < 0 || parse_uuid(vm, err) < 0 || parse_boot(vm, err) < 0 || parse_display(vm, err) < 0)
+	    parse_rtc(vm, err) < 0 || parse_uuid(vm, err) < 0 || parse_boot(vm, err) < 0 || parse_display(vm, err) < 0 || vm_parse_globals(vm, err) < 0)
 		return -err->code;
 	for (i = 0; i < a->accel.n; i++)
 		if (parse_accel_opt(vm, a->accel.v[i].val, err) < 0)
@@ -531,5 +542,8 @@ int vm_parse(struct vm *vm, struct err *err)
 	vm->cfg.jit_optional = vm->accel == VM_ACCEL_DEFAULT && x86_jit_built();
 	vm->cfg.jit = vm->accel == VM_ACCEL_JIT || vm->cfg.jit_optional;
 	vm->cfg.no_cpus = vm->accel == VM_ACCEL_QTEST;
+	/* Who moves the clock by hand wants the RTC to follow. */
+	if (vm->cfg.no_cpus && !vm->rtc_clock_given)
+		vm->cfg.rtc_clock = RTC_CLOCK_VM;
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Backends and devices of the command line: -chardev, -serial, -monitor,
- * -qmp, -qtest, -debugcon, -device, -global; and the default ones.
+ * -qmp, -qtest, -debugcon, -device; and the default ones.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,26 +14,6 @@
 #define SERIALS 4
 
 /* ---- -device ---- */
-
-/* "edu.dma_mask=255" for this class, in the order given. */
-static int apply_globals(struct vm *vm, struct device *dev, struct err *err)
-{
-	size_t i, len = strlen(dev->cls->name);
-	char prop[64];
-
-	for (i = 0; i < vm->args->global.n; i++) {
-		const char *s = vm->args->global.v[i].val, *eq = strchr(s, '=');
-
-		if (!eq || !strchr(s, '.'))
-			return err_set(err, EINVAL, "-global %s: expected DEVICE.PROPERTY=VALUE", s);
-		if (strncmp(s, dev->cls->name, len) || s[len] != '.')
-			continue;
-		snprintf(prop, sizeof(prop), "%.*s", (int)(eq - s - (ptrdiff_t)len - 1), s + len + 1);
-		if (device_set_prop(dev, prop, eq + 1, err) < 0)
-			return -err->code;
-	}
-	return 0;
-}
 
 /* A JSON value or key=value text as device_set_prop() reads it. */
 static const char *value_text(const struct json *v, char *buf, size_t len)
@@ -126,7 +106,7 @@ int vm_device_add(struct vm *vm, struct qopts *q, struct err *err)
 		;	/* said */
 	else if (id && device_find(vm->m, id))
 		err_set(err, EEXIST, "Duplicate device ID '%s'", id);
-	else if (apply_globals(vm, dev, err) == 0)
+	else
 		set_props(dev, q, err);
 	if (err_is_set(err)) {
 		device_discard(dev);

@@ -31,7 +31,7 @@ static const struct opt vm_opts[] = {
 	OPT_STR('m', NULL, "SIZE", A, mem, "memory, in MiB unless it has a suffix [128M]"),
 	OPT_STR(0, "name", "NAME", A, name, "name of the machine"),
 	OPT_STR(0, "uuid", "UUID", A, uuid, "UUID of the machine"),
-	OPT_STR(0, "rtc", "base=utc|localtime|DATE", A, rtc, "time of the real-time clock; driftfix=none: its ticks may be lost (default: slew)"),
+	OPT_STR(0, "rtc", "base=utc|localtime|DATE", A, rtc, "time of the real-time clock; clock=host|rt|vm: what it goes by [host; vm with -accel qtest]; driftfix=none: its ticks may be lost (default: slew)"),
 	OPT_FLAG(0, "no-hpet", A, no_hpet, "leave out the HPET"),
 	OPT_FLAG(0, "no-acpi", A, no_acpi, "leave out the ACPI tables"),
 	OPT_GROUP("Boot"),
@@ -54,7 +54,7 @@ static const struct opt vm_opts[] = {
 	OPT_LIST(0, "netdev", "TYPE,id=ID[,...]", A, netdev, "network backend for -device ...,netdev=ID (help lists them)"),
 	OPT_LIST(0, "nic", "TYPE[,model=M][,mac=A][,...]", A, nic, "network backend and its card; none: neither"),
 	OPT_LIST(0, "net", "nic|user|tap|socket|none[,...]", A, net, "the older form: cards and backends in pairs"),
-	OPT_LIST(0, "global", "NAME.PROP=VALUE", A, global, "default of a device's property"),
+	OPT_LIST(0, "global", "NAME.PROP=VALUE", A, global, "default of a device's property, of the board's devices too; or driver=N,property=P,value=V"),
 	OPT_FLAG(0, "nodefaults", A, nodefaults, "no default devices"),
 	OPT_FLAG(0, "no-user-config", A, no_user_config, "no user configuration is ever read; accepted for scripts"),
 	OPT_STR(0, "vga", "std|none", A, vga, "display adapter [std]"),
@@ -303,6 +303,7 @@ static int build(struct vm *vm, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	if (vm_create_chardevs(vm, err) < 0 || vm_create_netdevs(vm, err) < 0 || vm_create_devices(vm, err) < 0)
 		return -err->code;
+	vm_check_globals(vm);
 	if (pc_start(vm->pc, err) < 0 || vm_add_fw_cfg(vm, err) < 0)
 		return -err->code;
 	vm->started = true;
@@ -375,6 +376,7 @@ out_destroy:
 	if (vm.args->pidfile)
 		unlink(vm.args->pidfile);
 out:
+	vm_free_globals(&vm);
 	if (err_is_set(&err))
 		err_report(&err);
 	return code;

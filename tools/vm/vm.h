@@ -47,7 +47,7 @@ struct vm {
 	enum vm_accel accel;
 	enum vm_display display;
 	bool vga;			/* the board has its adapter */
-	bool microvm, no_isa_serial;
+	bool microvm, no_isa_serial, rtc_clock_given;
 	char *boot_order;		/* owned */
 	char *ram_backend, *ram_path;	/* -machine memory-backend=, its file; owned */
 	char *machine_flash[2];		/* -machine pflash0=, pflash1=; owned */
@@ -82,6 +82,11 @@ int  vm_create_devices(struct vm *vm, struct err *err);
 int  vm_device_add(struct vm *vm, struct qopts *q, struct err *err);
 /* qmp-hotplug.c: asks the guest to let go of the device; DEVICE_DELETED tells when it is gone. */
 int  vm_device_del(struct vm *vm, const char *id, struct err *err);
+
+/* globals.c: -global into vm->cfg; once all devices are there, warns of those that name no class or no device of it. */
+int  vm_parse_globals(struct vm *vm, struct err *err);
+void vm_check_globals(const struct vm *vm);
+void vm_free_globals(struct vm *vm);
 
 /* fwcfg.c: -fw_cfg, once the board has its own items. */
 int  vm_add_fw_cfg(struct vm *vm, struct err *err);

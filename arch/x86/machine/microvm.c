@@ -70,7 +70,7 @@ static int add_isa(struct pc *pc, struct device_bus *isa, struct err *err)
 		return -err->code;
 	if (!pc->cfg.no_pit && !device_create(m, isa, "isa-pit", err, NULL))
 		return -err->code;
-	if (!pc->cfg.no_rtc && !(pc->rtc = device_create(m, isa, "mc146818rtc", err, NULL)))
+	if (!pc->cfg.no_rtc && !(pc->rtc = device_create(m, isa, "mc146818rtc", err, pc->cfg.rtc_discard ? "lost_tick_policy" : NULL, "discard", NULL)))
 		return -err->code;
 	pc->fw_cfg = device_create(m, NULL, "fw_cfg_io", err, NULL);
 	pc->fpu_irq = pc->fw_cfg ? device_create(m, isa, "fpu-irq", err, NULL) : NULL;

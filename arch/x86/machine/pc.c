@@ -284,7 +284,7 @@ static int create_isa(struct pc *pc, struct err *err)
 		pc->pic_in[i] = &input_pins(pc->pic)[i];
 	if (!device_create(m, isa, "isa-pit", err, NULL))
 		return -err->code;
-	pc->rtc = device_create(m, isa, "mc146818rtc", err, "lost_tick_policy", pc->cfg.rtc_discard ? "discard" : "slew", NULL);
+	pc->rtc = device_create(m, isa, "mc146818rtc", err, pc->cfg.rtc_discard ? "lost_tick_policy" : NULL, "discard", NULL);
 	if (!pc->rtc)
 		return -err->code;
 	pc->fw_cfg = device_create(m, NULL, "fw_cfg_io", err, NULL);
@@ -391,7 +391,9 @@ struct pc *pc_create(const struct pc_config *cfg, struct loop *loop, const struc
 	pc->m.cpus = cfg->cpus;
 	pc->m.max_cpus = cfg->max_cpus;
 	pc->m.name = cfg->name;
+	pc->m.globals = cfg->globals;
 	pc->m.rtc_offset_s = cfg->rtc_offset_s;
+	pc->m.rtc_clock = cfg->rtc_clock;
 	if (machine_init(&pc->m, loop, cfg->no_cpus, err) < 0 || build(pc, err) < 0) {
 		pc_free(pc);
 		return NULL;
