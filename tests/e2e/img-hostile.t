@@ -213,7 +213,7 @@ for cmd in (['info', 'd/link'], ['compare', 'd/link', 'good'], ['convert', 'd/li
             ['rebase', '-b', 'good', '-F', 'qcow2', 'two'], ['rebase', '-b', '', 'two'], ['compare', 'raw', 'two'],
             ['bitmap', '--add', 'd/c', 'b'], ['bitmap', '--add', 'two', 'b'],
             ['bitmap', '--merge', 'b', '-b', 'd/c', '-F', 'qcow2', 'two', 'b'],
-            ['bench', '-c', '10', '-d', '4', '-f', 'raw', 'raw'], ['bench', '-w', '-c', '10', '--flush-interval=4', 'two'],
+            ['bench', '-c', '10', '-d', '4', '-f', 'raw', 'raw'], ['bench', '-w', '-c', '10', '-d', '4', '--flush-interval=4', 'two'],
             ['bitmap', '--remove', 'd/c', 'b'], ['resize', 'd/c', '2M'], ['convert', '-n', 'raw', '-O', 'qcow2', 'd/c']):
     r = img(cmd[0], *require, *cmd[1:])
     check('the sandbox lets %s' % ' '.join(cmd), r.returncode == 0, r)
