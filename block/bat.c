@@ -6,6 +6,7 @@
 
 /* A sector: what stands beside the table (header, first block) must never be in the cache. */
 #define SLICE 512U
+#define RUN 1024	/* entries read at a time, the lock held */
 
 int blk_bat_init(struct blk_bat *b, struct blk_node *n)
 {
@@ -68,6 +69,22 @@ static int locate(struct blk_bat *b, u64 index, u64 *host)
 	return ret ?: b->decode(b, raw, host);
 }
 
+/*
+ * Where the table's file has a hole the entries are zeros, all alike: a table of gigabytes that takes no room is not
+ * read. From @i on, as many entries as mean what @host means; 0 if only reading them tells.
+ */
+static u64 alike_in_hole(struct blk_bat *b, u64 i, u64 host)
+{
+	struct blk_status st;
+	u64 h = 0;
+
+	if ((host && host != ~0ULL) || i >= b->entries || b->decode(b, 0, &h) || h != host ||
+	    blk_mcache_is_dirty(b->cache) ||
+	    blk_status(b->n->file, b->table_off + i * 4, (b->entries - i) * 4, &st) || !(st.flags & BLK_ST_ZERO))
+		return 0;
+	return MIN(st.len / 4, b->entries - i);
+}
+
 static int map_locked(struct blk_bat *b, u64 off, u64 len, struct blk_extent *x)
 {
 	u64 i = off / b->block, first = i, host, h;
@@ -75,7 +92,11 @@ static int map_locked(struct blk_bat *b, u64 off, u64 len, struct blk_extent *x)
 
 	if (ret)
 		return ret;
-	for (i++; i * b->block - off < len && i - first < 1024; i++) {
+	for (i++; i * b->block - off < len; i++) {
+		if (i - first >= RUN) {
+			i = MIN(i + alike_in_hole(b, i, host), DIV_ROUND_UP(off + len, b->block));
+			break;
+		}
 		if (locate(b, i, &h))
 			break;
 		if (host && host != ~0ULL ? h != host + (i - first) * b->block : h != host)

@@ -158,6 +158,25 @@ for fmt, data in (('vdi', vdi(blocks=0x1ffffff8, size=0x1ffffff8 << 20, off_data
         f.truncate(2 << 30)
     kib = peak_kib('info', '-f', fmt, 'b')
     check('%s bomb: info takes less than 8 MiB' % fmt, asan or 0 < kib < 8 << 10, kib)
+# A table of zeros that takes no room is not read: all of it is one extent.
+def bytes_read():
+    """By us and the children that ended."""
+    return int(open('/proc/self/io').read().split('rchar:')[1].split()[0])
+
+
+before = bytes_read()
+r = img('map', '--output=json', '-f', 'parallels', 'b')
+took = bytes_read() - before
+check('parallels bomb: one extent', r.returncode == 0 and [(e['start'], e['length']) for e in json.loads(r.stdout)] == [(0, 0x1ffffff0 * 63 * 512)], r)
+check('parallels bomb: the hole in its table is passed over', 0 < took < 16 << 20, took)
+# An entry behind a hole is found.
+with open('b', 'wb') as f:
+    f.write(parallels(entries=1 << 22, sectors=(1 << 22) * 63))
+    f.seek(64 + 4 * 3000000)
+    f.write(struct.pack('<I', 1000))
+    f.truncate(64 << 20)
+r = img('map', '--output=json', '-f', 'parallels', 'b')
+check('parallels: an entry behind a hole', [e['start'] // 32256 for e in json.loads(r.stdout) if e['data']] == [3000000], r)
 
 # ---- inspect ----
 def inspect(name, data, code, **want):
