@@ -7,21 +7,6 @@
 
 const char *const blk_prealloc_names[] = { "off", "metadata", "falloc", "full", NULL };
 
-static const struct blk_driver *protocol(const char *filename, struct err *e)
-{
-	size_t p = blk_protocol_prefix(filename);
-	const struct blk_driver *d;
-
-	if (!p)
-		return blk_driver_find("file");
-	REGISTRY_FOREACH(block, d)
-		if (d->flags & BLK_DRV_PROTOCOL && d->prefix && strlen(d->prefix) == p - 1 &&
-		    !strncmp(d->prefix, filename, p - 1))
-			return d;
-	err_set(e, EINVAL, "Unknown protocol '%.*s'", (int)(p - 1), filename);
-	return NULL;
-}
-
 static bool in_table(const struct blk_optdesc *t, const char *name)
 {
 	for (; t && t->name; t++)
@@ -92,7 +77,7 @@ int blk_create(struct blk_graph *g, const char *fmt, const char *filename, struc
 		ret = err_set(e, EINVAL, "Unknown file format '%s'", fmt);
 		goto out;
 	}
-	p = protocol(filename, e);
+	p = blk_protocol_driver(filename, e);
 	ret = p ? 0 : -EINVAL;
 	if (!ret && (!d->create || !p->create_file))
 		ret = err_set(e, ENOTSUP, !d->create ? "Format driver '%s' does not support image creation" :

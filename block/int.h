@@ -118,6 +118,8 @@ int blk_base64_decode(u8 *p, size_t *len);
 /* ---- path.c ---- */
 /* Length of a protocol prefix "nbd:" (4), 0 when @name is a plain path. */
 size_t blk_protocol_prefix(const char *name);
+/* The driver of a name's prefix ("nbd+unix:" is nbd's), file's without one; NULL with @e set if none knows it. */
+const struct blk_driver *blk_protocol_driver(const char *filename, struct err *e);
 
 /* ---- mem.c ---- */
 void blk_mem_stores_free(struct blk_graph *g);

@@ -46,17 +46,13 @@ static int probe(struct blk_node *file, const char *filename, const struct blk_d
 	return *out ? 0 : err_set(e, ENOENT, "Could not determine image format: No compatible driver found");
 }
 
-static const struct blk_driver *protocol_of(const char *filename, struct err *e)
+const struct blk_driver *blk_protocol_driver(const char *filename, struct err *e)
 {
 	size_t p = blk_protocol_prefix(filename);
 	const struct blk_driver *d;
-	struct stat st;
 
-	if (!p) {
-		if (!stat(filename, &st) && (S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode)))
-			return blk_driver_find("host_device");
+	if (!p)
 		return blk_driver_find("file");
-	}
 	REGISTRY_FOREACH(block, d) {
 		size_t k = d->prefix ? strlen(d->prefix) : 0;
 
@@ -66,6 +62,15 @@ static const struct blk_driver *protocol_of(const char *filename, struct err *e)
 	}
 	err_set(e, EINVAL, "Unknown protocol '%.*s'", (int)(p - 1), filename);
 	return NULL;
+}
+
+static const struct blk_driver *protocol_of(const char *filename, struct err *e)
+{
+	struct stat st;
+
+	if (!blk_protocol_prefix(filename) && !stat(filename, &st) && (S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode)))
+		return blk_driver_find("host_device");
+	return blk_protocol_driver(filename, e);
 }
 
 static struct blk_node *node_alloc(struct blk_graph *g, const struct blk_driver *drv, u32 flags)

@@ -23,6 +23,8 @@ is "$(text create -f qcow2 -b '' t.qcow2 2M)" \
 	"qemu-img: t.qcow2: Expected backing file name, got empty string" "an empty backing file"
 like "$(text create -f qcow2 t.qcow2 $((1 << 60)))" \
 	"^qemu-img: t.qcow2: The image size is too large for file format 'qcow2' .try using a larger cluster size.$" "too large"
+is "$(text create -f qcow2 -u -b none -F garbage t.qcow2 1M | tail -n 1)" \
+	"qemu-img: t.qcow2: unrecognized backing format 'garbage'" "a backing format that is none"
 img create -q -f qcow2 t.qcow2 1M
 is "$(text amend -o cluster_size=4k t.qcow2)" "qemu-img: Invalid parameter 'cluster_size'
 This option is only supported for image creation" "what amend cannot change"
@@ -33,6 +35,16 @@ format name: null-co" "about a protocol"
 like "$(qio -c 'write 64k 512 -P 7' t.qcow2)" "^wrote 512/512 bytes at offset 65536" "options behind operands"
 # shellcheck disable=SC2046
 like "$(qio -c "writev -P 9 4096 $(python3 -c 'print("512 " * 1024)')" t.qcow2)" "^wrote 524288/524288" "1024 buffers"
+
+# A qcow has no room for its base's format: a guest's data must not make a raw base an image of another one.
+truncate -s 1M base.raw
+img create -q -f qcow -u -b base.raw o.qcow 1M
+qemu-img create -q -f qcow2 inner.qcow2 1M
+truncate -s 1M inner.qcow2
+img convert -n -f raw -O qcow inner.qcow2 o.qcow
+is "$(text commit -f qcow o.qcow)" "qemu-img: Block job failed: Operation not permitted" "a raw base cannot become a qcow2"
+ok "it is as it was" cmp -n 1048576 base.raw /dev/zero
+rm -f base.raw o.qcow inner.qcow2
 
 # ---- layouts ----
 img create -q -f raw r.raw 1M

@@ -209,7 +209,7 @@ static int do_create(struct blk_graph *g, const struct create_args *c, const cha
 {
 	const struct blk_driver *d = blk_driver_find(fmt);
 	struct blk_opts o = { 0 };
-	const char *bf;
+	const char *bf, *bfmt;
 	int ret;
 
 	if (!d)
@@ -219,8 +219,6 @@ static int do_create(struct blk_graph *g, const struct create_args *c, const cha
 	ret = fill_options(c, &o, e);
 	if (!ret && c->backing && !img_takes_backing(d))
 		ret = err_set(e, EINVAL, "Backing file not supported for file format '%s'", fmt);
-	if (!ret && (blk_opts_get(&o, "backing_fmt") && !blk_driver_find(blk_opts_get(&o, "backing_fmt"))))
-		ret = err_set(e, EINVAL, "Unknown backing file format '%s'", blk_opts_get(&o, "backing_fmt"));
 	bf = blk_opts_get(&o, "backing_file");
 	if (!ret && bf && !*bf)
 		ret = err_set(e, EINVAL, "Expected backing file name, got empty string");
@@ -232,6 +230,9 @@ static int do_create(struct blk_graph *g, const struct create_args *c, const cha
 	ret = ret ?: look_at_backing(g, c, &o, e);
 	if (!ret && !c->a.quiet)
 		img_print_creating(fmt, c->file, &o);
+	bfmt = blk_opts_get(&o, "backing_fmt");		/* -u, or without a file: nobody has tried it */
+	if (!ret && bfmt && !blk_driver_find(bfmt))
+		ret = err_set(e, EINVAL, "unrecognized backing format '%s'", bfmt);
 	if (ret)
 		blk_opts_free(&o);
 	else
