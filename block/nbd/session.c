@@ -5,6 +5,7 @@
  * reading on when its own has come. Payloads go straight to their callers'
  * memory. A broken connection fails or repeats all that is in flight.
  */
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -14,6 +15,7 @@
 
 #define MAX_IOV 64
 #define RETRY_NS 1000000000ULL	/* between attempts once reconnect-delay is over */
+#define GOODBYE_NS 500000000ULL	/* for the server to close the connection when we leave */
 #define MAX_TRIES 8
 
 /* ---- replies ---- */
@@ -530,6 +532,20 @@ int nbd_request(struct nbd_priv *p, u32 cmd, u32 flags, u64 off, u64 len, const 
 	return -EIO;
 }
 
+/*
+ * Who hears of our end may ask for the server's next: it is given the time to leave first. What still comes is of no
+ * interest.
+ */
+static void await_end(struct nbd_conn *c)
+{
+	u8 b[256];
+
+	c->deadline_ns = loop_now_ns() + GOODBYE_NS;
+	for (int i = 0; i < 64; i++)
+		if (nbd_conn_await(c, POLLIN) || recv(c->fd, b, sizeof(b), MSG_DONTWAIT) <= 0)
+			break;
+}
+
 void nbd_session_close(struct nbd_priv *p)
 {
 	u8 h[NBD_EXT_REQUEST_SIZE] = { 0 };
@@ -537,7 +553,8 @@ void nbd_session_close(struct nbd_priv *p)
 	if (p->up) {
 		put_be32(h, p->info.extended ? NBD_EXT_REQUEST_MAGIC : NBD_REQUEST_MAGIC);
 		put_be16(h + 6, NBD_CMD_DISC);
-		nbd_send(&p->conn, h, p->info.extended ? NBD_EXT_REQUEST_SIZE : NBD_REQUEST_SIZE);
+		if (!nbd_send(&p->conn, h, p->info.extended ? NBD_EXT_REQUEST_SIZE : NBD_REQUEST_SIZE))
+			await_end(&p->conn);
 	}
 	if (p->opened)
 		nbd_conn_close(&p->conn);

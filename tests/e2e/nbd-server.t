@@ -108,6 +108,38 @@ wait_for 10 test -S s
 ok "a client that only asks does not end it" "$VMBOX" qemu-nbd -L -k "$PWD/s"
 ok "one client" timeout 60 qemu-io -r -f raw -c 'read 0 1k' "$U"
 ok "and it ends by itself" wait_for 10 gone $p
+# Whoever sees the last client's connection end finds no server: not one that resets the next connection.
+"$VMBOX" qemu-nbd -e 2 -k "$PWD/s" -x ex -r -f raw new.raw & p=$!
+wait_for 10 test -S s
+ok "gone before its last client knows" timeout 120 /usr/bin/python3 - <<'EOT'
+import socket, struct, sys
+def greet():
+    s = socket.socket(socket.AF_UNIX); s.connect('s'); s.settimeout(60)
+    assert len(s.recv(18, socket.MSG_WAITALL)) == 18
+    return s
+a = greet()
+a.sendall(struct.pack('>I', 3) + b'IHAVEOPT' + struct.pack('>II', 1, 2) + b'ex')
+assert len(a.recv(10, socket.MSG_WAITALL)) == 10
+a.sendall(struct.pack('>IHHQQI', 0x25609513, 0, 2, 1, 0, 0))
+assert a.recv(1) == b''
+try:
+    greet()
+except (FileNotFoundError, ConnectionRefusedError):
+    sys.exit(0)
+sys.exit('somebody answered')
+EOT
+ok "it ended" wait_for 10 gone $p
+"$VMBOX" qemu-nbd -k "$PWD/s" -x ex -r -f raw new.raw & p=$!
+wait_for 10 test -S s
+ok "our client" timeout 60 "$VMBOX" qemu-io -r -f raw -c 'read 0 1k' "$U"
+is "$(timeout 60 "$VMBOX" qemu-io -r -f raw -c 'read 0 1k' "$U" 2>&1 | grep -c 'No such file')" 1 "waits for the server's end of the connection"
+ok "ended, too" wait_for 10 gone $p
+# An image may be created on an export as it is.
+serve -f raw new.raw
+ok "convert onto an export" timeout 60 "$VMBOX" img convert -q -c -f qcow2 -O qcow2 src.qcow2 "$U"
+ok "it is there" timeout 60 qemu-img compare -q -f qcow2 -F qcow2 src.qcow2 "$U"
+unserve
+head -c 48M /dev/urandom >new.raw
 port=$((20000 + $$ % 20000))
 "$VMBOX" qemu-nbd --fork -t -e 0 -b 127.0.0.1 -p $port --pid-file=pid -r -f raw new.raw
 ok "TCP" timeout 60 qemu-img compare -q -f raw -F raw new.raw nbd://127.0.0.1:$port

@@ -22,11 +22,25 @@ struct serve {
 	const struct qnbd_args *a;
 	struct nbd_server *s;
 	int listen[MAX_LISTEN], n_listen;
+	bool own;		/* we made the sockets that listen */
 	int event, signals;
 	int clients;		/* atomic; connections now */
-	int served;		/* atomic: the last client that had got an export went */
+	int served;		/* atomic: the last client that had got an export went, and no other is wanted */
 	char *socket;		/* made by us, unlinked at the end */
 };
+
+/*
+ * Nobody else is served. Called before the last client sees its connection end: who waited for that
+ * finds no server, and not one that is just leaving. Sockets from the service manager are its own.
+ */
+static void close_doors(struct serve *v)
+{
+	if (v->socket)
+		unlink(v->socket);
+	for (int i = 0; v->own && i < v->n_listen; i++)
+		shutdown(v->listen[i], SHUT_RDWR);
+	__atomic_store_n(&v->served, 1, __ATOMIC_SEQ_CST);
+}
 
 /* Any thread, a lock of the server's held. */
 static void client_change(void *opaque, int change, bool ready)
@@ -34,8 +48,9 @@ static void client_change(void *opaque, int change, bool ready)
 	struct serve *v = opaque;
 	u64 one = 1;
 
-	if (!__atomic_add_fetch(&v->clients, change, __ATOMIC_SEQ_CST) && ready)
-		__atomic_store_n(&v->served, 1, __ATOMIC_SEQ_CST);
+	if (!__atomic_add_fetch(&v->clients, change, __ATOMIC_SEQ_CST) && ready && !v->a->persistent &&
+	    !__atomic_load_n(&v->served, __ATOMIC_SEQ_CST))
+		close_doors(v);
 	if (change < 0)
 		(void)!write(v->event, &one, sizeof(one));
 }
@@ -97,6 +112,7 @@ static int start_listening(struct serve *v)
 			qnbd_error("%s", e.msg);
 		else
 			v->listen[v->n_listen++] = fd;
+		v->own = fd >= 0;
 		ret = MIN(fd, 0);
 		if (!ret && addr.path)
 			v->socket = realpath(addr.path, NULL);
@@ -147,7 +163,8 @@ static void take_client(struct serve *v, int listener)
 static bool round_trip(struct serve *v)
 {
 	struct pollfd p[2 + MAX_LISTEN] = { { v->signals, POLLIN, 0 }, { v->event, POLLIN, 0 } };
-	bool full = v->a->shared && (u64)__atomic_load_n(&v->clients, __ATOMIC_SEQ_CST) >= v->a->shared;
+	bool full = __atomic_load_n(&v->served, __ATOMIC_SEQ_CST) ||
+		    (v->a->shared && (u64)__atomic_load_n(&v->clients, __ATOMIC_SEQ_CST) >= v->a->shared);
 	int n = 2;
 	u64 count;
 
@@ -159,7 +176,7 @@ static bool round_trip(struct serve *v)
 		return false;
 	if (p[1].revents) {
 		(void)!read(v->event, &count, sizeof(count));
-		if (__atomic_exchange_n(&v->served, 0, __ATOMIC_SEQ_CST) && !v->a->persistent &&
+		if (__atomic_load_n(&v->served, __ATOMIC_SEQ_CST) &&
 		    !__atomic_load_n(&v->clients, __ATOMIC_SEQ_CST))
 			return false;
 	}
@@ -251,7 +268,7 @@ int qnbd_serve(struct blk_graph *g, struct blk_node *n, const struct qnbd_args *
 		close(v.listen[i]);
 	qnbd_device_close(dev);
 	nbd_server_free(v.s);
-	if (v.socket)
+	if (v.socket && !v.served)
 		unlink(v.socket);
 	free(v.socket);
 	close(v.event);
