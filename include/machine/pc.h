@@ -23,6 +23,17 @@ static inline bool pc_has_microvm(void)
 	return IS_ENABLED(CONFIG_MACHINE_MICROVM);
 }
 
+#define PC_NODES 64
+
+/* Which memory and processors are near each other: nodes 0 to nodes - 1, whose memory follows in that order. */
+struct pc_numa {
+	unsigned nodes;
+	u64 mem[PC_NODES];		/* sum: all RAM */
+	u8  cpu_node[X86_CPUS_MAX + 1];
+	u8  distance[PC_NODES][PC_NODES];
+	bool has_distance;		/* the user said something about it */
+};
+
 struct pc_config {
 	const char *board;		/* "q35" or "microvm" */
 	const char *cpu;		/* -cpu text, NULL: default */
@@ -51,6 +62,7 @@ struct pc_config {
 	int reboot_timeout_ms;		/* after nothing was bootable; 0: not at all, -1: never */
 	const char *name;
 	struct device_global *globals;	/* must stay; NULL: none */
+	const struct pc_numa *numa;	/* must stay; NULL: nothing is said about it */
 	s64 rtc_offset_s;
 	enum rtc_clock rtc_clock;
 	bool rtc_discard;		/* periodic interrupts of the RTC that come too fast are lost, not owed */

@@ -13,15 +13,21 @@ echo "init: cpus=$(grep -c ^processor /proc/cpuinfo) mem=$(grep MemTotal /proc/m
 echo "init: clock=$(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
 echo "init: pci=$(ls /sys/bus/pci/devices | wc -l) acpi=$(ls /sys/firmware/acpi/tables | wc -l)"
 echo "init: sum=$(dd if=/dev/zero bs=64k count=16 2>/dev/null | sha256sum | cut -c1-16)"
+cd /sys/devices/system/node
+echo "init: nodes=$(cat online)" $(for n in node*; do echo "$n cpus=$(cat $n/cpulist) distance=$(cat $n/distance)"; done)
 sleep 1
 grep -E "ttyS0|acpi" /proc/interrupts
 poweroff -f'
 
+nodes="-numa node,mem=128,cpus=0 -numa node,mem=128,cpus=1 -numa dist,src=0,dst=1,val=17"
 for cpus in 1 2; do
+	[ "$cpus" = 1 ] && numa= || numa=$nodes
+	# shellcheck disable=SC2086
 	ok "boots with $cpus processor(s) and powers off with status 0" \
-		boot "smp$cpus" -kernel "$kernel" -initrd ird.gz -append "console=ttyS0 panic=-1" -m 256 -smp "$cpus"
+		boot "smp$cpus" -kernel "$kernel" -initrd ird.gz -append "console=ttyS0 panic=-1" -m 256 -smp "$cpus" $numa
 	log=$(cat "smp$cpus.log")
 	like "$log" "init: cpus=$cpus " "the kernel sees $cpus processor(s)"
+	[ "$cpus" = 1 ] || like "$log" "init: nodes=0-1 node0 cpus=0 distance=10 17 node1 cpus=1 distance=17 10" "in two nodes"
 	like "$log" "init: pci=[3-9] acpi=" "and the PCI devices"
 	like "$log" "init: sum=30e14955ebf13522" "computes SHA-256 right"
 	like "$log" "reboot: Power down" "and powers off by ACPI"

@@ -162,6 +162,40 @@ def test_3_qemu(t):
                                                "-chardev", "null,id=c", "-device", "ipmi-bmc-sim,id=i", "-device", "isa-ipmi-kcs,bmc=i"), QEMU)
 
 
+def affinity(args, binary=None):
+    """What SRAT and SLIT say: {(kind, enabled, the rest)}, and the table of distances."""
+    with harness.Machine(*args, binary=binary) as m:
+        as_firmware(m)
+        found = tables.find(loader.load(fw_cfg(m)))
+    by_name = {x.signature: x for x in found.all}
+    out = {kind: [] for kind in (0, 1)}
+    for kind, e in by_name["SRAT"].entries(48):
+        if kind == 0 and e[4] & 1:
+            out[0].append((e[3], e[2]))
+        elif kind == 1 and e[28] & 1:
+            out[1].append(struct.unpack_from("<IHQQ", e, 2)[::2] + struct.unpack_from("<Q", e, 16))
+    return out[0], sorted(out[1]), by_name["SLIT"].data[36:] if "SLIT" in by_name else None, tables.check(found)
+
+
+def test_2_nodes(t):
+    def nodes(*sizes):
+        return [y for i, size in enumerate(sizes) for y in ("-object", f"memory-backend-ram,id=m{i},size={size}M")] + ["-m", str(sum(sizes))]
+    cases = [("cpus=", nodes(32, 96) + ["-smp", "4", "-numa", "node,memdev=m0,cpus=0,cpus=2-3", "-numa", "node,memdev=m1,cpus=1"]),
+             ("sockets, distances", nodes(64, 64, 64) + ["-smp", "6,sockets=3", *(y for i in range(3) for y in ("-numa", f"node,nodeid={i},memdev=m{i}")),
+              "-numa", "dist,src=0,dst=1,val=15", "-numa", "dist,src=0,dst=2,val=25", "-numa", "dist,src=1,dst=2,val=30"]),
+             ("cpu, a node without memory", nodes(64) + ["-smp", "4,sockets=2,cores=2", "-numa", "node,memdev=m0", "-numa", "node",
+              "-numa", "cpu,node-id=1,socket-id=0", "-numa", "cpu,node-id=0,socket-id=1"]),
+             ("beyond 4 GiB", nodes(1024, 2048, 1024) + ["-smp", "3", "-numa", "node,memdev=m0,cpus=0", "-numa", "node,memdev=m1,cpus=1",
+              "-numa", "node,memdev=m2,cpus=2"])]
+    for name, args in cases:
+        got = affinity(args)
+        t.eq(got[3], [], "nodes, %s: tables are well" % name)
+        if QEMU:
+            t.eq(got[:3], affinity(args, QEMU)[:3], "nodes, %s: as QEMU says it" % name)
+    t.eq(affinity(["-m", "64", "-smp", "2", "-numa", "node,mem=16,cpus=0", "-numa", "node,mem=48M,cpus=1"])[:3],
+         ([(0, 0), (1, 1)], [(0, 0, 0xa0000), (0, 0x100000, 0xf00000), (1, 0x1000000, 0x3000000)], None), "nodes, mem=")
+
+
 def table_of(body, revision=2):
     return b"DSDT" + struct.pack("<IBB6s8sI4sI", 36 + len(body), revision, 0, b"HARM  ", b"HARMHARM", 1, b"HARM", 1) + body
 

@@ -301,6 +301,7 @@ static int parse_smp(struct vm *vm, struct err *err)
 	struct qopts *q;
 
 	vm->cfg.cpus = vm->cfg.max_cpus = 1;
+	vm->topology = (struct vm_topology){ 1, 1, 1 };
 	if (!vm->args->smp)
 		return 0;
 	q = qopts_parse("-smp", vm->args->smp, "cpus", err);
@@ -313,6 +314,9 @@ static int parse_smp(struct vm *vm, struct err *err)
 	qopts_u64(q, "cores", 1, X86_CPUS_MAX, &cores, err);
 	qopts_u64(q, "threads", 1, X86_CPUS_MAX, &threads, err);
 	if (qopts_done(q, err) == 0) {
+		if (cpus && !qopts_has(q, "cores"))
+			cores = MAX(cpus / (sockets * dies * threads), 1ULL);
+		vm->topology = (struct vm_topology){ (unsigned)dies, (unsigned)cores, (unsigned)threads };
 		if (!cpus)
 			cpus = sockets * dies * cores * threads;
 		if (max && max != cpus)
@@ -520,7 +524,7 @@ int vm_parse(struct vm *vm, struct err *err)
 	size_t i;
 
 	if (parse_log(vm, err) < 0 || parse_machine(vm, err) < 0 || parse_smp(vm, err) < 0 || parse_mem(vm, err) < 0 || find_backend(vm, err) < 0 ||
-	    parse_rtc(vm, err) < 0 || parse_uuid(vm, err) < 0 || parse_boot(vm, err) < 0 || parse_display(vm, err) < 0 || vm_parse_globals(vm, err) < 0)
+	    vm_parse_numa(vm, err) < 0 || parse_rtc(vm, err) < 0 || parse_uuid(vm, err) < 0 || parse_boot(vm, err) < 0 || parse_display(vm, err) < 0 || vm_parse_globals(vm, err) < 0)
 		return -err->code;
 	for (i = 0; i < a->accel.n; i++)
 		if (parse_accel_opt(vm, a->accel.v[i].val, err) < 0)

@@ -29,6 +29,7 @@ static const struct opt vm_opts[] = {
 	OPT_LIST(0, "accel", "NAME", A, accel, "jit (or tcg): translator, the default, verify=on|off; interp: interpreter; both: thread=single|multi; qtest: no processor, clock by hand"),
 	OPT_STR(0, "smp", "N[,maxcpus=N]", A, smp, "number of processors"),
 	OPT_STR('m', NULL, "SIZE", A, mem, "memory, in MiB unless it has a suffix [128M]"),
+	OPT_LIST(0, "numa", "node|dist|cpu,...", A, numa, "node[,nodeid=N][,cpus=A[-B]]...,memdev=ID|mem=SIZE; dist,src=N,dst=N,val=D; cpu,node-id=N[,socket-id=S][,core-id=C][,thread-id=T]"),
 	OPT_STR(0, "name", "NAME", A, name, "name of the machine"),
 	OPT_STR(0, "uuid", "UUID", A, uuid, "UUID of the machine"),
 	OPT_STR(0, "rtc", "base=utc|localtime|DATE", A, rtc, "time of the real-time clock; clock=host|rt|vm: what it goes by [host; vm with -accel qtest]; driftfix=none: its ticks may be lost (default: slew)"),
@@ -377,6 +378,7 @@ out_destroy:
 		unlink(vm.args->pidfile);
 out:
 	vm_free_globals(&vm);
+	mem_free(vm.numa);
 	if (err_is_set(&err))
 		err_report(&err);
 	return code;

@@ -30,8 +30,13 @@ struct vm_args {
 	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb, *boot, *incoming, *loadvm;
 	const char *display, *vga, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
 	const char *hd[4], *cdrom;
-	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev, object, action, netdev, nic, net, fw_cfg;
+	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev, object, action, netdev, nic, net, fw_cfg, numa;
 	bool nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config, gdb_default;
+};
+
+/* -smp: how many of each; product: the processors. */
+struct vm_topology {
+	unsigned dies, cores, threads;	/* in a socket, in a die, in a core */
 };
 
 struct vm {
@@ -46,6 +51,8 @@ struct vm {
 	struct pc_config cfg;
 	enum vm_accel accel;
 	enum vm_display display;
+	struct vm_topology topology;
+	struct pc_numa *numa;		/* owned; NULL: no -numa */
 	bool vga;			/* the board has its adapter */
 	bool microvm, no_isa_serial, rtc_clock_given;
 	char *boot_order;		/* owned */
@@ -87,6 +94,9 @@ int  vm_device_del(struct vm *vm, const char *id, struct err *err);
 int  vm_parse_globals(struct vm *vm, struct err *err);
 void vm_check_globals(const struct vm *vm);
 void vm_free_globals(struct vm *vm);
+
+/* numa.c: -numa into vm->cfg, once processors and memory are known. */
+int  vm_parse_numa(struct vm *vm, struct err *err);
 
 /* fwcfg.c: -fw_cfg, once the board has its own items. */
 int  vm_add_fw_cfg(struct vm *vm, struct err *err);

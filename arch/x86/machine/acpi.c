@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * ACPI tables of the PC boards: RSDP, XSDT, FADT, FACS, MADT, HPET, MCFG,
- * WAET (ACPI 6.4 chapter 5; HPET 1.0a; PCI firmware 3.2 for MCFG; WAET is
+ * WAET, SRAT, SLIT (ACPI 6.4 chapter 5; HPET 1.0a; PCI firmware 3.2 for MCFG; WAET is
  * Microsoft's). The DSDT is written by dsdt.c.
  */
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include "acpi.h"
 #include "bytes.h"
 #include "dsdt.h"
+#include "machine/pc.h"
 #include "mem.h"
 
 struct header {
@@ -241,6 +242,75 @@ static u32 add_waet(struct builder *b)
 	return add_table(b, "WAET", 1, t, sizeof(t));
 }
 
+/* ---- nodes ---- */
+
+static void srat_cpu(struct aml *a, unsigned apic_id, u8 node)
+{
+	u8 e[16] = { 0, sizeof(e), node, (u8)apic_id };
+
+	e[4] = 1;			/* enabled */
+	aml_raw(a, e, sizeof(e));
+}
+
+static void srat_range(struct aml *a, u64 first, u64 end, u8 node)
+{
+	u8 e[40] = { 1, sizeof(e), node };
+
+	if (first >= end)
+		return;
+	put_le64(e + 8, first);
+	put_le64(e + 16, end - first);
+	e[28] = 1;			/* enabled */
+	aml_raw(a, e, sizeof(e));
+}
+
+/* RAM from first to end, counted without holes: what lies below the video memory, below the PCI window, above 4 GiB. */
+static void srat_memory(struct aml *a, u64 first, u64 end, u64 below_4g, u8 node)
+{
+	const u64 hole = 640 * KiB;
+
+	srat_range(a, first, MIN(end, hole), node);
+	srat_range(a, MAX(first, MiB), MIN(end, below_4g), node);
+	if (end > below_4g)
+		srat_range(a, MAX(first, below_4g) - below_4g + 4 * GiB, end - below_4g + 4 * GiB, node);
+}
+
+static u32 add_srat(struct builder *b, const struct acpi_config *cfg)
+{
+	const struct pc_numa *numa = cfg->numa;
+	struct aml a = { 0 };
+	u8 head[48] = { 0 };
+	u64 first = 0;
+	unsigned i;
+	u32 at = 0;
+
+	head[36] = 1;
+	aml_raw(&a, head, sizeof(head));
+	for (i = 0; i < cfg->cpus; i++)
+		srat_cpu(&a, i, numa->cpu_node[i]);
+	for (i = 0; i < numa->nodes; i++) {
+		srat_memory(&a, first, first + numa->mem[i], cfg->below_4g, (u8)i);
+		first += numa->mem[i];
+	}
+	if (a.failed)
+		b->out.failed = true;
+	else
+		at = add_table(b, "SRAT", 1, a.buf, (u32)a.len);
+	aml_free(&a);
+	return at;
+}
+
+static u32 add_slit(struct builder *b, const struct pc_numa *numa)
+{
+	u8 t[44 + PC_NODES * PC_NODES] = { 0 };
+	unsigned i;
+
+	put_le64(t + 36, numa->nodes);
+	for (i = 0; i < numa->nodes; i++)
+		memcpy(t + 44 + i * numa->nodes, numa->distance[i], numa->nodes);
+	return add_table(b, "SLIT", 1, t, 44 + numa->nodes * numa->nodes);
+}
+
 static void build_rsdp(struct acpi_tables *t, u32 xsdt)
 {
 	memcpy(t->rsdp, "RSD PTR ", 8);
@@ -265,6 +335,10 @@ int acpi_build(struct acpi_tables *t, const struct acpi_config *cfg, struct err 
 		list[n++] = add_hpet(&b);
 	if (cfg->ecam)
 		list[n++] = add_mcfg(&b, cfg);
+	if (cfg->numa)
+		list[n++] = add_srat(&b, cfg);
+	if (cfg->numa && cfg->numa->has_distance)
+		list[n++] = add_slit(&b, cfg->numa);
 	list[n++] = add_waet(&b);
 	for (i = 0; i < n; i++)
 		put_le64(xsdt + 36 + 8 * i, list[i]);

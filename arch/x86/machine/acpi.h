@@ -13,8 +13,12 @@
 
 #define ACPI_FIXUPS 64
 
+struct pc_numa;
+
 struct acpi_config {
 	unsigned cpus;
+	const struct pc_numa *numa;	/* NULL: neither SRAT nor SLIT */
+	u64 below_4g;			/* RAM up to there, the rest from 4 GiB */
 	bool pci;			/* a PCI host bridge, whose windows follow */
 	u64 pci32_first, pci32_last;	/* window for 32-bit BARs */
 	u64 pci64_first, pci64_last;	/* 0: none */

@@ -294,10 +294,26 @@ bool pc_firmware_boots_kernel(const struct pc *pc)
 	return pc->cfg.kernel && pc->cfg.pflash[0];
 }
 
+/* Number of nodes, node of each processor, memory of each node: 64 bits each. */
+static void add_numa(struct pc *pc)
+{
+	const struct pc_numa *numa = pc->cfg.numa;
+	u8 buf[8 * (1 + X86_CPUS_MAX + PC_NODES)] = { 0 }, *p = buf + 8;
+	unsigned i;
+
+	if (numa) {
+		put_le64(buf, numa->nodes);
+		for (i = 0; i < pc->cfg.cpus; i++, p += 8)
+			put_le64(p, numa->cpu_node[i]);
+		for (i = 0; i < numa->nodes; i++, p += 8)
+			put_le64(p, numa->mem[i]);
+	}
+	fw_cfg_add_bytes(pc->fw_cfg, FW_CFG_NUMA, buf, (u32)(p - buf));
+}
+
 int pc_firmware_tables(struct pc *pc, struct err *err)
 {
 	struct device *fw = pc->fw_cfg;
-	static const u8 no_numa[8];
 
 	fw_cfg_add_u64(fw, FW_CFG_RAM_SIZE, pc->m.ram_size);
 	fw_cfg_add_u16(fw, FW_CFG_NB_CPUS, (u16)pc->cfg.cpus);
@@ -305,7 +321,7 @@ int pc_firmware_tables(struct pc *pc, struct err *err)
 	fw_cfg_add_u16(fw, FW_CFG_NOGRAPHIC, pc->cfg.nographic);
 	fw_cfg_add_bytes(fw, FW_CFG_UUID, pc->cfg.uuid, 16);
 	fw_cfg_add_u32(fw, FW_CFG_IRQ0_OVERRIDE, 1);
-	fw_cfg_add_bytes(fw, FW_CFG_NUMA, no_numa, sizeof(no_numa));
+	add_numa(pc);
 	if (pc->cfg.nographic && serial_console(pc) < 0)
 		return err_set(err, ENOMEM, "out of memory");
 	if (add_e820(pc) < 0 || pc_boot_order(pc) < 0)

@@ -348,6 +348,8 @@ void pc_acpi_config(struct pc *pc, struct acpi_config *c)
 		microvm_acpi_config(pc, c);
 	else
 		q35_acpi_config(pc, c);
+	c->numa = pc->cfg.numa;
+	c->below_4g = pc->m.below_4g;
 	c->com[0] = com_port_there(pc, 0x3f8);
 	c->com[1] = com_port_there(pc, 0x2f8);
 	c->vga = com_port_there(pc, 0x3c0);
