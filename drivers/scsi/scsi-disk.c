@@ -130,6 +130,19 @@ static struct scsi_bus *bus_of(struct device *dev)
 	return container_of(dev->bus, struct scsi_bus, bus);
 }
 
+/* SBC-4 4.7.3: the initiators hear of another capacity. */
+static void on_resized(struct blkdev *b)
+{
+	struct scsi_lun *l = container_of(b, struct scsi_lun, blk);
+	struct scsi_disk *d = container_of(l, struct scsi_disk, lun);
+	struct scsi_bus *bus = bus_of(&d->dev);
+
+	if (!l->attention)
+		l->attention = SENSE_CAPACITY_CHANGED;
+	if (bus->attention)
+		bus->attention(bus, d, SENSE_CAPACITY_CHANGED);
+}
+
 static int realize(struct scsi_disk *d, bool cd, struct err *err)
 {
 	struct scsi_bus *bus = bus_of(&d->dev);
@@ -151,6 +164,7 @@ static int realize(struct scsi_disk *d, bool cd, struct err *err)
 		l->blk.read_only = true;
 	} else {
 		l->removable = d->removable;
+		l->blk.resized = on_resized;
 		l->block = d->logical;
 		l->physical = d->physical;
 	}

@@ -36,6 +36,7 @@
 #define S_INCORRECT_LUN		12
 #define E_NONE			0
 #define E_TRANSPORT_RESET	1
+#define E_PARAM_CHANGE		3
 #define E_MISSED		0x80000000U
 
 struct vscsi {
@@ -291,6 +292,15 @@ static void bus_changed(struct scsi_bus *bus, struct scsi_disk *d, bool on)
 	device_unlock(&s->v.dev);
 }
 
+/* Code in the low byte of the reason, its qualifier above (5.6.6.3.1). */
+static void unit_attention(struct scsi_bus *bus, struct scsi_disk *d, u32 sense)
+{
+	struct vscsi *s = container_of(bus, struct vscsi, bus);
+
+	if (virtio_has(&s->v, F_CHANGE))
+		send_event(s, E_PARAM_CHANGE, (sense >> 8 & 0xff) | (sense & 0xff) << 8, d);
+}
+
 static void vscsi_notify(struct virtio_dev *v, unsigned q)
 {
 	struct vscsi *s = to_vscsi(v);
@@ -380,6 +390,7 @@ static int vscsi_realize(struct device *dev, struct err *err)
 		snprintf(name, sizeof(name), "scsi.%s", strrchr(dev->path, '.') ? strrchr(dev->path, '.') + 1 : "0");
 	scsi_bus_init(&s->bus, dev, name);
 	s->bus.changed = bus_changed;
+	s->bus.attention = unit_attention;
 	return 0;
 }
 

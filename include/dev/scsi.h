@@ -124,6 +124,8 @@ struct scsi_bus {
 	struct device *hba;
 	/* A disk came (on) or goes; main thread, no lock held. */
 	void (*changed)(struct scsi_bus *bus, struct scsi_disk *d, bool on);
+	/* A disk reports a unit attention by itself; under the controller's lock; may be NULL. */
+	void (*attention)(struct scsi_bus *bus, struct scsi_disk *d, u32 sense);
 };
 
 void scsi_bus_init(struct scsi_bus *bus, struct device *hba, const char *name);

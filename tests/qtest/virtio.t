@@ -153,6 +153,13 @@ def test_scsi(t):
         t.eq(s.run([0] * 6, **at)[2], (6, 0x29, 0), "and says so")
         f.seek(0)
         t.eq(f.read()[512 * 8:512 * 16], bytes(4096), "the image has the zeros")
+        s.d.add(1, [(OUT, 16, True)])
+        s.d.kick(1)
+        m.qmp("block_resize", device="d", size=3 << 20)
+        s.d.used(1)
+        t.eq(m.read(OUT, 16), struct.pack("<IBBHII", 3, 1, 2, 0x100, 0, 0x092a)[:16], "another size: an event names the unit")
+        t.eq(s.run([0x25] + [0] * 9, room=8, **at)[2], (6, 0x2a, 9), "the unit says so")
+        t.eq(s.run([0x25] + [0] * 9, room=8, **at)[3], struct.pack(">II", 6143, 512), "once, and has it")
 
 
 # ---- block ----
