@@ -335,11 +335,13 @@ static int psk_create(struct blk_graph *g, struct blk_opts *o, void **priv, stru
 {
 	struct nbd_tls_creds *k = NULL;
 	char *dir = blk_opts_take(o, "dir"), *user = blk_opts_take(o, "username"), *file = NULL;
+	bool verify = true;
 	int ret = dir ? 0 : err_set(e, EINVAL, "Parameter 'dir' is missing");
 
 	ret = ret ?: new_creds(&k, o, e);
 	if (!ret && k->server && user)
 		ret = err_set(e, EINVAL, "username should not be set when endpoint=server");
+	ret = ret ?: blk_opts_take_bool(o, "verify-peer", &verify, e);	/* whoever has the key is verified */
 	ret = ret ?: file_name(dir, "keys.psk", true, &file, e);
 	ret = ret ?: load_keys(k, file, e);
 	ret = ret ?: set_key(k, user ? user : "qemu", file, e);

@@ -122,7 +122,7 @@ ok "a list with a pattern" same "$ours" "$(psk client psk username=alice)"
 fails "and who is not in it" "." "$ours" "$(psk client psk)"
 unserve
 
-ok "serves with shared keys" serve "$VMBOX qemu-nbd" "$(psk server psk)"
+ok "serves with shared keys" serve "$VMBOX qemu-nbd" "$(psk server psk verify-peer=on)"
 ok "qemu-img reads it" same qemu-img "$(psk client psk)"
 ok "so do we" same "$ours" "$(psk client psk username=alice)"
 ok "so does nbdcopy" sh -c "rm -f got; truncate -s 6M got; timeout 60 nbdcopy 'nbds+unix://alice@/ex?socket=$PWD/s&tls-psk-file=$PWD/psk/keys.psk' got && cmp got d.raw"
