@@ -29,6 +29,7 @@
 /* What blocks of instructions can change. */
 struct state {
 	u64 gpr[16], rip, fl_res, fl_aux, icount;
+	u64 gs[3];		/* SWAPGS: the base twice, the kernel's */
 	u32 eflags, mxcsr;
 	union x86_vec vec[16];
 	struct x86_fpu fpu;
@@ -73,6 +74,9 @@ static void state_get(const struct x86_cpu *cpu, struct state *s)
 	s->icount = cpu->icount;
 	s->eflags = cpu->eflags;
 	s->mxcsr = cpu->mxcsr;
+	s->gs[0] = cpu->seg[X86_GS].base;
+	s->gs[1] = cpu->seg_base[X86_GS];
+	s->gs[2] = cpu->msr.kernel_gs_base;
 	__builtin_memcpy(s->vec, cpu->vec, sizeof(s->vec));
 	s->fpu = cpu->fpu;
 }
@@ -86,6 +90,9 @@ static void state_set(struct x86_cpu *cpu, const struct state *s)
 	cpu->icount = s->icount;
 	cpu->eflags = s->eflags;
 	cpu->mxcsr = s->mxcsr;
+	cpu->seg[X86_GS].base = s->gs[0];
+	cpu->seg_base[X86_GS] = s->gs[1];
+	cpu->msr.kernel_gs_base = s->gs[2];
 	__builtin_memcpy(cpu->vec, s->vec, sizeof(s->vec));
 	cpu->fpu = s->fpu;
 }
@@ -270,12 +277,12 @@ static u32 flags_asked(const struct jit_proof *p)
 	return p->n && p->n <= p->b->nproof ? p->b->proof[p->n - 1].live_out : X86_FL_ARITH;
 }
 
-static bool registers_equal(struct x86_cpu *cpu, struct jit_proof *p)
+static bool registers_equal(struct x86_cpu *cpu, const struct state *now, struct jit_proof *p)
 {
 	u32 asked = flags_asked(p) & ~p->undef;
 
 	return !((x86_arith(cpu) ^ state_flags(cpu, &p->after)) & asked) && cpu->eflags == p->after.eflags &&
-	       !__builtin_memcmp(cpu->gpr, p->after.gpr, sizeof(cpu->gpr));
+	       !__builtin_memcmp(now->gpr, p->after.gpr, sizeof(now->gpr)) && !__builtin_memcmp(now->gs, p->after.gs, sizeof(now->gs));
 }
 
 /* The interpreter stands at rip: is that where generated code left, and with the same state? */
@@ -286,7 +293,7 @@ static bool same(struct x86_cpu *cpu, struct jit_proof *p, u64 rip)
 	if (rip != p->rip || (p->inside ? p->n != p->at : !p->n))
 		return false;
 	state_get(cpu, &now);
-	if (registers_equal(cpu, p) && vec_equal(&now, &p->after) && fpu_equal(&now.fpu, &p->after.fpu))
+	if (registers_equal(cpu, &now, p) && vec_equal(&now, &p->after) && fpu_equal(&now.fpu, &p->after.fpu))
 		return true;
 	p->there = now;
 	p->has_there = true;

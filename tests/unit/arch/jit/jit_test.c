@@ -262,10 +262,11 @@ GUEST(kernel_flags,
 TEST(flags_of_the_kernel)
 {
 	static const u8 *const from = kernel_flags, *const to = kernel_flags_end;
-	struct bare *b[2];
+	struct bare *b[3];	/* interpreted, translated, both in lock-step */
+	struct x86_jit_stats st;
 
-	for (unsigned n = 0; n < 2; n++) {
-		b[n] = bare_create_accel("max", n);
+	for (unsigned n = 0; n < 3; n++) {
+		b[n] = n < 2 ? bare_create_accel("max", n) : bare_create_jit("max", &verify, 1);
 		long_enter(b[n], 0x10000, 0x2000);	/* FSGSBASE */
 		bare_load(b[n], 0x2000, from, to);
 		b[n]->cpu->msr.kernel_gs_base = 0x1234500;
@@ -273,13 +274,17 @@ TEST(flags_of_the_kernel)
 		x86_cpu_run(b[n]->cpu);
 	}
 	CHECK_EQ(b[0]->cpu->gpr[X86_RSI] & 0xad7, 0x8d7);
-	for (unsigned n = 0; n < 16; n++)
-		CHECK_EQ(b[1]->cpu->gpr[n], b[0]->cpu->gpr[n]);
-	CHECK_EQ(x86_eflags(b[1]->cpu), x86_eflags(b[0]->cpu));
-	CHECK_EQ(b[1]->cpu->msr.kernel_gs_base, b[0]->cpu->msr.kernel_gs_base);
-	CHECK(!memcmp(b[1]->ram + 0x2000, b[0]->ram + 0x2000, 0xb0000 - 0x2000));
-	bare_destroy(b[0]);
-	bare_destroy(b[1]);
+	x86_jit_stats(b[2]->sys, &st);
+	CHECK_EQ(st.differences, 0);
+	for (unsigned k = 1; k < 3; k++) {
+		for (unsigned n = 0; n < 16; n++)
+			CHECK_EQ(b[k]->cpu->gpr[n], b[0]->cpu->gpr[n]);
+		CHECK_EQ(x86_eflags(b[k]->cpu), x86_eflags(b[0]->cpu));
+		CHECK_EQ(b[k]->cpu->msr.kernel_gs_base, b[0]->cpu->msr.kernel_gs_base);
+		CHECK(!memcmp(b[k]->ram + 0x2000, b[0]->ram + 0x2000, 0xb0000 - 0x2000));
+	}
+	for (unsigned k = 0; k < 3; k++)
+		bare_destroy(b[k]);
 }
 
 /* More code than the cache has room for: a new function each time round, in ever new places. */
