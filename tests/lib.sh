@@ -12,6 +12,7 @@
 #	skip "name" "reason"
 #	at_exit command...		runs at the end, last one first
 #	wait_for SECONDS command...	repeats it until it succeeds
+#	while_says PATTERN command...	repeats it while it fails and says that (a peer's own fault)
 #	done_testing			the last line
 : "${srctree:=$(cd "$(dirname "$0")/../.." && pwd)}"
 : "${objtree:=$srctree}"
@@ -92,6 +93,19 @@ wait_for() {
 		[ "$(date +%s)" -lt "$tap_end" ] || return 1
 		sleep 0.05
 	done
+}
+
+while_says() {
+	tap_says=$1
+	shift
+	tap_try=0
+	until "$@" 2>"$tap_dir/.err"; do
+		tap_rc=$?
+		cat "$tap_dir/.err" >&2
+		tap_try=$((tap_try + 1))
+		grep -q -- "$tap_says" "$tap_dir/.err" && [ $tap_try -lt 20 ] || return $tap_rc
+	done
+	cat "$tap_dir/.err" >&2
 }
 
 done_testing() {
