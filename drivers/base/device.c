@@ -274,6 +274,7 @@ int device_realize(struct device *dev, struct device_bus *bus, struct err *err)
 		goto fail;
 	}
 	dev->realized = true;
+	dev->order = ++dev->machine->devices;
 	return 0;
 
 fail:

@@ -66,14 +66,14 @@ static void submit(struct ata_cmd *c, enum blk_op op, u64 off, u64 len, u32 flag
 	blkdev_submit(&c->d->lun.blk, &c->scsi.io);
 }
 
-/* Address of a command with 28 bits, which may be cylinder, head and sector of 16 x 63. */
-static u64 short_lba(const struct ata_regs *r)
+/* Address of a command with 28 bits, which may be cylinder, head and sector. */
+static u64 short_lba(const struct ide_dev *d, const struct ata_regs *r)
 {
 	u64 cyl = r->lba >> 8 & 0xffff, sector = r->lba & 0xff;
 
 	if (r->device & 0x40)
 		return (r->lba & 0xffffff) | (u64)(r->device & 15) << 24;
-	return sector ? (cyl * 16 + (r->device & 15)) * 63 + sector - 1 : ~0ULL;
+	return sector ? (cyl * d->geometry.heads + (r->device & 15)) * d->geometry.secs + sector - 1 : ~0ULL;
 }
 
 static u32 sectors_of(u16 count, enum addressing a)
@@ -111,7 +111,7 @@ static void transfer(struct ata_cmd *c, bool write, u64 lba, u32 n, bool fua)
 static void read_write(struct ata_cmd *c, bool write, enum addressing a, enum ata_protocol protocol, bool fua)
 {
 	c->protocol = protocol;
-	transfer(c, write, a == LBA48 ? c->r.lba : short_lba(&c->r), sectors_of(c->r.count, a), fua);
+	transfer(c, write, a == LBA48 ? c->r.lba : short_lba(c->d, &c->r), sectors_of(c->r.count, a), fua);
 }
 
 static void queued(struct ata_cmd *c, bool write)
@@ -123,7 +123,7 @@ static void queued(struct ata_cmd *c, bool write)
 
 static void verify(struct ata_cmd *c, enum addressing a)
 {
-	u64 lba = a == LBA48 ? c->r.lba : short_lba(&c->r);
+	u64 lba = a == LBA48 ? c->r.lba : short_lba(c->d, &c->r);
 
 	if (in_range(c->d, lba, sectors_of(c->r.count, a)))
 		good(c);

@@ -35,6 +35,10 @@ static int realize(struct device *dev, bool cd, struct err *err)
 		blkdev_close(&d->lun.blk);
 		return err_set(err, EINVAL, "drive '%s' is empty: a disk needs a medium", d->drive_id);
 	}
+	if (!cd && disk_geometry_init(&d->geometry, &d->lun.blk, 16, 255, err) < 0) {
+		blkdev_close(&d->lun.blk);
+		return -err->code;
+	}
 	if (cd)
 		d->lun.blk.read_only = true;
 	if (cd)
@@ -58,27 +62,30 @@ static const struct state_field fields[] = {
 };
 static const struct state_table state = { .version = 1, .fields = fields };
 
-static const struct prop ide_props[] = {
-	PROP(struct ide_dev, drive_id, "drive", DRIVE, 0, "drive or block node"),
-	PROP(struct ide_dev, unit, "unit", S32, (u64)-1, "0"),
-	PROP(struct ide_dev, serial, "serial", STR, 0, "serial number, 20 characters at most"),
-	PROP(struct ide_dev, model, "model", STR, 0, "model"),
-	PROP(struct ide_dev, version, "ver", STR, 0, "firmware's version"),
-	PROP(struct ide_dev, wwn, "wwn", U64, 0, "world wide name"),
-	PROP(struct ide_dev, logical, "logical_block_size", U32, 512, "logical block size in bytes"),
-	PROP(struct ide_dev, physical, "physical_block_size", U32, 512, "physical block size in bytes"),
-	PROP(struct ide_dev, bootindex, "bootindex", S32, (u64)-1, "place in the firmware's boot order, -1: none"),
-	PROP_END
+#define COMMON_PROPS \
+	PROP(struct ide_dev, drive_id, "drive", DRIVE, 0, "drive or block node"), \
+	PROP(struct ide_dev, unit, "unit", S32, (u64)-1, "0"), \
+	PROP(struct ide_dev, serial, "serial", STR, 0, "serial number, 20 characters at most"), \
+	PROP(struct ide_dev, model, "model", STR, 0, "model"), \
+	PROP(struct ide_dev, version, "ver", STR, 0, "firmware's version"), \
+	PROP(struct ide_dev, wwn, "wwn", U64, 0, "world wide name"), \
+	PROP(struct ide_dev, logical, "logical_block_size", U32, 512, "logical block size in bytes"), \
+	PROP(struct ide_dev, physical, "physical_block_size", U32, 512, "physical block size in bytes"), \
+	PROP(struct ide_dev, bootindex, "bootindex", S32, (u64)-1, "place in the firmware's boot order, -1: none")
+
+static const struct prop hd_props[] = {
+	COMMON_PROPS, PROPS_GEOMETRY(struct ide_dev, geometry), PROP_CHS_TRANS(struct ide_dev, geometry), PROP_END
 };
+static const struct prop cd_props[] = { COMMON_PROPS, PROP_END };
 
 static const struct device_class ide_hd_class = {
 	.name = "ide-hd", .desc = "SATA disk", .bus = "IDE", .category = "Storage", .size = sizeof(struct ide_dev),
-	.locking = LOCK_NONE, .props = ide_props, .realize = hd_realize, .unrealize = ide_unrealize, .state = &state,
+	.locking = LOCK_NONE, .props = hd_props, .realize = hd_realize, .unrealize = ide_unrealize, .state = &state,
 };
 REGISTER(device, ide_hd_class);
 
 static const struct device_class ide_cd_class = {
 	.name = "ide-cd", .desc = "SATA CD-ROM drive", .bus = "IDE", .category = "Storage", .size = sizeof(struct ide_dev),
-	.locking = LOCK_NONE, .props = ide_props, .realize = cd_realize, .unrealize = ide_unrealize, .state = &state,
+	.locking = LOCK_NONE, .props = cd_props, .realize = cd_realize, .unrealize = ide_unrealize, .state = &state,
 };
 REGISTER(device, ide_cd_class);

@@ -7,6 +7,7 @@
 #ifndef VMBOX_DRIVERS_IDE_H
 #define VMBOX_DRIVERS_IDE_H
 
+#include "dev/geometry.h"
 #include "dev/pci.h"
 #include "dev/scsi.h"
 #include "dev/sglist.h"
@@ -32,6 +33,7 @@ struct ide_dev {
 	u64 wwn;
 	s32 unit, bootindex;
 	u32 logical, physical;
+	struct disk_geometry geometry;
 	struct scsi_lun lun;		/* a disk uses its blk only */
 	bool cd;
 	u8 ncq_error[ATA_SECTOR];	/* log page 10h */

@@ -53,17 +53,17 @@ static void sata(u8 *id, bool ncq)
 
 static void capacity(const struct ide_dev *d, u8 *id)
 {
-	u64 sectors = blkdev_bytes(&d->lun.blk) / d->logical, cyl = sectors / (16 * 63);
+	u64 sectors = blkdev_bytes(&d->lun.blk) / d->logical;
+	const struct disk_geometry *g = &d->geometry;
 	u32 ratio = d->physical / d->logical;
 
-	cyl = cyl > 16383 ? 16383 : cyl < 2 ? 2 : cyl;
-	word(id, 1, (u16)cyl);
-	word(id, 3, 16);
-	word(id, 6, 63);
-	word(id, 54, (u16)cyl);
-	word(id, 55, 16);
-	word(id, 56, 63);
-	put_le32(id + 2 * 57, (u32)(cyl * 16 * 63));
+	word(id, 1, (u16)g->cyls);
+	word(id, 3, (u16)g->heads);
+	word(id, 6, (u16)g->secs);
+	word(id, 54, (u16)g->cyls);
+	word(id, 55, (u16)g->heads);
+	word(id, 56, (u16)g->secs);
+	put_le32(id + 2 * 57, g->cyls * g->heads * g->secs);
 	put_le32(id + 2 * 60, (u32)MIN(sectors, LBA28_MAX));
 	put_le64(id + 2 * 100, sectors);
 	word(id, 106, (u16)(0x4000 | (ratio > 1 ? 0x2000 | __builtin_ctz(ratio) : 0) | (d->logical > ATA_SECTOR ? 0x1000 : 0)));

@@ -450,8 +450,6 @@ static void do_inquiry(struct scsi_cmd *c)
 
 static size_t disk_mode_page(const struct scsi_lun *l, u8 page, bool changeable, u8 *p)
 {
-	u64 cyl = MIN(MAX(blocks_of(l) / (16 * 63), 1ULL), 0xffffffULL);
-
 	p[0] = page;
 	switch (page) {
 	case 0x01:			/* errors */
@@ -462,9 +460,8 @@ static size_t disk_mode_page(const struct scsi_lun *l, u8 page, bool changeable,
 	case 0x04:			/* geometry */
 		p[1] = 22;
 		if (!changeable) {
-			p[2] = (u8)(cyl >> 16);
-			put_be16(p + 3, (u16)cyl);
-			p[5] = 16;
+			put_be16(p + 3, (u16)l->cyls);
+			p[5] = (u8)l->heads;
 			put_be16(p + 20, 1);
 		}
 		return 24;

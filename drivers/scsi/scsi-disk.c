@@ -167,6 +167,12 @@ static int realize(struct scsi_disk *d, bool cd, struct err *err)
 		l->blk.resized = on_resized;
 		l->block = d->logical;
 		l->physical = d->physical;
+		if (disk_geometry_init(&d->geometry, &l->blk, 255, 255, err) < 0) {
+			blkdev_close(&l->blk);
+			return -err->code;
+		}
+		l->cyls = d->geometry.cyls;
+		l->heads = d->geometry.heads;
 	}
 	l->wwn = d->wwn;
 	scsi_lun_reset(l, true);
@@ -214,7 +220,8 @@ static const struct state_table state = { .version = 1, .fields = fields };
 	PROP(struct scsi_disk, bootindex, "bootindex", S32, (u64)-1, "place in the firmware's boot order, -1: none")
 
 static const struct prop hd_props[] = {
-	COMMON_PROPS, PROP(struct scsi_disk, removable, "removable", BOOL, 0, "the medium can be changed"), PROP_END
+	COMMON_PROPS, PROPS_GEOMETRY(struct scsi_disk, geometry),
+	PROP(struct scsi_disk, removable, "removable", BOOL, 0, "the medium can be changed"), PROP_END
 };
 static const struct prop cd_props[] = { COMMON_PROPS, PROP_END };
 

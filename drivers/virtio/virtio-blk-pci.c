@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include "bytes.h"
-#include "dev/blkdev.h"
+#include "dev/geometry.h"
 #include "dev/object.h"
 #include "dev/sglist.h"
 #include "dev/virtio.h"
@@ -15,6 +15,7 @@
 #include "mem.h"
 
 #define F_SEG_MAX	BIT(2)
+#define F_GEOMETRY	BIT(4)
 #define F_RO		BIT(5)
 #define F_BLK_SIZE	BIT(6)
 #define F_FLUSH		BIT(9)
@@ -45,6 +46,7 @@ struct virtio_blk {
 	struct virtio_dev v;
 	char *drive_id, *serial, *iothread_id;	/* properties */
 	u32 num_queues, logical, physical;
+	struct disk_geometry geometry;
 	struct blkdev blk;
 	struct object *iothread;	/* takes requests from the rings; NULL: whoever rings the bell does */
 	struct loop_bh bh;
@@ -274,9 +276,9 @@ static void blk_get_config(struct virtio_dev *v, u8 *cfg)
 	memset(cfg, 0, 60);
 	put_le64(cfg, sectors);
 	put_le32(cfg + 12, QUEUE_SIZE - 2);
-	put_le16(cfg + 16, (u16)MIN(sectors / (16 * 63), 16383ULL));
-	cfg[18] = 16;
-	cfg[19] = 63;
+	put_le16(cfg + 16, (u16)s->geometry.cyls);
+	cfg[18] = (u8)s->geometry.heads;
+	cfg[19] = (u8)s->geometry.secs;
 	put_le32(cfg + 20, s->logical);
 	cfg[24] = (u8)__builtin_ctz(MAX(s->physical / s->logical, 1U));
 	put_le16(cfg + 26, 1);			/* minimum I/O size in blocks */
@@ -296,7 +298,7 @@ static void blk_resized(struct blkdev *b)
 }
 
 static const struct virtio_ops blk_ops = {
-	.id = VIRTIO_ID_BLOCK, .class_code = 0x010000, .features = F_SEG_MAX | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY,
+	.id = VIRTIO_ID_BLOCK, .class_code = 0x010000, .features = F_SEG_MAX | F_GEOMETRY | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY,
 	.queues = QUEUES_MAX, .queue_size = QUEUE_SIZE, .config_len = 60,
 	.get_config = blk_get_config, .notify = blk_notify, .reset = blk_reset,
 };
@@ -320,6 +322,8 @@ static int blk_realize(struct device *dev, struct err *err)
 		err_set(err, EINVAL, "drive '%s' is empty: a disk needs a medium", s->drive_id);
 		goto close;
 	}
+	if (disk_geometry_init(&s->geometry, &s->blk, 255, 255, err) < 0)
+		goto close;
 	features = (s->blk.read_only ? F_RO : F_DISCARD | F_WRITE_ZEROES) | (s->num_queues > 1 ? F_MQ : 0);
 	s->paused = !dev->machine->running;
 	if (virtio_init(&s->v, &blk_ops, s->num_queues, features, err) < 0)
@@ -371,6 +375,7 @@ static const struct prop blk_props[] = {
 	PROP(struct virtio_blk, num_queues, "num-queues", U32, 1, "request queues"),
 	PROP(struct virtio_blk, logical, "logical_block_size", U32, 512, "logical block size in bytes"),
 	PROP(struct virtio_blk, physical, "physical_block_size", U32, 0, "physical block size in bytes"),
+	PROPS_GEOMETRY(struct virtio_blk, geometry),
 	PROP_END
 };
 

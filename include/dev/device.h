@@ -124,6 +124,7 @@ struct device {
 	struct device_bus *child_bus;	/* first of its own busses */
 	struct device_irqs irqs[DEVICE_MAX_IRQS];
 	bool realized, by_user;
+	u32 order;			/* counts the devices of the machine as they came */
 	bool leaving;			/* atomic: machine_unplug() was called */
 };
 

@@ -77,6 +77,7 @@ struct machine {
 	const struct machine_ops *ops;
 	void *ctx;
 	struct device_bus root;		/* "main-system-bus" */
+	u32 devices;			/* that ever came */
 	const struct irq *isa_irq[16];	/* as an ISA device sees them */
 	struct mem_region *ram;		/* the main RAM's region */
 	u64 ram_size, below_4g, above_4g;

@@ -10,7 +10,7 @@
 #define VMBOX_DEV_SCSI_H
 
 #include <sys/uio.h>
-#include "dev/blkdev.h"
+#include "dev/geometry.h"
 
 #define SCSI_GOOD		0x00
 #define SCSI_CHECK_CONDITION	0x02
@@ -45,6 +45,7 @@ struct scsi_lun {
 	struct blkdev blk;
 	bool cdrom, removable;
 	u32 block, physical;		/* bytes */
+	u32 cyls, heads;		/* of a disk */
 	char vendor[9], product[17], version[5], serial[37];
 	u64 wwn;			/* 0: none */
 	/* Saved: */
@@ -115,6 +116,7 @@ struct scsi_disk {
 	u64 wwn;
 	s32 target, lun_nr, bootindex;
 	u32 channel, logical, physical;
+	struct disk_geometry geometry;
 	bool removable;
 	struct scsi_lun lun;
 };

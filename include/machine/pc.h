@@ -57,6 +57,7 @@ struct pc_config {
 	bool no_acpi;
 	bool default_devices;		/* e.g. tell the guest about a VGA */
 	const char *boot_order;		/* up to three of a floppy, c disk, d CD, n network; NULL: "cad" */
+	bool boot_strict;		/* nothing else is tried than what has a bootindex */
 	bool boot_menu, nographic;	/* the BIOS writes its text to the serial port as well */
 	unsigned boot_splash_ms;	/* how long the menu's prompt is shown; 0: the firmware's own */
 	int reboot_timeout_ms;		/* after nothing was bootable; 0: not at all, -1: never */

@@ -4,7 +4,8 @@
 # timeout: 1800
 # Debian's full kernel with the appliance's initramfs to a shell and ACPI
 # power-off, with keyboard and mouse. VMBOX_LONG=1: full and cloud kernel with
-# 1, 2 and 4 processors, unpacked by themselves and on the host.
+# 1, 2 and 4 processors, unpacked by themselves and on the host. VMBOX_ACCEL:
+# by which accelerator (the default: by the default).
 import os
 import sys
 
@@ -25,7 +26,8 @@ def boot(kernel, cpus, unpack):
         check(made.returncode == 0, f"{kernel}: initramfs")
     m = Console(vmbox, "vm", "-m", "512", "-smp", str(cpus), "-nographic", "-no-reboot", "-machine",
                 "q35,unpack-kernel=" + ("on" if unpack else "off"), "-kernel", vmlinuz, "-initrd", image,
-                "-append", "console=ttyS0 panic=-1")
+                "-append", "console=ttyS0 panic=-1",
+                *(["-accel", os.environ["VMBOX_ACCEL"]] if os.environ.get("VMBOX_ACCEL") else []))
     check(m.expect(":/root# ", 500), f"{name}: shell", m.tail())
     m.run("grep -c ^processor /proc/cpuinfo", f"\n{cpus}\n", f"{name}: processors")
     if kernel == "linux-image-amd64":

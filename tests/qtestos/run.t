@@ -20,7 +20,6 @@ EXPECTED = (
     r"the binary has no device (e1000e|amd-iommu)$",	# ours has none yet; QEMU's are driven (qemu.t)
     r"-> piix3-ide(-onboard)?:",			# the older IDE channels
     r"^qemu: another emulator",
-    r"^vmbox: it has no (-fw_cfg|geometry)",	# options of QEMU's
 )
 
 with open(os.path.join(os.environ.get("objtree", "."), ".config"), encoding="ascii") as f:

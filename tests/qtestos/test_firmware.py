@@ -2,7 +2,7 @@
 """What firmware finds: fw_cfg, ACPI tables, boot order, geometry, memory, the q35 chipset's own functions."""
 import struct
 
-from qtestos import Machine, arguments, boards, eq, params, skip_on
+from qtestos import Machine, arguments, boards, eq, params
 from qtestos.acpi import loader, resources, tables
 from qtestos.aml import PCI_CONFIG, SYSTEM_IO, SYSTEM_MEMORY, Interpreter
 from qtestos.drivers.fw_cfg import DMA_ERROR, DMA_READ, DMA_SELECT, DMA_SKIP, DMA_WRITE, FILE_DIR, ID, SIGNATURE, FwCfg
@@ -117,12 +117,60 @@ def test_boot_order(fw: FwCfg):
     assert all(line.startswith("/pci@i0cf8/") for line in lines), lines
 
 
-@skip_on("vmbox", "it has no geometry but its own")
-@arguments("-drive", "if=none,id=d0,driver=null-co,size=500M", "-device", "ide-hd,drive=d0,lcyls=100,lheads=5,lsecs=17,bus=ide.0")
+NULL = "if=none,driver=null-co,read-zeroes=on,"
+
+
+@arguments("-drive", NULL + "id=d0,size=500M", "-device", "ide-hd,drive=d0,lcyls=100,lheads=5,lsecs=17,bus=ide.0")
 def test_hd_geometry(fw: FwCfg):
     """A disk with a geometry of its own is in bios-geometry."""
     text = fw.file("bios-geometry").rstrip(b"\0").decode()
     assert "disk@0" in text and text.split("\n")[0].split()[1:] == ["100", "5", "17"], text
+
+
+@boards("q35")
+@arguments("-drive", NULL + "id=d0,size=500M", "-drive", NULL + "id=d1,size=30G", "-drive", NULL + "id=d2,size=1G",
+           "-device", "virtio-scsi-pci,id=s,addr=5", "-device", "virtio-blk-pci,drive=d2,addr=4,lcyls=3,lheads=2,lsecs=1",
+           "-device", "scsi-hd,drive=d1,bus=s.0,scsi-id=2,lun=1,lheads=7",
+           "-device", "ide-hd,drive=d0,bus=ide.0,lcyls=9,lheads=8,lsecs=7")
+def test_hd_geometry_list(fw: FwCfg):
+    """The file as it stands: in the order of the devices, a NUL at the end."""
+    eq(fw.file("bios-geometry"),
+       b"/pci@i0cf8/scsi@4/disk@0,0 3 2 1\n/pci@i0cf8/scsi@5/channel@0/disk@2,1 0 7 0\n"
+       b"/pci@i0cf8/pci8086,2922@1f,2/drive@0/disk@0 9 8 7\0")
+
+
+def test_hd_geometry_none(fw: FwCfg):
+    """Without disks the files are there and empty."""
+    eq((fw.file("bios-geometry"), fw.file("bootorder")), (b"", b""))
+
+
+@arguments("-boot", "strict=on", "-drive", NULL + "id=d0,size=1M", "-device", "virtio-blk-pci,drive=d0,addr=4,bootindex=2")
+def test_boot_strict(fw: FwCfg):
+    """With strict=on firmware stops behind the list."""
+    eq(fw.file("bootorder"), b"/pci@i0cf8/scsi@4/disk@0,0\nHALT\0")
+
+
+def cmos_disk(rtc, at):
+    raw = bytes(rtc.read(at + i) for i in range(9))
+    return int.from_bytes(raw[:2], "little"), raw[2], raw[8]
+
+
+@boards("q35")
+@arguments("-drive", NULL + "id=d0,size=500M", "-device", "ide-hd,drive=d0,bus=ide.0",
+           "-drive", NULL + "id=d1,size=30G", "-device", "ide-hd,drive=d1,bus=ide.1")
+def test_hd_cmos(rtc: Rtc):
+    """CMOS has the first disk as type 47 with its geometry, and the translations of both."""
+    eq((rtc.read(0x12), rtc.read(0x19), cmos_disk(rtc, 0x1b)), (0xf0, 47, (1015, 16, 63)))
+    eq(rtc.read(0x39), 0x10)
+
+
+@boards("q35")
+@arguments("-drive", NULL + "id=d0,size=500M",
+           "-device", "ide-hd,drive=d0,bus=ide.0,cyls=300,heads=9,secs=33,bios-chs-trans=rechs")
+def test_hd_cmos_given(rtc: Rtc):
+    """And what the user says."""
+    eq((rtc.read(0x12), rtc.read(0x19), cmos_disk(rtc, 0x1b)), (0xf0, 47, (300, 9, 33)))
+    eq(rtc.read(0x39), 3)
 
 
 @arguments("-boot", "order=dcn")

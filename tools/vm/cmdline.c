@@ -278,7 +278,7 @@ static int parse_boot(struct vm *vm, struct err *err)
 		return -err->code;
 	qopts_str(q, "order", &order, err);
 	qopts_bool(q, "menu", &menu, err);
-	qopts_bool(q, "strict", &strict, err);	/* firmware tries what is in the list first anyway */
+	qopts_bool(q, "strict", &strict, err);
 	qopts_u64(q, "splash-time", 0, 65535, &splash, err);
 	qopts_s64(q, "reboot-timeout", -1, 65535, &timeout, err);
 	if (qopts_done(q, err) == 0) {
@@ -288,6 +288,7 @@ static int parse_boot(struct vm *vm, struct err *err)
 			err_set(err, ENOMEM, "out of memory");
 		vm->cfg.boot_order = vm->boot_order;
 		vm->cfg.boot_menu = menu;
+		vm->cfg.boot_strict = strict;
 		vm->cfg.boot_splash_ms = (unsigned)splash;
 		vm->cfg.reboot_timeout_ms = (int)timeout;
 	}

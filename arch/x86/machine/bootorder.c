@@ -74,7 +74,7 @@ static bool on_bus(const struct device *dev, const char *type)
 }
 
 /* A disk behind a controller: on a SATA port, whose bus is named "....PORT", or a SCSI target. */
-static void add_path(struct strbuf *out, const struct device *dev)
+void pc_firmware_path(struct strbuf *out, const struct device *dev)
 {
 	const struct scsi_disk *disk = (const struct scsi_disk *)dev;
 	const char *dot;
@@ -106,7 +106,7 @@ static s32 bootindex_of(const struct device *dev)
 	return v;
 }
 
-static bool has_path(const struct device *dev)
+bool pc_has_firmware_path(const struct device *dev)
 {
 	return on_bus(dev, "PCI") || ((on_bus(dev, "IDE") || on_bus(dev, "SCSI")) && on_bus(dev->bus->parent, "PCI"));
 }
@@ -115,7 +115,7 @@ static bool has_path(const struct device *dev)
 static int look(struct device *dev, int depth, void *opaque)
 {
 	struct search *s = opaque;
-	s32 index = has_path(dev) ? bootindex_of(dev) : -1;
+	s32 index = pc_has_firmware_path(dev) ? bootindex_of(dev) : -1;
 
 	(void)depth;
 	if (index > s->above && (!s->found || index < s->best)) {
@@ -136,12 +136,17 @@ static int add_bootorder(struct pc *pc)
 		device_walk(&pc->m, look, &s);
 		if (!s.found)
 			break;
-		add_path(&list, s.found);
-		strbuf_putc(&list, '\n');
+		if (list.len)
+			strbuf_putc(&list, '\n');
+		pc_firmware_path(&list, s.found);
 		s.above = s.best;
 	}
-	if (list.len)	/* with the NUL at its end */
-		ret = fw_cfg_add_file(pc->fw_cfg, "bootorder", list.s, (u32)list.len + 1);
+	if (list.len && pc->cfg.boot_strict)
+		strbuf_puts(&list, "\nHALT");
+	if (strbuf_failed(&list))
+		ret = -ENOMEM;
+	else	/* with the NUL at its end */
+		ret = fw_cfg_add_file(pc->fw_cfg, "bootorder", list.s, list.len ? (u32)list.len + 1 : 0);
 	strbuf_free(&list);
 	return ret;
 }

@@ -324,7 +324,7 @@ int pc_firmware_tables(struct pc *pc, struct err *err)
 	add_numa(pc);
 	if (pc->cfg.nographic && serial_console(pc) < 0)
 		return err_set(err, ENOMEM, "out of memory");
-	if (add_e820(pc) < 0 || pc_boot_order(pc) < 0)
+	if (add_e820(pc) < 0 || pc_boot_order(pc) < 0 || pc_geometry(pc) < 0)
 		return err_set(err, ENOMEM, "out of memory");
 	if (add_smbios(pc, err) < 0 || (pc_firmware_boots_kernel(pc) && add_linux(pc, err) < 0))
 		return -err->code;

@@ -89,6 +89,12 @@ int  pc_firmware_tables(struct pc *pc, struct err *err);
 bool pc_firmware_boots_kernel(const struct pc *pc);
 /* bootorder.c: -boot and bootindex as firmware reads them. 0 or -errno. */
 int  pc_boot_order(struct pc *pc);
+/* The device's Open Firmware path; only where there is one. */
+struct strbuf;
+bool pc_has_firmware_path(const struct device *dev);
+void pc_firmware_path(struct strbuf *out, const struct device *dev);
+/* geometry.c: of the disks, in CMOS and fw_cfg. 0 or -errno. */
+int  pc_geometry(struct pc *pc);
 /* What the ACPI tables must say. */
 struct acpi_config;
 void pc_acpi_config(struct pc *pc, struct acpi_config *cfg);
