@@ -20,6 +20,23 @@ bool blk_is_protocol_name(const char *name)
 	return blk_protocol_prefix(name) > 0;
 }
 
+size_t blk_folder_prefix(const char *name)
+{
+	static const char *const words[] = { "12:", "16:", "32:", "floppy:", "rw:" };
+	const char *p = name + 4;
+	size_t i;
+
+	if (strncmp(name, "fat:", 4))
+		return 0;
+	do {
+		for (i = 0; i < ARRAY_SIZE(words) && strncmp(p, words[i], strlen(words[i])); i++)
+			;
+		if (i < ARRAY_SIZE(words))
+			p += strlen(words[i]);
+	} while (i < ARRAY_SIZE(words));
+	return (size_t)(p - name);
+}
+
 int blk_combine_path(const char *image, const char *backing, char **out)
 {
 	const char *slash, *base = image;

@@ -43,6 +43,8 @@ static int raw_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 		return ret;
 	n->size = p->window ? p->size : ALIGN_UP(blk_length(n->file) - p->offset, 512);
 	n->lim.request_align = n->file->lim.request_align;
+	if (n->file->drv->flags & BLK_DRV_READ_ONLY)
+		n->flags &= ~(u32)BLK_O_RDWR;
 	return 0;
 }
 

@@ -44,6 +44,7 @@ static void node_free(struct fat_node *node)
 		struct fat_node *next = node->next;
 
 		node_free(node->child);
+		fat_node_clear(node);
 		free(node);
 		node = next;
 	}
@@ -51,8 +52,10 @@ static void node_free(struct fat_node *node)
 
 void fat_free(struct fat *fat)
 {
-	if (fat)
+	if (fat) {
 		node_free(fat->root.child);
+		fat_node_clear(&fat->root);
+	}
 	free(fat);
 }
 
@@ -60,21 +63,17 @@ void fat_free(struct fat *fat)
 static int node_add(struct fat_node *dir, const char *name, size_t len,
 		    struct fat_node **out, struct err *err)
 {
-	struct fat_node *node = calloc(1, sizeof(*node)), **p = &dir->child;
+	struct fat_node *node = calloc(1, sizeof(*node));
 	int rc;
 
 	if (!node)
 		return err_set(err, ENOMEM, "out of memory");
-	node->parent = dir;
-	rc = fat_name_set(node, name, len, err);
-	if (rc) {
+	rc = fat_node_add(dir, node, name, len, err);
+	if (rc)
 		free(node);
-		return rc;
-	}
-	while (*p)
-		p = &(*p)->next;
-	*p = *out = node;
-	return 0;
+	else
+		*out = node;
+	return rc;
 }
 
 /* Walks to the directory that holds path's last part, making what is missing. */
@@ -155,22 +154,12 @@ int fat_add_dir(struct fat *fat, const char *path, struct err *err)
 	return 0;
 }
 
-/* The node after node in a walk in depth; NULL at the end. */
-static struct fat_node *walk_next(struct fat_node *node)
-{
-	if (node->child)
-		return node->child;
-	while (node && !node->next)
-		node = node->parent;
-	return node ? node->next : NULL;
-}
-
 /* Gives each node its clusters. Returns the number of clusters in use. */
 static u64 assign_clusters(struct fat *fat, u32 cluster_size, bool label)
 {
 	u64 next = 2;
 
-	for (struct fat_node *n = &fat->root; n; n = walk_next(n)) {
+	for (struct fat_node *n = &fat->root; n; n = fat_node_next(n)) {
 		u64 bytes = n->is_file ? n->len : fat_dir_size(n, label);
 
 		n->clusters = DIV_ROUND_UP(bytes, cluster_size);
@@ -202,8 +191,8 @@ static void fit_clusters(struct fat_layout *l)
 /* A directory has 65536 entries at most. */
 static int check_dirs(struct fat *fat, bool label, struct err *err)
 {
-	for (struct fat_node *n = &fat->root; n; n = walk_next(n))
-		if (!n->is_file && fat_dir_size(n, label) > 2 * MiB)
+	for (struct fat_node *n = &fat->root; n; n = fat_node_next(n))
+		if (!n->is_file && fat_dir_size(n, label) > FAT_DIR_MAX)
 			return err_set(err, ENOSPC, "too many files in one directory of FAT32");
 	return 0;
 }
@@ -356,7 +345,7 @@ static int write_fat(struct fat *fat, const struct fat_layout *l, struct sink *o
 
 	if (!rc)
 		rc = run_put(&r, FAT_EOC, err);
-	for (struct fat_node *n = &fat->root; n; n = walk_next(n))
+	for (struct fat_node *n = &fat->root; n; n = fat_node_next(n))
 		for (u32 i = 1; i <= n->clusters && !rc; i++)
 			rc = run_put(&r, i < n->clusters ? n->first + i : FAT_EOC, err);
 	if (!rc)
@@ -370,7 +359,7 @@ static int write_data(struct fat *fat, const struct fat_layout *l, struct sink *
 	u32 cluster_size = 512 * l->sectors_per_cluster;
 	int rc = 0;
 
-	for (struct fat_node *n = &fat->root; n && !rc; n = walk_next(n)) {
+	for (struct fat_node *n = &fat->root; n && !rc; n = fat_node_next(n)) {
 		u64 end = out->pos + (u64)n->clusters * cluster_size;
 
 		if (n->is_file)

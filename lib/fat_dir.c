@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * FAT32 writer: directory entries, and names. Each node has a short name of
+ * Directory entries of FAT, and names. Each node has a short name of
  * 8.3 upper-case characters; a name that is more than that is stored in front
  * of it, 13 UTF-16 units an entry, last part first, tied to the short name by
  * a checksum.
@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "bytes.h"
+#include "utf8.h"
 
 #define ATTR_VOLUME_ID	0x08
 #define ATTR_DIRECTORY	0x10
@@ -39,28 +41,6 @@ void fat_label_set(u8 *out, const char *label)
 	memcpy(out, s, len);
 }
 
-/* Decodes one UTF-8 character. Returns its length, 0 when it is not one. */
-static size_t utf8_get(const char *s, size_t len, u32 *out)
-{
-	static const u32 least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	u8 c = *s;
-	size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : (c & 0xf0) == 0xe0 ? 3 :
-		   c >= 0xf0 && c < 0xf5 ? 4 : 0;
-	u32 v = n < 2 ? c : c & (0x7f >> n);
-
-	if (!n || n > len)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		v = v << 6 | (s[i] & 0x3f);
-	}
-	if (v < least[n] || v > 0x10ffff || (v >= 0xd800 && v < 0xe000))
-		return 0;
-	*out = v;
-	return n;
-}
-
 /* Returns the number of units, 0 when s cannot be a long name. */
 static size_t utf16_name(const char *s, size_t len, u16 *out)
 {
@@ -68,7 +48,7 @@ static size_t utf16_name(const char *s, size_t len, u16 *out)
 
 	while (len) {
 		u32 c;
-		size_t step = utf8_get(s, len, &c);
+		size_t step = utf8_decode((const u8 *)s, len, &c);
 
 		if (!step || c < 0x20 || (c < 0x80 && strchr("\"*/:<>?\\|", c)))
 			return 0;
@@ -144,54 +124,7 @@ static size_t short_part(u8 *out, size_t max, const char *s, size_t len)
 	return n;
 }
 
-static bool alias_taken(const struct fat_node *node)
-{
-	const struct fat_node *n = node->parent->child;
-
-	while (n && (n == node || memcmp(n->alias, node->alias, 11)))
-		n = n->next;
-	return n;
-}
-
-/* Makes a short name with a numeric tail (NAME~1.EXT) that no sibling has. */
-static int short_tail(struct fat_node *node, const char *name, size_t len)
-{
-	const char *dot = memrchr(name, '.', len);
-	size_t stem = dot && dot > name ? (size_t)(dot - name) : len;
-	u8 base[8] = { 0 }, ext[3];
-	size_t nbase = short_part(base, 8, name, stem);
-	size_t next = short_part(ext, 3, name + stem, len - stem);
-
-	for (u32 i = 1; i < 1000000; i++) {
-		char tail[9];
-		size_t ntail = snprintf(tail, sizeof(tail), "~%u", i);
-		size_t keep = MIN(nbase, 8 - ntail);
-
-		memset(node->alias, ' ', 11);
-		memcpy(node->alias, base, keep);
-		memcpy(node->alias + keep, tail, ntail);
-		memcpy(node->alias + 8, ext, next);
-		if (!alias_taken(node))
-			return 0;
-	}
-	return -ENOSPC;
-}
-
-int fat_name_set(struct fat_node *node, const char *name, size_t len, struct err *err)
-{
-	size_t n = utf16_name(name, len, node->name);
-
-	if (!n || fat_name_find(node->parent, name, len))
-		return err_set(err, EINVAL, "'%.*s': not a name for FAT32", (int)len, name);
-	if (short_exact(name, len, node->alias) && !alias_taken(node))
-		return 0;
-	node->name_len = n;
-	if (short_folded(name, len, node->alias) && !alias_taken(node))
-		return 0;
-	if (short_tail(node, name, len))
-		return err_set(err, ENOSPC, "'%.*s': no short name is left", (int)len, name);
-	return 0;
-}
+/* ---- children by name ---- */
 
 /* The node's name in full, in units. */
 static size_t node_units(const struct fat_node *node, u16 *out)
@@ -211,12 +144,70 @@ static size_t node_units(const struct fat_node *node, u16 *out)
 	return n;
 }
 
-struct fat_node *fat_name_find(struct fat_node *dir, const char *name, size_t len)
+static u32 hash_name(const u16 *name, size_t n)
 {
-	u16 want[FAT_NAME_MAX], have[FAT_NAME_MAX];
-	size_t n = utf16_name(name, len, want);
+	u32 h = 2166136261U;
 
-	for (struct fat_node *node = dir->child; node && n; node = node->next) {
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ fold(name[i])) * 16777619U;
+	return h ^ h >> 15;
+}
+
+static u32 hash_alias(const u8 *alias)
+{
+	u32 h = 2166136261U;
+
+	for (int i = 0; i < 11; i++)
+		h = (h ^ alias[i]) * 16777619U;
+	return h ^ h >> 15;
+}
+
+/* The index has two halves: heads of chains by name, and by short name. */
+static void index_put(struct fat_node *dir, struct fat_node *node)
+{
+	u16 name[FAT_NAME_MAX];
+	struct fat_node **p = &dir->index[hash_name(name, node_units(node, name)) % dir->index_size];
+
+	node->name_next = *p;
+	*p = node;
+	p = &dir->index[dir->index_size + hash_alias(node->alias) % dir->index_size];
+	node->alias_next = *p;
+	*p = node;
+}
+
+static int index_grow(struct fat_node *dir)
+{
+	u32 size = dir->index_size ? dir->index_size * 4 : 16;
+	struct fat_node **index;
+
+	if (dir->n_children < dir->index_size)
+		return 0;
+	index = calloc(2 * (size_t)size, sizeof(*index));
+	if (!index)
+		return -ENOMEM;
+	free(dir->index);
+	dir->index = index;
+	dir->index_size = size;
+	for (struct fat_node *n = dir->child; n; n = n->next)
+		index_put(dir, n);
+	return 0;
+}
+
+static struct fat_node *alias_find(const struct fat_node *dir, const u8 *alias)
+{
+	struct fat_node *n = dir->index[dir->index_size + hash_alias(alias) % dir->index_size];
+
+	while (n && memcmp(n->alias, alias, 11))
+		n = n->alias_next;
+	return n;
+}
+
+static struct fat_node *units_find(const struct fat_node *dir, const u16 *want, size_t n)
+{
+	struct fat_node *node = dir->index_size ? dir->index[hash_name(want, n) % dir->index_size] : NULL;
+	u16 have[FAT_NAME_MAX];
+
+	for (; node; node = node->name_next) {
 		size_t i = 0;
 
 		if (node_units(node, have) != n)
@@ -228,6 +219,111 @@ struct fat_node *fat_name_find(struct fat_node *dir, const char *name, size_t le
 	}
 	return NULL;
 }
+
+struct fat_node *fat_name_find(struct fat_node *dir, const char *name, size_t len)
+{
+	u16 want[FAT_NAME_MAX];
+	size_t n = utf16_name(name, len, want);
+
+	return n ? units_find(dir, want, n) : NULL;
+}
+
+struct fat_node *fat_node_next(struct fat_node *node)
+{
+	if (node->child)
+		return node->child;
+	while (node && !node->next)
+		node = node->parent;
+	return node ? node->next : NULL;
+}
+
+/* ---- adding ---- */
+
+/*
+ * Makes a short name with a numeric tail (NAME~1.EXT) that no sibling has. Who has ~1 knows how
+ * far the numbers are taken: thousands of alike names would be tried for each one else.
+ */
+static int short_tail(struct fat_node *dir, struct fat_node *node, const char *name, size_t len)
+{
+	const char *dot = memrchr(name, '.', len);
+	size_t stem = dot && dot > name ? (size_t)(dot - name) : len;
+	u8 base[8] = { 0 }, ext[3];
+	size_t nbase = short_part(base, 8, name, stem);
+	size_t next = short_part(ext, 3, name + stem, len - stem);
+	struct fat_node *first = NULL;
+
+	for (u32 i = 1; i < 1000000; i++) {
+		char tail[9];
+		size_t ntail = (size_t)snprintf(tail, sizeof(tail), "~%u", i);
+		size_t keep = MIN(nbase, 8 - ntail);
+		struct fat_node *holder;
+
+		memset(node->alias, ' ', 11);
+		memcpy(node->alias, base, keep);
+		memcpy(node->alias + keep, tail, ntail);
+		memcpy(node->alias + 8, ext, next);
+		holder = alias_find(dir, node->alias);
+		if (first)
+			first->tail = i + 1;
+		if (!holder)
+			return 0;
+		if (i == 1) {
+			first = holder;
+			i = MAX(holder->tail, 2U) - 1;
+		}
+	}
+	return -ENOSPC;
+}
+
+/* What is left of the name is the short one when that says it all. */
+static int set_name(struct fat_node *dir, struct fat_node *node, const char *name, size_t len,
+		    const u16 *units, size_t n)
+{
+	if (short_exact(name, len, node->alias) && !alias_find(dir, node->alias))
+		return 0;
+	node->name = malloc(n * sizeof(*units));
+	if (!node->name)
+		return -ENOMEM;
+	memcpy(node->name, units, n * sizeof(*units));
+	node->name_len = (u8)n;
+	if (short_folded(name, len, node->alias) && !alias_find(dir, node->alias))
+		return 0;
+	return short_tail(dir, node, name, len);
+}
+
+int fat_node_add(struct fat_node *dir, struct fat_node *node, const char *name, size_t len, struct err *err)
+{
+	u16 units[FAT_NAME_MAX];
+	size_t n = utf16_name(name, len, units);
+	int ret;
+
+	if (!n || units_find(dir, units, n))
+		return err_set(err, EINVAL, "'%.*s': not a name for FAT32", (int)len, name);
+	ret = index_grow(dir);
+	ret = ret ? ret : set_name(dir, node, name, len, units, n);
+	if (ret) {
+		fat_node_clear(node);
+		return ret == -ENOMEM ? err_set(err, ENOMEM, "out of memory") :
+		       err_set(err, -ret, "'%.*s': no short name is left", (int)len, name);
+	}
+	node->parent = dir;
+	*(dir->last ? &dir->last->next : &dir->child) = node;
+	dir->last = node;
+	dir->n_children++;
+	index_put(dir, node);
+	return 0;
+}
+
+void fat_node_clear(struct fat_node *node)
+{
+	free(node->name);
+	free(node->index);
+	node->name = NULL;
+	node->index = NULL;
+	node->index_size = 0;
+}
+
+/* ---- entries of directories ---- */
 
 static u64 long_entries(const struct fat_node *node)
 {
@@ -270,6 +366,11 @@ static u8 alias_sum(const u8 *alias)
 	return sum;
 }
 
+static const struct fat_stamp *stamp_of(const struct fat_node *node, const struct fat_stamp *volume)
+{
+	return node->stamp.date ? &node->stamp : volume;
+}
+
 static int put_long(const struct fat_node *node, struct sink *out, struct err *err)
 {
 	static const u8 offset[LFN_UNITS] = { 1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30 };
@@ -306,16 +407,16 @@ int fat_dir_write(const struct fat_node *dir, const char *label,
 		u32 up = dir->parent->parent ? dir->parent->first : 0;
 
 		rc = put_entry((const u8 *)".          ", ATTR_DIRECTORY, dir->first, 0,
-			       stamp, out, err);
+			       stamp_of(dir, stamp), out, err);
 		if (!rc)
 			rc = put_entry((const u8 *)"..         ", ATTR_DIRECTORY, up, 0,
-				       stamp, out, err);
+				       stamp_of(dir->parent, stamp), out, err);
 	}
 	for (const struct fat_node *n = dir->child; n && !rc; n = n->next) {
 		rc = put_long(n, out, err);
 		if (!rc)
 			rc = put_entry(n->alias, n->is_file ? ATTR_ARCHIVE : ATTR_DIRECTORY,
-				       n->first, n->is_file ? n->len : 0, stamp, out, err);
+				       n->first, n->is_file ? (u32)n->len : 0, stamp_of(n, stamp), out, err);
 	}
 	return rc;
 }

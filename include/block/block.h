@@ -189,6 +189,8 @@ s64 blk_disk_size(struct blk_node *n);
 const char *blk_probe_format(const u8 *buf, size_t len, const char *filename);
 /* "nbd:...", "json:{...}" and the like, not a path. */
 bool blk_is_protocol_name(const char *name);
+/* Bytes before the folder in "fat:[12:|16:|32:][floppy:][rw:]DIR"; 0: not such a name. */
+size_t blk_folder_prefix(const char *name);
 /* Path of @backing as named by image @image: relative names start at the image's directory. */
 int blk_combine_path(const char *image, const char *backing, char **out);
 /* Names that an image on @file gives cannot be relative to it: no single file stands below. */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # slow: Debian's stock kernel mounts an ext4 image in every kind of disk that we
 # have, writes a file there, reads it back, trims; the host checks the file
-# system and compares the file. CDs are read.
+# system and compares the file. CDs and a folder of the host are read.
 . "$(dirname "$0")/../lib.sh"
 . "$srctree/tests/guest/boot.sh"
 requires_config CONFIG_VM CONFIG_AHCI CONFIG_VIRTIO_BLK
@@ -11,6 +11,7 @@ requires busybox cpio mkfs.ext4 debugfs
 kernel=$(kernel_of linux-image-amd64) || { fail "fetch the kernel"; done_testing; exit; }
 add_modules "$kernel" crc16 crc32c_generic crc32c-intel crc64 crc64-rocksoft crc-t10dif crct10dif_common crct10dif_generic \
 	crc64_rocksoft_generic mbcache jbd2 ext4 t10-pi scsi_common scsi_mod sd_mod cdrom sr_mod libata libahci ahci nvme-core nvme \
+	nls_cp437 nls_ascii fat vfat \
 	virtio virtio_ring virtio_pci virtio_pci_legacy_dev virtio_pci_modern_dev virtio_blk virtio_scsi
 head -c 3000001 /dev/urandom >ird/data
 sum=$(sha256sum <ird/data | cut -c1-16)
@@ -25,6 +26,11 @@ for dev in $(ls /sys/class/block); do
 		continue;;
 	fd*|nvme*c*) continue;;
 	esac
+	if [ -e /dev/${dev}1 ]; then
+		mount -t vfat -o ro,utf8 /dev/${dev}1 /mnt && echo "init: folder $(cd /mnt && find . -type f | sort | while read -r f; do sha256sum "$f"; done | sha256sum | cut -c1-16)"
+		umount /mnt
+		continue
+	fi
 	mount -t ext4 -o discard /dev/$dev /mnt || continue
 	name=$(cat /mnt/name)
 	cp /data /mnt/data; dd if=/data of=/mnt/sync bs=4096 count=100 conv=fsync 2>/dev/null; rm /mnt/sync
@@ -67,6 +73,12 @@ if grep -q "^CONFIG_VIRTIO_SCSI=y" "$objtree/.config"; then
 		-device scsi-hd,drive=s,bus=vs.0,lun=3 -drive file=cd.iso,if=none,id=sc,media=cdrom -device scsi-cd,drive=sc,bus=vs.0
 	disks=$((disks + 2))
 fi
+if grep -q "^CONFIG_BLOCK_VVFAT=y" "$objtree/.config"; then
+	mkdir -p "folder/with one/inside" && head -c 700001 /dev/urandom >"folder/with one/inside/Some Data.bin"
+	echo hello >"folder/héllo.txt"
+	set -- "$@" -drive file=fat:folder,if=virtio
+	disks=$((disks + 1))
+fi
 ok "boots and powers off" boot all -kernel "$kernel" -initrd ird.gz -append "console=ttyS0 panic=-1 quiet disks=$disks" -m 512 -smp 2 "$@"
 log=$(cat all.log)
 has ahci
@@ -75,5 +87,6 @@ has blk
 [ $disks -lt 6 ] || { has nvme1; has nvme2 4096; }
 like "$log" "init: cd sr0 $cd_sum" "the CD is read"
 [ $disks -lt 8 ] || { has scsi; like "$log" "init: cd sr1 $cd_sum" "the SCSI CD is read"; }
+[ ! -d folder ] || like "$log" "init: folder $(cd folder && find . -type f | LC_ALL=C sort | tr '\n' '\0' | xargs -0 sha256sum | sha256sum | cut -c1-16)" "a folder of the host is read as FAT"
 is "$(grep "init: complaint" all.log)" "" "the drivers complain of nothing"
 done_testing

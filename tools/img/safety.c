@@ -118,13 +118,15 @@ static char *rule_path(const char *name)
 /* Rules for the place @p, two if it is named by a link that leads to another directory; their number. */
 static int rules_for(const struct img_place *p, struct sandbox_rule *r)
 {
+	const char *name = p->name;
 	char *real;
 
 	*r = (struct sandbox_rule){ NULL, p->fd, p->write };
-	if (!p->name)
+	if (!name)
 		return 1;
-	r[0].path = rule_path(p->name);
-	real = realpath(p->name, NULL);
+	name += blk_folder_prefix(name);
+	r[0].path = rule_path(name);
+	real = realpath(name, NULL);
 	if (!real)
 		return 1;
 	r[1] = (struct sandbox_rule){ rule_path(real), -1, p->write };
@@ -172,7 +174,7 @@ int img_sandbox_places(struct blk_graph *g, const struct img_args *a, const stru
 	if (mode == 1 || (mode == 0 && (blk_graph_policy(g)->follow == BLK_FOLLOW_ALL || a->image_opts)))
 		return 0;
 	for (int i = 0; mode == 0 && i < n; i++)
-		if (p[i].name && blk_is_protocol_name(p[i].name))
+		if (p[i].name && blk_is_protocol_name(p[i].name) && !blk_folder_prefix(p[i].name))
 			return 0;
 	tzset();	/* reads a file */
 	if (!a->max_memory && !ASAN_IS_ON)
