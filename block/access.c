@@ -140,7 +140,7 @@ int blk_node_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, st
 		return err_set(e, ENOTSUP, "Image format driver does not support resize");
 	ret = n->drv->truncate(n, size, exact, prealloc, e);
 	if (ret)
-		err_set(e, -ret, "Could not resize the image");
+		err_errno(e, -ret, "Could not resize the image");
 	return ret;
 }
 

@@ -231,6 +231,14 @@ static int device_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 	return common_open(n, o, true, e);
 }
 
+/* Where writes wait on the client (NFS, FUSE), closing a descriptor tells what became of them. */
+static int file_settle(struct blk_node *n)
+{
+	int fd = dup(((struct file_priv *)n->priv)->fd);
+
+	return fd < 0 || !close(fd) ? 0 : -errno;
+}
+
 static void file_close(struct blk_node *n)
 {
 	struct file_priv *f = n->priv;
@@ -670,7 +678,7 @@ static const struct blk_driver file_driver = {
 	.priv_size = sizeof(struct file_priv),
 	.create_opts = file_create_opts,
 	.parse_filename = file_parse,
-	.open = file_open, .close = file_close, .reopen = file_reopen,
+	.open = file_open, .settle = file_settle, .close = file_close, .reopen = file_reopen,
 	.create_file = file_create, .copy_from = file_copy_from,
 	.preadv = file_preadv, .pwritev = file_pwritev, .flush = file_flush,
 	.status = file_status, .zero = file_zero, .discard = file_discard,
@@ -682,7 +690,7 @@ BLOCK_FORMAT(file_driver);
 static const struct blk_driver var = { \
 	.name = called, .prefix = called, .flags = BLK_DRV_PROTOCOL, \
 	.priv_size = sizeof(struct file_priv), .parse_filename = file_parse, \
-	.open = device_open, .close = file_close, .reopen = file_reopen, \
+	.open = device_open, .settle = file_settle, .close = file_close, .reopen = file_reopen, \
 	.create_file = file_create, \
 	.preadv = file_preadv, .pwritev = file_pwritev, .flush = file_flush, \
 	.status = file_status, .zero = file_zero, .discard = file_discard, \

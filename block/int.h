@@ -25,6 +25,8 @@ struct blk_graph {
 	struct blk_mem_store *mem;	/* contents of "mem:NAME" files */
 	unsigned int serial;		/* of generated node names */
 	int depth;			/* of nested opens */
+	int lost;			/* first -errno of a close; atomic */
+	bool lost_told;
 };
 
 /* ---- ranges.c ---- */

@@ -193,20 +193,68 @@ static void unlink_node(struct blk_node *n)
 	}
 }
 
-int blk_unref(struct blk_node *n)
+static int settle(struct blk_node *n, bool *told)
+{
+	int ret, r;
+
+	*told = false;
+	if (!(n->flags & BLK_O_RDWR) || n->flags & BLK_O_INACTIVE)
+		return 0;
+	ret = blk_node_flush(n);
+	r = n->drv->settle ? n->drv->settle(n) : 0;
+	*told = r && n->drv->flags & BLK_DRV_TELLS;
+	return r ?: ret;
+}
+
+int blk_settle(struct blk_node *n)
+{
+	bool told;
+
+	return settle(n, &told);
+}
+
+int blk_graph_lost(const struct blk_graph *g, bool *told)
+{
+	if (told)
+		*told = g->lost_told;
+	return __atomic_load_n(&g->lost, __ATOMIC_ACQUIRE);
+}
+
+static void forget_child(struct blk_node *n, int i)
+{
+	struct blk_node *c = n->child[i].node;
+
+	memmove(&n->child[i], &n->child[i + 1], (size_t)(n->n_children - i - 1) * sizeof(*n->child));
+	n->n_children--;
+	if (n->file == c)
+		n->file = NULL;
+	if (n->backing == c)
+		n->backing = NULL;
+}
+
+static int unref(struct blk_node *n, bool *told)
 {
 	int ret = 0;
 
-	if (!n || __atomic_sub_fetch(&n->refs, 1, __ATOMIC_ACQ_REL))
+	if (__atomic_sub_fetch(&n->refs, 1, __ATOMIC_ACQ_REL))
 		return 0;
-	if (n->priv) {
-		if (n->flags & BLK_O_RDWR && !(n->flags & BLK_O_INACTIVE))
-			ret = blk_node_flush(n);
+	if (n->priv) {		/* else it was never open */
+		ret = settle(n, told);
 		if (n->drv->close)
 			n->drv->close(n);
 	}
-	while (n->n_children)
-		blk_detach(n, n->child[n->n_children - 1].node);
+	while (n->n_children) {
+		struct blk_node *c = n->child[n->n_children - 1].node;
+		bool t = false;
+		int r;
+
+		forget_child(n, n->n_children - 1);
+		r = unref(c, &t);
+		if (ret || !r || n->drv->flags & BLK_DRV_VOTES)
+			continue;
+		ret = r;
+		*told = t;
+	}
 	unlink_node(n);
 	blk_units_free(n->units);
 	blk_ranges_free(n->ranges);
@@ -218,6 +266,17 @@ int blk_unref(struct blk_node *n)
 	free(n->backing_name);
 	free(n->backing_fmt);
 	free(n);
+	return ret;
+}
+
+int blk_unref(struct blk_node *n)
+{
+	struct blk_graph *g = n ? n->graph : NULL;
+	bool told = false;
+	int ret = n ? unref(n, &told) : 0, none = 0;
+
+	if (ret && __atomic_compare_exchange_n(&g->lost, &none, ret, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		g->lost_told = told;
 	return ret;
 }
 
@@ -240,21 +299,15 @@ int blk_attach(struct blk_node *n, const char *role, struct blk_node *c)
 	return 0;
 }
 
-void blk_detach(struct blk_node *n, struct blk_node *c)
+int blk_detach(struct blk_node *n, struct blk_node *c)
 {
 	for (int i = n->n_children - 1; i >= 0; i--) {
 		if (n->child[i].node != c)
 			continue;
-		memmove(&n->child[i], &n->child[i + 1],
-			(size_t)(n->n_children - i - 1) * sizeof(*n->child));
-		n->n_children--;
-		if (n->file == c)
-			n->file = NULL;
-		if (n->backing == c)
-			n->backing = NULL;
-		blk_unref(c);
-		return;
+		forget_child(n, i);
+		return blk_unref(c);
 	}
+	return 0;
 }
 
 struct blk_node *blk_child_find(struct blk_node *n, const char *role)

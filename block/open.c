@@ -534,7 +534,10 @@ int blk_reopen(struct blk_node *n, struct blk_opts *opts, u32 flags, struct err 
 	int ret;
 
 	blk_drain_begin(n);
-	ret = blk_node_flush(n);
+	/* While the files below can still be written. */
+	ret = flags & BLK_O_RDWR && !(flags & BLK_O_INACTIVE) ? blk_node_flush(n) : blk_settle(n);
+	if (ret)
+		err_set(e, -ret, "Could not store what '%s' keeps back: %s", n->filename ? n->filename : n->name, strerror(-ret));
 	if (!ret && n->file && (old ^ flags) & (BLK_O_RDWR | BLK_O_DIRECT | BLK_O_NO_FLUSH))
 		ret = blk_reopen(n->file, NULL, (n->file->flags & ~(u32)(BLK_O_RDWR | BLK_O_DIRECT |
 				 BLK_O_NO_FLUSH)) | (flags & (BLK_O_RDWR | BLK_O_DIRECT |

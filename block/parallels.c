@@ -164,8 +164,9 @@ static int par_will_write(struct blk_node *n)
 	return ret;
 }
 
-static int settle(struct blk_node *n, struct parallels *p)
+static int par_settle(struct blk_node *n)
 {
+	struct parallels *p = n->priv;
 	int ret = 0;
 
 	if (!p->marked)
@@ -182,14 +183,8 @@ static void par_close(struct blk_node *n)
 {
 	struct parallels *p = n->priv;
 
-	settle(n, p);
 	blk_bat_free(&p->bat);
 	par_ext_free(p);
-}
-
-static int par_reopen(struct blk_node *n, struct blk_opts *o, u32 flags, struct err *e)
-{
-	return flags & BLK_O_RDWR ? 0 : settle(n, n->priv);
 }
 
 static int par_map(struct blk_node *n, u64 off, u64 len, struct blk_extent *x)
@@ -265,7 +260,7 @@ static const struct blk_optdesc par_opts[] = {
 
 static const struct blk_driver parallels_driver = {
 	.name = "parallels", .flags = BLK_DRV_GROWS | BLK_DRV_BACKING, .priv_size = sizeof(struct parallels), .create_opts = par_opts,
-	.probe = par_probe, .open = par_open, .will_write = par_will_write, .close = par_close, .reopen = par_reopen,
+	.probe = par_probe, .open = par_open, .will_write = par_will_write, .settle = par_settle, .close = par_close,
 	.bitmaps = &par_bitmaps, .create = par_create, .map = par_map,
 	.alloc = par_alloc, .commit = par_commit, .zero = par_zero, .flush = par_flush, .check = par_check,
 };

@@ -344,8 +344,9 @@ static int qed_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 	return ret ?: -ENOMEM;
 }
 
-static int unmark(struct blk_node *n, struct qed *q)
+static int qed_settle(struct blk_node *n)
 {
+	struct qed *q = n->priv;
 	int ret;
 
 	if (!(q->features & QED_F_NEED_CHECK) || n->flags & (BLK_O_CHECK | BLK_O_INACTIVE) ||
@@ -355,27 +356,19 @@ static int unmark(struct blk_node *n, struct qed *q)
 	if (ret)
 		return ret;
 	q->features &= ~QED_F_NEED_CHECK;
-	return qed_write_header(n);
+	ret = qed_write_header(n);
+	if (ret)
+		q->features |= QED_F_NEED_CHECK;
+	return ret;
 }
 
 static void qed_close(struct blk_node *n)
 {
 	struct qed *q = n->priv;
 
-	if (n->flags & BLK_O_RDWR)
-		unmark(n, q);
 	blk_mcache_free(q->l1);
 	blk_mcache_free(q->l2);
 	pthread_mutex_destroy(&q->lock);
-}
-
-static int qed_reopen(struct blk_node *n, struct blk_opts *o, u32 flags, struct err *e)
-{
-	struct qed *q = n->priv;
-
-	if (n->flags & BLK_O_RDWR && !(flags & BLK_O_RDWR))
-		return unmark(n, q);
-	return 0;
 }
 
 static int qed_probe(const u8 *buf, size_t len, const char *filename)
@@ -510,7 +503,7 @@ static const struct blk_optdesc qed_opts[] = {
 
 static const struct blk_driver qed_driver = {
 	.name = "qed", .flags = BLK_DRV_GROWS | BLK_DRV_BACKING, .priv_size = sizeof(struct qed),
-	.create_opts = qed_opts, .probe = qed_probe, .open = qed_open, .close = qed_close, .reopen = qed_reopen,
+	.create_opts = qed_opts, .probe = qed_probe, .open = qed_open, .settle = qed_settle, .close = qed_close,
 	.create = qed_create, .map = qed_map, .alloc = qed_alloc, .commit = qed_commit, .abort = qed_abort,
 	.zero = qed_zero, .flush = qed_flush, .truncate = qed_truncate, .change_backing = qed_change_backing,
 	.check = qed_check,

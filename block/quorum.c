@@ -325,7 +325,7 @@ static int quorum_status(struct blk_node *n, u64 off, u64 len, struct blk_extent
 }
 
 static const struct blk_driver quorum = {
-	.name = "quorum", .flags = BLK_DRV_NO_FILE | BLK_DRV_FLUSHES, .priv_size = sizeof(struct quorum), .open = quorum_open,
+	.name = "quorum", .flags = BLK_DRV_NO_FILE | BLK_DRV_FLUSHES | BLK_DRV_VOTES, .priv_size = sizeof(struct quorum), .open = quorum_open,
 	.preadv = quorum_preadv, .pwritev = quorum_pwritev, .zero = quorum_zero, .discard = quorum_discard,
 	.flush = quorum_flush, .status = quorum_status, .truncate = quorum_truncate,
 };

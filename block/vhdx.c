@@ -363,25 +363,21 @@ static int vhdx_opened(struct blk_node *n, struct err *e)
 	return 0;
 }
 
+static int vhdx_settle(struct blk_node *n)
+{
+	struct vhdx *v = n->priv;
+
+	/* With pages that could not be written the log must stay; flush() has said so. */
+	return blk_mcache_is_dirty(v->bat) ? 0 : vhdx_log_close(n, v);
+}
+
 static void vhdx_close(struct blk_node *n)
 {
 	struct vhdx *v = n->priv;
 
-	/* With pages that could not be written the log must stay. */
-	if (n->flags & BLK_O_RDWR && !blk_mcache_is_dirty(v->bat))
-		vhdx_log_close(n, v);
 	blk_mcache_free(v->bat);
 	blk_mcache_free(v->bitmaps);
 	pthread_mutex_destroy(&v->lock);
-}
-
-static int vhdx_reopen(struct blk_node *n, struct blk_opts *o, u32 flags, struct err *e)
-{
-	struct vhdx *v = n->priv;
-
-	if (flags & BLK_O_RDWR || !(n->flags & BLK_O_RDWR))
-		return 0;
-	return vhdx_log_close(n, v);
 }
 
 static int vhdx_probe(const u8 *buf, size_t len, const char *filename)
@@ -467,7 +463,7 @@ static int vhdx_check(struct blk_node *n, struct blk_check *c, struct err *e)
 static const struct blk_driver vhdx_driver = {
 	.name = "vhdx", .flags = BLK_DRV_GROWS | BLK_DRV_BACKING, .priv_size = sizeof(struct vhdx),
 	.create_opts = vhdx_opts, .probe = vhdx_probe, .open = vhdx_open, .opened = vhdx_opened,
-	.will_write = vhdx_will_write, .close = vhdx_close, .reopen = vhdx_reopen, .create = vhdx_create,
+	.will_write = vhdx_will_write, .settle = vhdx_settle, .close = vhdx_close, .create = vhdx_create,
 	.map = vhdx_map, .alloc = vhdx_alloc, .commit = vhdx_commit, .abort = vhdx_abort, .zero = vhdx_zero,
 	.flush = vhdx_flush, .check = vhdx_check,
 };

@@ -334,8 +334,10 @@ int vhdx_log_close(struct blk_node *n, struct vhdx *v)
 	if (!v->log_open)
 		return 0;
 	ret = blk_node_flush(n->file);
+	if (ret)
+		return ret;
 	memset(v->log_guid, 0, 16);
-	ret = ret ?: vhdx_write_headers(n->file, v);
-	v->log_open = false;
+	ret = vhdx_write_headers(n->file, v);
+	v->log_open = ret;
 	return ret;
 }

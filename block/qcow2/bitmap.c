@@ -173,13 +173,26 @@ write:
 	memcpy(c, bits, len);
 	ret = blk_node_pwrite(q->n->file, off, c, q->cluster_size);
 	free(c);
-	*entry = off;
+	if (ret)
+		qcow2_free_now(q, off, q->cluster_size);
+	else
+		*entry = off;
 	return ret;
+}
+
+/* What a table that came to nothing had got; a refcount that cannot be changed leaks. */
+static void drop_table(struct qcow2 *q, const u8 *t, u64 n, u64 off)
+{
+	for (u64 i = 0; i < n; i++)
+		if (get_be64(t + i * 8))
+			qcow2_free_now(q, get_be64(t + i * 8), q->cluster_size);
+	if (off)
+		qcow2_free_now(q, off, n * 8);
 }
 
 int qcow2_bm_new_table(struct qcow2 *q, struct bm *b, const u8 *bits, u64 nbits)
 {
-	u64 n = table_want(q, b->gran_bits), bytes = DIV_ROUND_UP(nbits, 8), off;
+	u64 n = table_want(q, b->gran_bits), bytes = DIV_ROUND_UP(nbits, 8), off = 0;
 	int ret;
 	u8 *t;
 
@@ -196,11 +209,13 @@ int qcow2_bm_new_table(struct qcow2 *q, struct bm *b, const u8 *bits, u64 nbits)
 	}
 	ret = ret ?: qcow2_alloc_exact(q, DIV_ROUND_UP(n * 8, q->cluster_size), &off);
 	ret = ret ?: blk_node_pwrite(q->n->file, off, t, n * 8);
-	free(t);
-	if (!ret) {
+	if (ret) {
+		drop_table(q, t, n, off);
+	} else {
 		b->table_off = off;
 		b->table_size = (u32)n;
 	}
+	free(t);
 	return ret;
 }
 
@@ -412,7 +427,7 @@ static int bm_read(struct blk_node *n, const char *name, u8 **out, u64 *nbits, s
 	return ret;
 }
 
-static void merge_bits(u8 *to, u64 nto, u32 to_bits, const u8 *from, u64 nfrom, u64 gran)
+void qcow2_bm_merge_bits(u8 *to, u64 nto, u32 to_bits, const u8 *from, u64 nfrom, u64 gran)
 {
 	for (u64 i = 0; i < nfrom; i++) {
 		u64 first, last;
@@ -426,6 +441,7 @@ static void merge_bits(u8 *to, u64 nto, u32 to_bits, const u8 *from, u64 nfrom, 
 	}
 }
 
+/* One that records has its bits in memory, closing stores them; another one is written at once. */
 static int bm_merge(struct blk_node *n, const char *name, const u8 *bits, u64 nbits, u64 gran,
 		    struct err *e)
 {
@@ -433,17 +449,25 @@ static int bm_merge(struct blk_node *n, const char *name, const u8 *bits, u64 nb
 	struct bm *v;
 	u8 *mine = NULL;
 	u64 nmine;
-	int i, ret = load(q, name, &v, &i, e);
+	int i, ret;
 
+	if (qcow2_record_merge(q, name, bits, nbits, gran))
+		return 0;
+	ret = load(q, name, &v, &i, e);
 	if (ret)
 		return ret;
 	ret = usable(&v[i], e);
-	ret = ret ?: qcow2_bm_read_bits(q, &v[i], &mine, &nmine);
+	if (!ret && v[i].flags & F_AUTO)
+		ret = qcow2_record_start(n);
+	if (ret || qcow2_record_merge(q, name, bits, nbits, gran))
+		goto out;
+	ret = qcow2_bm_read_bits(q, &v[i], &mine, &nmine);
 	if (!ret) {
-		merge_bits(mine, nmine, v[i].gran_bits, bits, nbits, gran);
+		qcow2_bm_merge_bits(mine, nmine, v[i].gran_bits, bits, nbits, gran);
 		ret = replace(q, v, i, mine, nmine, e);
 	}
 	free(mine);
+out:
 	qcow2_bms_free(v, q->nb_bitmaps);
 	return ret;
 }

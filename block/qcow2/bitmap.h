@@ -30,6 +30,8 @@ int qcow2_bms_write(struct qcow2 *q, const struct bm *v, u32 n, struct err *e);
 int qcow2_bm_read_bits(struct qcow2 *q, const struct bm *b, u8 **out, u64 *nbits);
 /* Writes @bits (NULL: none set) as a new table of @b; the old one is the caller's. */
 int qcow2_bm_new_table(struct qcow2 *q, struct bm *b, const u8 *bits, u64 nbits);
+/* Sets in @to (2^@to_bits bytes a bit) what is set in @from (@gran bytes a bit). */
+void qcow2_bm_merge_bits(u8 *to, u64 nto, u32 to_bits, const u8 *from, u64 nfrom, u64 gran);
 int qcow2_bm_free_table(struct qcow2 *q, const struct bm *b);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "json.h"
+#include "log.h"
 #include "qcow2.h"
 
 /* ---- options ---- */
@@ -152,6 +153,7 @@ static int clear_autoclear(struct qcow2 *q, struct err *e)
 
 static void release(struct qcow2 *q)
 {
+	qcow2_record_drop(q);
 	qcow2_caches_free(q);
 	qcow2_free_header(q);
 	free(q->pending);
@@ -194,20 +196,53 @@ fail:
 	return ret;
 }
 
-static void qcow2_close(struct blk_node *n)
+static int told(int ret, const char *what)
+{
+	if (ret)
+		log_error("Failed to flush the %s block cache: %s", what, strerror(-ret));
+	return ret;
+}
+
+/* What fails here has nobody else to tell of it: most who close an image have no place for an error. */
+static int store_rest(struct qcow2 *q)
+{
+	struct err e = ERR_INIT;
+	int ret = qcow2_record_stop(q, &e), r;
+
+	if (ret) {
+		log_error("Lost persistent bitmaps during inactivation of node '%s': %s", q->n->name,
+			  e.msg[0] ? e.msg : strerror(-ret));
+		ret = -EINVAL;
+	}
+	r = told(blk_mcache_write(q->l1) ?: blk_mcache_write(q->l2), "L2");
+	ret = ret ?: r;
+	r = told(blk_mcache_write(q->rt) ?: blk_mcache_write(q->ref), "refcount");
+	ret = ret ?: r;
+	ret = ret ?: told(qcow2_sync(q), "L2");
+	if (!ret && q->dirty_set) {
+		ret = blk_node_flush(q->n->file);
+		ret = ret ?: qcow2_set_incompat(q, 0, INCOMPAT_DIRTY);
+		q->dirty_set = ret;
+		if (ret)
+			log_error("Failed to mark '%s' as clean: %s", q->n->name, strerror(-ret));
+	}
+	return ret;
+}
+
+static int qcow2_settle(struct blk_node *n)
 {
 	struct qcow2 *q = n->priv;
+	int ret;
 
-	if (n->flags & BLK_O_RDWR && !(n->flags & BLK_O_INACTIVE)) {
-		int ret;
+	q->closing = true;
+	ret = store_rest(q);
+	q->closing = false;
+	return ret;
+}
 
-		q->closing = true;
-		qcow2_record_stop(q, NULL);
-		ret = qcow2_sync(q);
-		if (!ret && q->dirty_set && !blk_node_flush(n->file))
-			qcow2_set_incompat(q, 0, INCOMPAT_DIRTY);
-	}
-	release(q);
+static void qcow2_close(struct blk_node *n)
+{
+	release(n->priv);
 }
 
 static int qcow2_flush(struct blk_node *n)
@@ -243,19 +278,10 @@ static int qcow2_reopen(struct blk_node *n, struct blk_opts *o, u32 flags, struc
 		return ret;
 	if (flags & BLK_O_RDWR && q->incompat & INCOMPAT_CORRUPT)
 		return err_set(e, EACCES, "Can't use a read-only device");
-	if (!(flags & BLK_O_RDWR))
-		ret = qcow2_record_stop(q, e);
-	if (ret)
-		return ret;
-	if (q->dirty_set && (!(flags & BLK_O_RDWR) || !oo.lazy)) {
-		q->closing = true;
-		ret = qcow2_sync(q);
-		q->closing = false;
-		ret = ret ?: blk_node_flush(n->file);
-		if (ret || !(n->file->flags & BLK_O_RDWR))
+	if (q->dirty_set && !oo.lazy) {	/* read-only images were settled before */
+		ret = qcow2_settle(n);
+		if (ret)
 			return ret;
-		ret = qcow2_set_incompat(q, 0, INCOMPAT_DIRTY);
-		q->dirty_set = false;
 	}
 	if (!ret && oo.lazy_given && oo.lazy != q->lazy)
 		ret = set_lazy(q, oo.lazy);
@@ -310,10 +336,10 @@ int qcow2_info(struct blk_node *n, struct json *j)
 }
 
 static const struct blk_driver qcow2_driver = {
-	.name = "qcow2", .flags = BLK_DRV_BACKING | BLK_DRV_SNAPSHOTS | BLK_DRV_GROWS,
+	.name = "qcow2", .flags = BLK_DRV_BACKING | BLK_DRV_SNAPSHOTS | BLK_DRV_GROWS | BLK_DRV_TELLS,
 	.priv_size = sizeof(struct qcow2),
 	.create_opts = qcow2_create_opts, .amend_opts = qcow2_amend_opts,
-	.probe = qcow2_probe, .open = qcow2_open, .close = qcow2_close, .reopen = qcow2_reopen,
+	.probe = qcow2_probe, .open = qcow2_open, .settle = qcow2_settle, .close = qcow2_close, .reopen = qcow2_reopen,
 	.will_write = qcow2_record_start, .changes = qcow2_record,
 	.create = qcow2_create, .map = qcow2_map, .alloc = qcow2_alloc, .commit = qcow2_commit,
 	.abort = qcow2_abort, .compressed = qcow2_compressed, .compress = qcow2_compress,

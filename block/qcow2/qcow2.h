@@ -196,6 +196,9 @@ int qcow2_info(struct blk_node *n, struct json *j);
 int qcow2_record_start(struct blk_node *n);
 void qcow2_record(struct blk_node *n, u64 off, u64 len);
 int qcow2_record_stop(struct qcow2 *q, struct err *e);
+void qcow2_record_drop(struct qcow2 *q);	/* without storing them */
+/* Adds bits (one a @gran bytes) to a bitmap that records; false: it does not. */
+bool qcow2_record_merge(struct qcow2 *q, const char *name, const u8 *bits, u64 nbits, u64 gran);
 bool qcow2_recording(const struct qcow2 *q, const char *name);	/* in use, but by us */
 int qcow2_bitmaps_info(struct qcow2 *q, struct json *j);
 int qcow2_bitmaps_walk(struct qcow2 *q, int (*cb)(void *opaque, u64 off, u64 len), void *opaque);

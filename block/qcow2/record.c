@@ -15,7 +15,7 @@ struct qcow2_record {
 	u8 *bits;
 };
 
-static void drop_records(struct qcow2 *q)
+void qcow2_record_drop(struct qcow2 *q)
 {
 	while (q->records) {
 		struct qcow2_record *r = q->records;
@@ -69,7 +69,7 @@ static int start(struct qcow2 *q)
 		ret = blk_node_flush(q->n->file);
 	qcow2_bms_free(v, q->nb_bitmaps);
 	if (ret)
-		drop_records(q);
+		qcow2_record_drop(q);
 	return ret;
 }
 
@@ -124,24 +124,44 @@ bool qcow2_recording(const struct qcow2 *q, const char *name)
 	return record_of(q, name);
 }
 
-/* New tables and a directory that names them, then the old tables go. */
-static int store(struct qcow2 *q, struct bm *v, struct bm *old, struct err *e)
+bool qcow2_record_merge(struct qcow2 *q, const char *name, const u8 *bits, u64 nbits, u64 gran)
 {
-	int ret = 0;
+	struct qcow2_record *r = q->records;
 
-	for (u32 i = 0; !ret && i < q->nb_bitmaps; i++) {
+	while (r && strcmp(r->name, name))
+		r = r->next;
+	if (r)
+		qcow2_bm_merge_bits(r->bits, r->nbits, r->gran_bits, bits, nbits, gran);
+	return r;
+}
+
+static int new_tables(struct qcow2 *q, struct bm *v, struct err *e)
+{
+	for (u32 i = 0; i < q->nb_bitmaps; i++) {
 		const struct qcow2_record *r = record_of(q, v[i].name);
+		int ret = r ? qcow2_bm_new_table(q, &v[i], r->bits, r->nbits) : 0;
 
-		old[i] = v[i];
-		if (!r)
-			continue;
-		ret = qcow2_bm_new_table(q, &v[i], r->bits, r->nbits);
-		v[i].flags &= ~F_IN_USE;
+		if (ret)
+			return err_errno(e, -ret, "Failed to write bitmap '%s' to file", v[i].name);
+		if (r)
+			v[i].flags &= ~F_IN_USE;
 	}
+	return 0;
+}
+
+/* New tables and a directory that names them, then the old tables go. */
+static int store(struct qcow2 *q, struct bm *v, const struct bm *old, struct err *e)
+{
+	u64 dir = q->bitmaps_off;
+	int ret = new_tables(q, v, e);
+
 	ret = ret ?: qcow2_bms_write(q, v, q->nb_bitmaps, e);
-	for (u32 i = 0; !ret && i < q->nb_bitmaps; i++)
-		if (old[i].table_off != v[i].table_off)
-			ret = qcow2_bm_free_table(q, &old[i]);
+	/* Of two tables the one goes that no directory names. */
+	for (u32 i = 0; i < q->nb_bitmaps && (!ret || dir == q->bitmaps_off); i++) {
+		int r = old[i].table_off == v[i].table_off ? 0 : qcow2_bm_free_table(q, ret ? &v[i] : &old[i]);
+
+		ret = ret ?: r;
+	}
 	return ret ?: qcow2_sync(q);
 }
 
@@ -155,11 +175,17 @@ int qcow2_record_stop(struct qcow2 *q, struct err *e)
 	ret = qcow2_bms_read(q, &v, e);
 	old = ret ? NULL : calloc(q->nb_bitmaps, sizeof(*old));
 	if (!ret)
-		ret = old ? store(q, v, old, e) : -ENOMEM;
+		ret = old ? 0 : -ENOMEM;
+	if (!ret) {
+		memcpy(old, v, q->nb_bitmaps * sizeof(*old));
+		ret = store(q, v, old, e);
+	}
 	free(old);
 	if (v)
 		qcow2_bms_free(v, q->nb_bitmaps);
-	drop_records(q);
+	if (ret)		/* closing tries again */
+		return ret;
+	qcow2_record_drop(q);
 	__atomic_store_n(&q->n->written, false, __ATOMIC_RELEASE);
-	return ret;
+	return 0;
 }

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "block/block.h"
 #include "block/opts.h"
 #include "dev/drive.h"
 #include "dev/machine.h"
+#include "log.h"
 #include "mem.h"
 #include "str.h"
 
@@ -164,6 +166,15 @@ out:
 	return d;
 }
 
+/* The guest has no way to hear of it any more. */
+static void drive_close(struct drive *d)
+{
+	int ret = blk_unref(d->node);
+
+	if (ret < 0)
+		log_error("drive '%s': not all that was written could be stored as it was closed: %s", d->id, strerror(-ret));
+}
+
 int drive_del(struct drives *ds, const char *id, struct err *err)
 {
 	struct drive *d = find(ds, id), **p;
@@ -175,7 +186,7 @@ int drive_del(struct drives *ds, const char *id, struct err *err)
 	for (p = &ds->first; *p != d; p = &(*p)->next)
 		;
 	*p = d->next;
-	blk_unref(d->node);
+	drive_close(d);
 	mem_free(d->id);
 	mem_free(d);
 	return 0;
@@ -222,7 +233,7 @@ int drive_insert(struct drives *ds, struct drive *d, const char *file, const cha
 
 void drive_remove(struct drive *d)
 {
-	blk_unref(d->node);
+	drive_close(d);
 	d->node = NULL;
 }
 
@@ -241,7 +252,7 @@ void drives_free(struct drives *ds)
 		struct drive *d = ds->first;
 
 		ds->first = d->next;
-		blk_unref(d->node);
+		drive_close(d);
 		mem_free(d->id);
 		mem_free(d);
 	}

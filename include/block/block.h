@@ -40,6 +40,11 @@ struct blk_policy {
 int blk_follow_parse(const char *text, enum blk_follow *out, struct err *e);
 struct blk_graph *blk_graph_new(const struct blk_policy *p);	/* NULL: out of memory; @p may be NULL */
 void blk_graph_free(struct blk_graph *g);	/* all nodes must be gone */
+/*
+ * The first -errno of a node that could not be stored wholly when it was closed, 0: there was none.
+ * *told (may be NULL): its driver said in the log what was lost.
+ */
+int blk_graph_lost(const struct blk_graph *g, bool *told);
 struct blk_policy *blk_graph_policy(struct blk_graph *g);
 /* Adds "secret,id=...,data=...|file=...,format=raw|base64" (without "secret,"). */
 int blk_graph_add_secret(struct blk_graph *g, struct blk_opts *o, struct err *e);
@@ -72,8 +77,13 @@ struct blk_node *blk_graph_find(struct blk_graph *g, const char *node_name);	/* 
 int blk_open(struct blk_graph *g, const char *filename, struct blk_opts *opts, u32 flags,
 	     struct blk_node **out, struct err *e);
 struct blk_node *blk_ref(struct blk_node *n);
-/* Drops a reference; the last one flushes and closes. NULL is fine. Returns the flush's 0 or -errno. */
+/*
+ * Drops a reference; the last one stores what was kept back and closes. NULL is fine. 0, or -errno
+ * when something of this node or of one below it could not be stored; blk_graph_lost() keeps it.
+ */
 int blk_unref(struct blk_node *n);
+/* Stores what closing would (bitmaps, marks, the log). No request may be under way. 0 or -errno. */
+int blk_settle(struct blk_node *n);
 /* Changes flags (RDWR, cache) and format options of an open node; unchanged on failure. */
 int blk_reopen(struct blk_node *n, struct blk_opts *opts, u32 flags, struct err *e);
 

@@ -91,6 +91,8 @@ struct blk_limits {
 #define BLK_DRV_GROWS		BIT(6)	/* the format needs a file that can grow */
 #define BLK_DRV_FLUSHES		BIT(8)	/* flush() flushes the children too */
 #define BLK_DRV_NAMED		BIT(7)	/* open() sets a file name that says all options */
+#define BLK_DRV_VOTES		BIT(10)	/* flush() decides what a child's failure means */
+#define BLK_DRV_TELLS		BIT(9)	/* settle() says in the log what it could not store */
 
 struct blk_driver {
 	const char *name;		/* "qcow2" */
@@ -116,7 +118,13 @@ struct blk_driver {
 	int (*will_write)(struct blk_node *n);
 	/* Guest bytes are about to change: before each change, after will_write(), from any thread. */
 	void (*changes)(struct blk_node *n, u64 off, u64 len);
-	void (*close)(struct blk_node *n);
+	/*
+	 * An image that was open for writing is about to be closed, or to be written no more: stores
+	 * what was kept back until now (bitmaps, marks, the log), flush() went before. On failure it
+	 * may be called again. LOCK_DRAINED.
+	 */
+	int (*settle)(struct blk_node *n);
+	void (*close)(struct blk_node *n);	/* frees; what had to be stored was by settle() */
 	int (*reopen)(struct blk_node *n, struct blk_opts *o, u32 flags, struct err *e);
 	/* Protocols: make an empty file. */
 	int (*create_file)(struct blk_graph *g, const char *filename, struct blk_opts *o,
@@ -241,7 +249,7 @@ REGISTRY_DECLARE(block);
 const struct blk_driver *blk_driver_find(const char *name);
 /* Attaches @c (takes over the reference) under @role; 0 or -ENOMEM. */
 int blk_attach(struct blk_node *n, const char *role, struct blk_node *c);
-void blk_detach(struct blk_node *n, struct blk_node *c);	/* drops the reference */
+int blk_detach(struct blk_node *n, struct blk_node *c);	/* drops the reference; blk_unref()'s result */
 struct blk_node *blk_child_find(struct blk_node *n, const char *role);
 /* Opens the child @role from the options "role" (a node name), "role.*", or @filename. */
 int blk_open_child(struct blk_node *n, const char *role, const char *filename,

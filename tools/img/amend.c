@@ -98,10 +98,9 @@ static int run(void *args, const struct opt_call *call)
 	n = g ? open_caged(a, g, flags) : NULL;
 	if (n) {
 		ret = amend(a, n, text);
-		if (blk_unref(n) && !ret)
-			ret = 1;
+		blk_unref(n);
 	}
-	blk_graph_free(g);
+	ret = img_done(g, ret);
 	free(text);
 	return ret;
 }

@@ -149,8 +149,7 @@ static int run(void *args, const struct opt_call *call)
 	if (n)
 		ret = measure(a, n);
 	blk_unref(n);
-	blk_graph_free(g);
-	return ret;
+	return img_done(g, ret);
 }
 
 static void defaults(void *args)

@@ -106,7 +106,7 @@ static int run(void *args, const struct opt_call *call)
 	struct blk_graph *g;
 	struct blk_node *n;
 	u64 gran = 0;
-	int ret = 1;
+	int ret = 1, lost;
 
 	for (size_t i = 0; i < b->acts.n; i++) {
 		add |= b->acts.v[i].opt->long_name[0] == 'a';
@@ -134,11 +134,14 @@ static int run(void *args, const struct opt_call *call)
 	n = g ? open_caged(b, g) : NULL;
 	if (n) {
 		ret = run_all(b, g, n, gran);
-		if (blk_unref(n) && !ret)
+		lost = blk_settle(n);
+		if (lost) {
+			img_error("Error while closing the image: %s", strerror(-lost));
 			ret = 1;
+		}
+		blk_unref(n);	/* tries again, which may say more */
 	}
-	blk_graph_free(g);
-	return ret;
+	return img_done(g, ret);
 }
 
 static const struct opt opts[] = {

@@ -148,8 +148,7 @@ static int run(void *args, const struct opt_call *call)
 	n = img_open(g, &c->a, c->file, c->a.fmt, flags | (fix ? BLK_O_RDWR : 0));
 	ret = n ? do_check(n, c, fix, json) : 1;
 	blk_unref(n);
-	blk_graph_free(g);
-	return ret;
+	return img_done(g, ret);
 }
 
 static const struct opt opts[] = {

@@ -75,7 +75,8 @@ static int copy_up(struct commit_args *c, struct blk_node *n, struct blk_node *b
 	return ret ?: blk_flush(base);
 }
 
-static int commit(struct commit_args *c, struct blk_node *n)
+/* *lost: what storing the rest of both images came to. */
+static int commit(struct commit_args *c, struct blk_node *n, int *lost)
 {
 	struct blk_node *base = find_base(n, c->base);
 	bool direct = base && base == blk_backing(n);
@@ -107,8 +108,8 @@ static int commit(struct commit_args *c, struct blk_node *n)
 		return ret;
 	}
 	img_progress_end();
-	if (!c->a.quiet)
-		printf("Image committed.\n");
+	*lost = blk_settle(base);
+	*lost = *lost ?: blk_settle(n);
 	return 0;
 }
 
@@ -118,7 +119,7 @@ static int run(void *args, const struct opt_call *call)
 	u32 flags = BLK_O_RDWR | BLK_O_UNMAP;
 	struct blk_graph *g;
 	struct blk_node *n;
-	int ret = -EIO;
+	int ret = -EIO, lost = 0;
 
 	if (img_cache_flags(c->a.cache, &flags)) {
 		img_error("Invalid cache option: %s", c->a.cache);
@@ -130,12 +131,17 @@ static int run(void *args, const struct opt_call *call)
 	n = img_sandbox_places(g, &c->a, &(struct img_place){ c->file, -1, true }, 1) ? NULL :
 	    img_open(g, &c->a, c->file, c->a.fmt, flags);
 	if (n) {
-		ret = commit(c, n);
-		if (blk_unref(n) && !ret)
-			ret = -EIO;
+		ret = commit(c, n, &lost);
+		blk_unref(n);	/* tries again, which may say more */
 	}
-	blk_graph_free(g);
-	return ret ? 1 : 0;
+	if (lost) {
+		img_error("Error while closing the image: %s", strerror(-lost));
+		ret = lost;
+	}
+	ret = img_done(g, ret ? 1 : 0);
+	if (!ret && !c->a.quiet)
+		printf("Image committed.\n");
+	return ret;
 }
 
 static const struct opt opts[] = {

@@ -75,6 +75,18 @@ struct blk_graph *img_graph(const struct img_args *a, const struct opt_call *cal
 	return g;
 }
 
+int img_done(struct blk_graph *g, int ret)
+{
+	int lost = g ? blk_graph_lost(g, NULL) : 0;
+
+	if (lost && ret != 1) {
+		img_error("Error while closing the image: %s", strerror(-lost));
+		ret = 1;
+	}
+	blk_graph_free(g);
+	return ret;
+}
+
 int img_cache_flags(const char *mode, u32 *flags)
 {
 	if (!mode || !strcmp(mode, "writeback"))

@@ -522,8 +522,7 @@ static int run(void *args, const struct opt_call *call)
 	free(c.src);
 	free(c.was);
 	blk_opts_free(&c.open);
-	blk_graph_free(c.g);
-	return ret ? 1 : 0;
+	return img_done(c.g, ret ? 1 : 0);
 }
 
 static void defaults(void *args)

@@ -293,8 +293,7 @@ static int run(void *args, const struct opt_call *call)
 		fflush(stdout);
 		img_error("%s: %s", c->file, e.msg);
 	}
-	blk_graph_free(g);
-	return ret ? 1 : 0;
+	return img_done(g, ret ? 1 : 0);
 }
 
 static const struct opt opts[] = {

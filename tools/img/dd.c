@@ -259,12 +259,12 @@ static int run(void *args, const struct opt_call *call)
 	}
 	if (d.status != STATUS_NONE && !(ret && !d.bytes && !d.in_full && !d.in_part))
 		dd_statistics(&d);
-	blk_graph_free(d.g);
+	ret = img_done(d.g, ret ? 1 : 0);
 	if (dd_stopped) {
 		signal(SIGINT, SIG_DFL);
 		raise(SIGINT);
 	}
-	return ret ? 1 : 0;
+	return ret;
 }
 
 static const struct opt opts[] = {

@@ -86,6 +86,12 @@ bool img_names_files(const struct opt_list *options);
 /* The same for sub-commands that only read the images @names (at most 3, then NULL). */
 int img_sandbox(struct blk_graph *g, const struct img_args *a, const char *const *names);
 
+/*
+ * Frees the graph at the end of a sub-command. Returns its exit status @ret, or 1 with text if something could not be
+ * stored as its images were closed.
+ */
+int img_done(struct blk_graph *g, int ret);
+
 void img_error(const char *fmt, ...) __printf(1, 2);
 void img_error_err(const struct err *e);
 

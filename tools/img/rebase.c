@@ -150,8 +150,13 @@ static int safe_part(struct rebase_args *ra, struct blk_graph *g, struct rebase 
 	ret = copy_differences(r, &p);
 	if (ret)
 		img_error("Error while copying what differs: %s", strerror(-ret));
+	if (ret)
+		return ret;
 	/* Before the overlay points elsewhere, what it needs must be in it. */
-	return ret ?: blk_flush(r->n);
+	ret = blk_flush(r->n);
+	if (ret)
+		img_error("Error while writing '%s': %s", ra->file, strerror(-ret));
+	return ret;
 }
 
 static int switch_backing(struct rebase_args *ra, struct rebase *r)
@@ -230,10 +235,8 @@ static int run(void *args, const struct opt_call *call)
 	free(r.a);
 	free(r.b);
 	blk_unref(r.new);
-	if (r.n && blk_unref(r.n) && !ret)
-		ret = -EIO;
-	blk_graph_free(g);
-	return ret ? 1 : 0;
+	blk_unref(r.n);
+	return img_done(g, ret ? 1 : 0);
 }
 
 static const struct opt opts[] = {

@@ -87,10 +87,8 @@ static int run(void *args, const struct opt_call *call)
 	n = img_sandbox_places(g, &r->a, &(struct img_place){ r->file, -1, true }, 1) ? NULL :
 	    img_open(g, &r->a, r->file, r->a.fmt, BLK_O_RDWR | BLK_O_UNMAP);
 	ret = n ? do_resize(r, n, prealloc) : 1;
-	if (n && blk_unref(n) && !ret)
-		ret = 1;
-	blk_graph_free(g);
-	return ret;
+	blk_unref(n);
+	return img_done(g, ret);
 }
 
 /* "-1G" is a size, not options. */

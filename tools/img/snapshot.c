@@ -108,11 +108,9 @@ static int run(void *args, const struct opt_call *call)
 			ret = ops ? list(owner, ops) : 0;
 		else
 			ret = change(s, owner, ops);
-		if (blk_unref(n) && !ret)
-			ret = 1;
+		blk_unref(n);
 	}
-	blk_graph_free(g);
-	return ret;
+	return img_done(g, ret);
 }
 
 static const struct opt opts[] = {

@@ -210,6 +210,17 @@ static int open_first(struct qio *s, const struct args *a, u32 flags)
 	return qio_open(s, a->file, &o, flags);
 }
 
+/* Was something of an image that was closed, now or by a command, not stored? */
+static bool lost(const struct blk_graph *g)
+{
+	bool told = false;
+	int ret = g ? blk_graph_lost(g, &told) : 0;
+
+	if (ret && !told)
+		fprintf(stderr, "qemu-io: Error while closing the image: %s\n", strerror(-ret));
+	return ret;
+}
+
 static int run(void *args, const struct opt_call *call)
 {
 	struct args *a = args;
@@ -241,9 +252,9 @@ static int run(void *args, const struct opt_call *call)
 		bad = interactive(&s);
 	qio_drain(&s);
 	fflush(stdout);
-	if (s.n && qio_close(&s))
-		bad = 1;
-	bad |= failed || s.errors;
+	if (s.n)
+		qio_close(&s);
+	bad |= lost(s.g) || failed || s.errors;
 	blk_opts_free(&s.opts);
 	blk_graph_free(s.g);
 	return bad ? 1 : 0;

@@ -130,7 +130,7 @@ static int check(const struct qnbd_args *a)
 
 static int serve(struct qnbd_args *a)
 {
-	int ready = -1, ret = 1;
+	int ready = -1, ret = 1, lost;
 	struct blk_policy p = { .follow = BLK_FOLLOW_ALL };
 	struct err e = ERR_INIT;
 	struct blk_graph *g;
@@ -151,8 +151,10 @@ static int serve(struct qnbd_args *a)
 	n = g && !qnbd_objects(g, a) ? qnbd_open(g, a) : NULL;
 	if (n) {
 		ret = qnbd_serve(g, n, a, ready);
-		if (blk_unref(n)) {
-			qnbd_error("closing '%s' failed", a->file);
+		blk_unref(n);
+		lost = blk_graph_lost(g, NULL);
+		if (lost) {
+			qnbd_error("Error while closing '%s': %s", a->file, strerror(-lost));
 			ret = 1;
 		}
 		/* The last thing: who waits for it may use the image. */
