@@ -82,7 +82,6 @@ struct jit_block {
 struct jit_proof_insn {
 	u16 off;		/* in the page */
 	u16 live_in, live_out;	/* somebody may read them in front of it, behind it */
-	u16 killed, undef;	/* it gives them a value, one that nothing defines */
 	bool string;
 };
 
@@ -232,6 +231,13 @@ void jit_trace_decode(struct jit_trace *t);
 /* The instruction at off goes over the page's end: it cannot be linked to. */
 bool jit_trace_crosses(struct jit_trace *t, unsigned off);
 struct jit_proof_insn jit_trace_proof(const struct jit_insn *i);
+/*
+ * Flags that the manual leaves undefined behind in: clear for our guests, whatever the host's processor makes of them.
+ * Not among them: those of DIV and IDIV, which stay, and AF of logical instructions, which every processor clears.
+ */
+u32 jit_trace_made_up(const struct x86_insn *in);
+/* Those of a shift or rotation by CL: with a count of 0 all flags stay, with 1 OF is defined. */
+u32 jit_trace_by_count(const struct x86_insn *in);
 
 /* verify.c */
 int  jit_verify_init(struct jit_vcpu *v);

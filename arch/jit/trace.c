@@ -95,19 +95,54 @@ static bool ends(const struct x86_insn *in)
 
 /* ---- flags ---- */
 
+/* Undefined, says the manual. They are as before. */
+static bool keeps_flags(const struct x86_insn *in)
+{
+	return in->op == X86_OP_DIV || in->op == X86_OP_IDIV;
+}
+
+/* Of a shift or rotation by an immediate; -1: another instruction, or by CL. */
+static int shift_count(const struct x86_insn *in)
+{
+	unsigned last = in->opnd[2].kind == X86_OPND_NONE ? 1 : 2;
+
+	if (!(x86_op_info(in->op)->flags & X86_OPF_CONDFL) || in->opnd[last].kind != X86_OPND_IMM)
+		return -1;
+	return (int)(in->imm & (in->opnd[0].size == 8 ? 63 : 31));
+}
+
+u32 jit_trace_by_count(const struct x86_insn *in)
+{
+	const struct x86_op_info *info = x86_op_info(in->op);
+
+	return (info->flags & X86_OPF_CONDFL) && shift_count(in) < 0 ? info->fl_undef & X86_FL_ARITH : 0;
+}
+
+u32 jit_trace_made_up(const struct x86_insn *in)
+{
+	u32 undef = x86_op_info(in->op)->fl_undef & X86_FL_ARITH;
+	int count = shift_count(in);
+
+	switch (in->op) {
+	case X86_OP_AND: case X86_OP_OR: case X86_OP_XOR: case X86_OP_TEST:
+		return 0;
+	default:
+		if (count >= 0)
+			return count == 0 ? 0 : count == 1 ? undef & ~X86_FL_OF : undef;
+		return keeps_flags(in) || jit_trace_by_count(in) ? 0 : undef;
+	}
+}
+
 static u32 fl_killed(const struct x86_insn *in)
 {
 	const struct x86_op_info *info = x86_op_info(in->op);
 	u32 all = (info->fl_written | info->fl_undef) & X86_FL_ARITH;
 
+	if (keeps_flags(in))
+		return 0;
 	if (!(info->flags & X86_OPF_CONDFL))
 		return all;
-	/* a shift by a constant that is not 0 */
-	if (info->ctl == X86_CTL_NONE && in->opnd[1].kind == X86_OPND_IMM &&
-	    (in->imm & (in->opnd[0].size == 8 ? 63 : 31)) && in->opnd[2].kind == X86_OPND_NONE &&
-	    !(info->fl_read & X86_FL_CF))
-		return all;
-	return 0;
+	return shift_count(in) > 0 ? all : 0;
 }
 
 static u32 fl_read(const struct x86_insn *in)
@@ -128,8 +163,6 @@ struct jit_proof_insn jit_trace_proof(const struct jit_insn *i)
 		return p;
 	if (info->ctl == X86_CTL_JCC)
 		p.live_out = i->live_taken;
-	p.killed = (u16)fl_killed(&i->in);
-	p.undef = (u16)(info->fl_undef & X86_FL_ARITH);
 	p.string = info->flags & X86_OPF_STRING;
 	return p;
 }
@@ -140,7 +173,8 @@ static u32 live_at(struct jit_trace *t, s64 off)
 	u32 live = 0, killed = 0;
 	unsigned start = (unsigned)off, n;
 
-	if (!in_page(off))
+	/* the oracle looks at the flags behind each instruction */
+	if (!in_page(off) || t->cpu->sys->jit->single)
 		return X86_FL_ARITH;
 	for (n = 0; n < LOOK_INSNS && killed != X86_FL_ARITH; n++) {
 		struct x86_insn in;

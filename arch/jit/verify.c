@@ -2,7 +2,7 @@
 /*
  * -accel jit,verify=on: each block is executed by generated code, its stores
  * are taken back, and the interpreter executes the same instructions from the same
- * state. Registers, defined flags that are alive, vector and x87 state and all stored
+ * state. Registers, flags that are alive, vector and x87 state and all stored
  * bytes must be equal. What the interpreter left is what the guest goes
  * on with, so one difference makes no second one.
  *
@@ -59,7 +59,6 @@ struct jit_proof {
 	unsigned at;		/* number of that instruction */
 	/* of the interpreter's run */
 	unsigned n, elements;
-	u32 undef;		/* flags that no manual defines */
 	bool met;		/* it came by rip with other registers */
 	struct state there;
 	bool has_there;
@@ -279,7 +278,7 @@ static u32 flags_asked(const struct jit_proof *p)
 
 static bool registers_equal(struct x86_cpu *cpu, const struct state *now, struct jit_proof *p)
 {
-	u32 asked = flags_asked(p) & ~p->undef;
+	u32 asked = flags_asked(p);
 
 	return !((x86_arith(cpu) ^ state_flags(cpu, &p->after)) & asked) && cpu->eflags == p->after.eflags &&
 	       !__builtin_memcmp(now->gpr, p->after.gpr, sizeof(now->gpr)) && !__builtin_memcmp(now->gs, p->after.gs, sizeof(now->gs));
@@ -311,7 +310,6 @@ static enum interp_walk walked(struct x86_cpu *cpu, u64 rip, void *ctx)
 			return INTERP_WALK_STOP;
 	} else {
 		p->n++;
-		p->undef = (p->undef & ~i->killed) | i->undef;
 	}
 	if (same(cpu, p, rip)) {
 		p->met = true;
@@ -326,7 +324,6 @@ static bool run_interp(struct x86_cpu *cpu, struct jit_proof *p)
 	p->interp.count = p->interp.used = 0;
 	p->interp.full = false;
 	p->n = p->elements = 0;
-	p->undef = 0;
 	p->met = p->has_there = false;
 	if (same(cpu, p, cpu->rip))
 		return true;
@@ -373,7 +370,7 @@ static void report_registers(struct x86_cpu *cpu, const struct jit_proof *p)
 			log_error("  register %u: jit %016llx, interpreter %016llx, before %016llx", n, jit->gpr[n], ref->gpr[n],
 				  p->before.gpr[n]);
 	if (a != b)
-		log_error("  flags: jit %03x, interpreter %03x, asked %03x, undefined %03x", a, b, flags_asked(p), p->undef);
+		log_error("  flags: jit %03x, interpreter %03x, asked %03x", a, b, flags_asked(p));
 	if (jit->mxcsr != ref->mxcsr)
 		log_error("  mxcsr: jit %04x, interpreter %04x", jit->mxcsr, ref->mxcsr);
 	for (unsigned n = 0; n < 16; n++)

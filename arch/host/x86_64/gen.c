@@ -32,35 +32,68 @@ void e_align(struct ebuf *b, unsigned n, unsigned behind)
 
 /* ---- flags ---- */
 
+/* Into ax, without those that the host's processor made up: they are clear. Destroys the host's flags if there are such. */
+static void flags_to_ax(struct gen *g)
+{
+	struct ebuf *b = &g->b;
+
+	e8(b, 0x9f);					/* lahf */
+	e_op(b, 0x190, 0, 0, r_(H_RAX));		/* seto al */
+	if (!g->fl_made_up)
+		return;
+	e8(b, 0x25);					/* and eax, imm32 */
+	e32(b, (~(u32)g->fl_made_up & 0xff) << 8 | !(g->fl_made_up & X86_FL_OF));
+}
+
+static void flags_from_ax(struct gen *g)
+{
+	e_op(&g->b, 0x80, 0, 0, r_(H_RAX));		/* add al, 0x7f: OF = AL */
+	e8(&g->b, 0x7f);
+	e8(&g->b, 0x9e);				/* sahf */
+	g->fl_host = true;
+	g->fl_made_up = 0;
+}
+
 static void flags_store(struct gen *g)
 {
-	e8(&g->b, 0x9f);				/* lahf */
-	e_op(&g->b, 0x190, 0, 0, r_(H_RAX));		/* seto al */
+	flags_to_ax(g);
 	e_op(&g->b, 0x89, E_66, H_RAX, CPU(jit.fl));
 	g->fl_slot = true;
 }
 
 void gen_flags_keep(struct gen *g, u32 live)
 {
-	if (live && g->fl_host && !g->fl_slot)
-		flags_store(g);
+	if (!live || !g->fl_host || g->fl_slot)
+		return;
+	flags_store(g);
+	if (g->fl_made_up)
+		flags_from_ax(g);
 }
 
 void gen_flags_spill(struct gen *g, u32 live)
 {
-	gen_flags_keep(g, live);
+	if (live && g->fl_host && !g->fl_slot)
+		flags_store(g);
 	g->fl_host = false;
+	g->fl_made_up = 0;
 }
 
 void gen_flags_fetch(struct gen *g)
 {
-	if (g->fl_host)
+	if (g->fl_host && !(g->fl_made_up & g->i->live_in))
 		return;
-	e_op(&g->b, 0x1b7, 0, H_RAX, CPU(jit.fl));	/* movzx */
-	e_op(&g->b, 0x80, 0, 0, r_(H_RAX));		/* add al, 0x7f: OF = AL */
-	e8(&g->b, 0x7f);
-	e8(&g->b, 0x9e);				/* sahf */
+	if (g->fl_host)
+		flags_to_ax(g);
+	else
+		e_op(&g->b, 0x1b7, 0, H_RAX, CPU(jit.fl));	/* movzx */
+	flags_from_ax(g);
+}
+
+void gen_flags_made(struct gen *g)
+{
 	g->fl_host = true;
+	g->fl_slot = false;
+	g->fl_made_up = (u16)jit_trace_made_up(&g->i->in);
 }
 
 /* ---- cold code ---- */
@@ -371,6 +404,7 @@ bool jit_host_block(struct jit *j, struct jit_trace *t, struct jit_block *blk)
 	g->failed = false;
 	g->fl_host = false;
 	g->fl_slot = true;
+	g->fl_made_up = 0;
 	make_plan(g);
 	e_align(&g->b, 16, 0);
 	u8 *start = g->b.p;

@@ -49,6 +49,7 @@ struct gen {
 	struct ebuf b;
 	struct jit_insn *i;	/* the current one */
 	bool fl_host, fl_slot;	/* where the guest's flags are */
+	u16 fl_made_up;		/* of those in the host's: to be cleared before anybody reads them */
 	bool failed;		/* no room for metadata */
 	unsigned ncold;
 	struct cold cold[COLDS];
@@ -88,8 +89,10 @@ void gen_units_check(struct gen *g);
 void gen_flags_spill(struct gen *g, u32 live);
 /* The slot gets them too, and the host's flags stay. */
 void gen_flags_keep(struct gen *g, u32 live);
-/* Into the host's flags. Uses rax. */
+/* Into the host's flags, for the current instruction. Uses rax. */
 void gen_flags_fetch(struct gen *g);
+/* The current instruction has left them in the host's. */
+void gen_flags_made(struct gen *g);
 
 /* ---- mem.c ---- */
 

@@ -54,6 +54,22 @@ static bool good_high(const struct gen *g, const struct x86_insn *in)
 	return host_has(g, X86_FEAT_BMI2) && in->op != X86_OP_XCHG && in->op != X86_OP_XADD && in->op != X86_OP_CMPXCHG;
 }
 
+/*
+ * Shifts whose CF, or whose result even, no manual defines, since they may go beyond their operand, are the interpreter's
+ * if somebody may look.
+ */
+static bool good_shift(const struct jit_insn *i)
+{
+	const struct x86_insn *in = &i->in;
+	bool imm = in->opnd[1].kind == X86_OPND_IMM;
+
+	if (in->op == X86_OP_SHLD || in->op == X86_OP_SHRD)
+		return in->opsize != 2;
+	if ((in->op != X86_OP_SHL && in->op != X86_OP_SHR) || in->opnd[0].size >= 4 || !(i->live & X86_FL_CF))
+		return true;
+	return imm && (in->imm & 31) < in->opnd[0].size * 8u;
+}
+
 static enum plan plan_integer(struct gen *g, struct jit_insn *i)
 {
 	const struct x86_insn *in = &i->in;
@@ -65,8 +81,7 @@ static enum plan plan_integer(struct gen *g, struct jit_insn *i)
 	case X86_OP_ADD: case X86_OP_OR: case X86_OP_ADC: case X86_OP_SBB: case X86_OP_AND: case X86_OP_SUB:
 	case X86_OP_XOR: case X86_OP_CMP: case X86_OP_INC: case X86_OP_DEC: case X86_OP_NEG: case X86_OP_NOT:
 	case X86_OP_TEST: case X86_OP_XCHG: case X86_OP_XADD:
-	case X86_OP_ROL: case X86_OP_ROR: case X86_OP_RCL: case X86_OP_RCR: case X86_OP_SHL: case X86_OP_SHR:
-	case X86_OP_SAR: case X86_OP_SHLD: case X86_OP_SHRD:
+	case X86_OP_ROL: case X86_OP_ROR: case X86_OP_RCL: case X86_OP_RCR: case X86_OP_SAR:
 	case X86_OP_BSF: case X86_OP_BSR: case X86_OP_TZCNT: case X86_OP_LZCNT: case X86_OP_POPCNT: case X86_OP_BSWAP:
 	case X86_OP_MOVSX: case X86_OP_MOVSXD: case X86_OP_MOVZX: case X86_OP_MOVBE: case X86_OP_MOVNTI:
 	case X86_OP_ANDN: case X86_OP_BLSI: case X86_OP_BLSR: case X86_OP_BLSMSK: case X86_OP_BEXTR: case X86_OP_BZHI:
@@ -77,6 +92,8 @@ static enum plan plan_integer(struct gen *g, struct jit_insn *i)
 	case X86_OP_MFENCE: case X86_OP_LFENCE: case X86_OP_SFENCE:
 	case X86_OP_PREFETCHT0: case X86_OP_PREFETCHT1: case X86_OP_PREFETCHT2: case X86_OP_PREFETCHNTA: case X86_OP_PREFETCHW: case X86_OP_PREFETCH:
 		return PLAN_NATIVE;
+	case X86_OP_SHL: case X86_OP_SHR: case X86_OP_SHLD: case X86_OP_SHRD:
+		return good_shift(i) ? PLAN_NATIVE : PLAN_HELPER;
 	case X86_OP_MOV:
 		for (unsigned n = 0; n < 2; n++)
 			if (in->opnd[n].kind == X86_OPND_SEG || in->opnd[n].kind == X86_OPND_CR ||

@@ -204,12 +204,44 @@ static bool wants_flags(const struct jit_insn *i, u32 writes)
 	return (x86_op_info(i->in.op)->fl_read & X86_FL_ARITH) || (writes && i->live_in & i->live);
 }
 
+/* Behind a shift by CL whose flags may be read: into the slot, with those clear that it left undefined. */
+static void flags_by_count(struct gen *g, u32 undef, bool saved)
+{
+	unsigned mask = g->i->in.opnd[0].size == 8 ? 63 : 31;
+	struct ebuf *b = &g->b;
+	u8 *none, *one;
+
+	e8(b, 0x9f);					/* lahf */
+	e_op(b, 0x190, 0, 0, r_(H_RAX));		/* seto al */
+	if (saved)
+		e_ld(b, T1, CPU(jit.spill[0]));
+	else
+		e_mov32(b, T1, H_RCX);
+	e_alui(b, 4, 0, r_(T1), (s32)mask);
+	none = e_jcc8(b, CC_E);
+	if (undef & X86_FL_AF) {
+		e_op(b, 0x80, 0, 4, r_(4));		/* and ah */
+		e8(b, ~X86_FL_AF & 0xff);
+	}
+	e_alui(b, 7, 0, r_(T1), 1);
+	one = e_jcc8(b, CC_E);
+	e8(b, 0xb0);					/* mov al, 0 */
+	e8(b, 0);
+	e_patch8(b, none);
+	e_patch8(b, one);
+	e_op(b, 0x89, E_66, H_RAX, CPU(jit.fl));
+	g->fl_slot = true;
+	g->fl_host = false;
+}
+
 void gen_recode(struct gen *g)
 {
 	struct jit_insn *i = g->i;
 	const struct x86_operand *m = mem_of(&i->in);
 	const struct x86_op_info *info = x86_op_info(i->in.op);
 	u32 writes = (info->fl_written | info->fl_undef) & X86_FL_ARITH;
+	u32 by_count = jit_trace_by_count(&i->in) & i->live;
+	bool saved = by_count && i->in.opnd[0].kind == X86_OPND_GPR && i->in.opnd[0].reg == X86_RCX;
 	bool wants = wants_flags(i, writes);
 	struct fields f = { .rm = r_(0) };
 
@@ -229,6 +261,8 @@ void gen_recode(struct gen *g)
 		f.rm = r_(i->in.modrm & 7);
 	for (unsigned n = 0; n < ARRAY_SIZE(i->in.opnd) && i->in.opnd[n].kind != X86_OPND_NONE; n++)
 		place(g, &f, n);
+	if (saved)
+		e_st(&g->b, CPU(jit.spill[0]), H_RCX);
 	write_insn(g, &f);
 	if (f.high_from) {
 		e_vex(&g->b, 0x3f0, E_W | E_F2, gen_pin[f.high], 0, r_(f.high_from));
@@ -237,8 +271,8 @@ void gen_recode(struct gen *g)
 	/* the first operand is written last: MULX and XADD with one register twice */
 	for (unsigned n = f.ndef; n-- > 0;)
 		e_st(&g->b, GPR_SLOT(f.def[n]), f.from[n]);
-	if (writes) {
-		g->fl_host = true;
-		g->fl_slot = false;
-	}
+	if (writes)
+		gen_flags_made(g);
+	if (by_count)
+		flags_by_count(g, by_count, saved);
 }

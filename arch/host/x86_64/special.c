@@ -96,7 +96,7 @@ static void gen_ahf(struct gen *g)
 		return;
 	}
 	e8(b, 0x9e);
-	g->fl_slot = false;
+	gen_flags_made(g);
 }
 
 /* The operand of MUL, DIV and their like: in r15, or the memory that r15 points to. */
@@ -126,8 +126,7 @@ static void gen_mul(struct gen *g)
 	e_mov(&g->b, T0, RAX12);
 	e_op(&g->b, 0xf7, w, in->op == X86_OP_MUL ? 4 : 5, rm);
 	e_mov(&g->b, RAX12, T0);
-	g->fl_host = true;
-	g->fl_slot = false;
+	gen_flags_made(g);
 }
 
 static void to_interp(struct gen *g, unsigned cc)
@@ -135,7 +134,10 @@ static void to_interp(struct gen *g, unsigned cc)
 	gen_cold(g, COLD_EXIT, e_jcc(&g->b, cc))->code = (u64)g->i->off << 32 | JIT_EXIT_INTERP;
 }
 
-/* What would overflow or divide by zero is left to the interpreter, and so is an IDIV of a true double width. */
+/*
+ * What would overflow or divide by zero is left to the interpreter, and so is an IDIV of a
+ * true double width. The guest's flags stay in the slot: they are as before.
+ */
 static void gen_div(struct gen *g)
 {
 	const struct x86_insn *in = &g->i->in;
@@ -161,8 +163,6 @@ static void gen_div(struct gen *g)
 	e_mov(b, T0, RAX12);
 	e_op(b, 0xf7, w, in->op == X86_OP_DIV ? 6 : 7, rm);
 	e_mov(b, RAX12, T0);
-	g->fl_host = true;
-	g->fl_slot = false;
 }
 
 static void gen_cmpxchg(struct gen *g)
@@ -194,8 +194,7 @@ static void gen_cmpxchg(struct gen *g)
 		e_op(b, 0x1c7, lock | (size == 16 ? E_W : 0), 1, m_(T2, 0));
 	}
 	e_mov(b, RAX12, T0);
-	g->fl_host = true;
-	g->fl_slot = false;
+	gen_flags_made(g);
 }
 
 static void gen_fnstsw_ax(struct gen *g)

@@ -82,7 +82,7 @@ static void gen_pushf(struct gen *g)
 {
 	struct ebuf *b = &g->b;
 
-	gen_flags_keep(g, X86_FL_ARITH);
+	gen_flags_spill(g, X86_FL_ARITH);
 	e_op(b, 0x1b6, 0, T1, m_(H_RSP, (s32)offsetof(struct x86_cpu, jit.fl) + 1));
 	e_alui(b, 4, 0, r_(T1), 0xd5);
 	e_op(b, 0x1b6, 0, T0, CPU(jit.fl));
@@ -92,7 +92,6 @@ static void gen_pushf(struct gen *g)
 	e_op(b, 0x0b, 0, T1, CPU(eflags));
 	e_alui(b, 4, 0, r_(T1), ~(X86_FL_RF | X86_FL_VM));
 	e_st(b, CPU(jit.spill[0]), T1);
-	g->fl_host = false;
 	gen_push_spilled(g);
 }
 

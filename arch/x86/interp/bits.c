@@ -2,26 +2,44 @@
 /*
  * Bit tests, scans and counts, BMI1/BMI2, ADX, CRC32. BSF and BSR leave their
  * destination alone when the source is 0 (AMD documents it, Intel does it).
+ * Flags that are undefined are clear, as generated code leaves them.
  */
 #include "general.h"
 
+static void set_flags(struct x86_cpu *cpu, bool cf, bool zf)
+{
+	x86_set_arith(cpu, (cf ? X86_FL_CF : 0) | (zf ? X86_FL_ZF : 0));
+}
+
+/* By the result: SF and ZF. */
+static void set_result_flags(struct x86_cpu *cpu, u64 r, unsigned bits, bool cf)
+{
+	x86_set_arith(cpu, (cf ? X86_FL_CF : 0) | (r ? 0 : X86_FL_ZF) | (r >> (bits - 1) ? X86_FL_SF : 0));
+}
+
+/* Bit tests leave ZF alone. */
+static void set_tested(struct x86_cpu *cpu, u64 v, u64 bit)
+{
+	set_flags(cpu, (v >> bit) & 1, x86_zf(cpu));
+}
+
 static u64 do_bts(struct x86_cpu *cpu, u64 a, u64 bit, unsigned bits)
 {
-	fl_set_cf(cpu, (a >> bit) & 1);
+	set_tested(cpu, a, bit);
 	(void)bits;
 	return a | BIT(bit);
 }
 
 static u64 do_btr(struct x86_cpu *cpu, u64 a, u64 bit, unsigned bits)
 {
-	fl_set_cf(cpu, (a >> bit) & 1);
+	set_tested(cpu, a, bit);
 	(void)bits;
 	return a & ~BIT(bit);
 }
 
 static u64 do_btc(struct x86_cpu *cpu, u64 a, u64 bit, unsigned bits)
 {
-	fl_set_cf(cpu, (a >> bit) & 1);
+	set_tested(cpu, a, bit);
 	(void)bits;
 	return a ^ BIT(bit);
 }
@@ -72,21 +90,14 @@ static void x_bt(struct x86_cpu *cpu, const struct x86_insn *in)
 		v = x86_ld(cpu, bit_address(cpu, in, index, X86_READ), size);
 	else
 		v = x86_get_operand(cpu, in, 0);
-	fl_set_cf(cpu, (v >> ((u64)index & (size * 8 - 1))) & 1);
-}
-
-static void set_flags(struct x86_cpu *cpu, bool cf, bool zf)
-{
-	u32 fl = x86_arith(cpu) & ~(X86_FL_CF | X86_FL_ZF);
-
-	x86_set_arith(cpu, fl | (cf ? X86_FL_CF : 0) | (zf ? X86_FL_ZF : 0));
+	set_tested(cpu, v, (u64)index & (size * 8 - 1));
 }
 
 static void x_bsf(struct x86_cpu *cpu, const struct x86_insn *in)
 {
 	u64 v = x86_get_operand(cpu, in, 1);
 
-	set_flags(cpu, x86_cf(cpu), !v);
+	set_flags(cpu, false, !v);
 	if (v)
 		x86_put_operand(cpu, in, 0, (u64)__builtin_ctzll(v));
 }
@@ -95,7 +106,7 @@ static void x_bsr(struct x86_cpu *cpu, const struct x86_insn *in)
 {
 	u64 v = x86_get_operand(cpu, in, 1);
 
-	set_flags(cpu, x86_cf(cpu), !v);
+	set_flags(cpu, false, !v);
 	if (v)
 		x86_put_operand(cpu, in, 0, 63 - (u64)__builtin_clzll(v));
 }
@@ -134,7 +145,7 @@ static void x_andn(struct x86_cpu *cpu, const struct x86_insn *in)
 	u64 r = zext(~x86_get_operand(cpu, in, 1) & x86_get_operand(cpu, in, 2), bits);
 
 	x86_put_operand(cpu, in, 0, r);
-	fl_logic(cpu, r, bits);
+	set_result_flags(cpu, r, bits, false);
 }
 
 static void x_bextr(struct x86_cpu *cpu, const struct x86_insn *in)
@@ -147,7 +158,7 @@ static void x_bextr(struct x86_cpu *cpu, const struct x86_insn *in)
 	if (len < bits)
 		r &= BIT(len) - 1;
 	x86_put_operand(cpu, in, 0, r);
-	fl_logic(cpu, r, bits);
+	set_flags(cpu, false, !zext(r, bits));
 }
 
 #define BLS(name, expr, carry) \
@@ -156,7 +167,7 @@ static void x_##name(struct x86_cpu *cpu, const struct x86_insn *in) \
 	unsigned bits = in->opnd[0].size * 8; \
 	u64 v = x86_get_operand(cpu, in, 1), r = zext(expr, bits); \
 	x86_put_operand(cpu, in, 0, r); \
-	fl_set(cpu, r, bits, carry, false); \
+	set_result_flags(cpu, r, bits, carry); \
 }
 BLS(blsi, v & (0 - v), v != 0)
 BLS(blsmsk, v ^ (v - 1), v == 0)
@@ -172,7 +183,7 @@ static void x_bzhi(struct x86_cpu *cpu, const struct x86_insn *in)
 	u64 r = n < bits ? v & (BIT(n) - 1) : v;
 
 	x86_put_operand(cpu, in, 0, r);
-	fl_set(cpu, r, bits, n >= bits, false);
+	set_result_flags(cpu, r, bits, n >= bits);
 }
 
 static void x_pdep(struct x86_cpu *cpu, const struct x86_insn *in)

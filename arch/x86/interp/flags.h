@@ -69,6 +69,13 @@ static __always_inline void fl_set(struct x86_cpu *cpu, u64 res, unsigned bits, 
 	cpu->fl_res = sext(res, bits);
 }
 
+/* Multiplications: CF and OF; the rest is undefined, and clear. */
+static __always_inline void fl_set_mul(struct x86_cpu *cpu, bool over)
+{
+	cpu->fl_aux = over ? X86_AUX_CF : 0;
+	cpu->fl_res = 1;
+}
+
 /* Only CF and OF change. */
 static __always_inline void fl_set_co(struct x86_cpu *cpu, bool cf, bool of)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * SHL SHR SAR ROL ROR of registers by an immediate or CL. A count of zero
- * changes nothing, the flags neither; OF is as for a count of one at any
- * count, as processors do.
+ * changes nothing, the flags neither; OF is defined for a count of one, and
+ * clear for others, as generated code leaves it.
  */
 #include "hot.h"
 
@@ -26,19 +26,19 @@ HOT name##bits##_##form(struct x86_cpu *cpu, const struct x86_uop *u) \
 #define SHL_BODY(bits) \
 	u##bits r = (u##bits)(a << n); \
 	bool cf = (a >> (bits - n)) & 1; \
-	fl_set(cpu, r, bits, cf, cf != (bool)(r >> (bits - 1)));
+	fl_set(cpu, r, bits, cf, n == 1 && cf != (bool)(r >> (bits - 1)));
 #define SHR_BODY(bits) \
 	u##bits r = (u##bits)(a >> n); \
-	fl_set(cpu, r, bits, (a >> (n - 1)) & 1, ((r << 1) ^ r) >> (bits - 1) & 1);
+	fl_set(cpu, r, bits, (a >> (n - 1)) & 1, n == 1 && (((r << 1) ^ r) >> (bits - 1) & 1));
 #define SAR_BODY(bits) \
 	u##bits r = (u##bits)((s##bits)a >> n); \
 	fl_set(cpu, r, bits, ((s##bits)a >> (n - 1)) & 1, false);
 #define ROL_BODY(bits) \
 	u##bits r = (u##bits)((a << n) | (a >> (bits - n))); \
-	fl_set_co(cpu, r & 1, (r & 1) != (r >> (bits - 1)));
+	fl_set_co(cpu, r & 1, n == 1 && (r & 1) != (r >> (bits - 1)));
 #define ROR_BODY(bits) \
 	u##bits r = (u##bits)((a >> n) | (a << (bits - n))); \
-	fl_set_co(cpu, r >> (bits - 1), ((r >> (bits - 1)) ^ (r >> (bits - 2))) & 1);
+	fl_set_co(cpu, r >> (bits - 1), n == 1 && (((r >> (bits - 1)) ^ (r >> (bits - 2))) & 1));
 
 #define SIZE(bits) \
 SHIFT(shl, bits, i, N_IMM, SHL_BODY(bits)) \

@@ -41,7 +41,7 @@ SIZE(64)
 
 static const x86_uop_fn table[4][4][2] = { SIZES_OF(inc), SIZES_OF(dec), SIZES_OF(neg), SIZES_OF(not) };
 
-/* SDM: SF ZF AF PF are undefined; real processors give SF by the result and PF likewise. */
+/* SDM: SF ZF AF PF are undefined. They are clear, as generated code leaves them. */
 #define IMUL(bits, wide, form, getb, geta) \
 HOT imul##bits##_##form(struct x86_cpu *cpu, const struct x86_uop *u) \
 { \
@@ -49,7 +49,7 @@ HOT imul##bits##_##form(struct x86_cpu *cpu, const struct x86_uop *u) \
 	wide full = (wide)a * b; \
 	bool over = full != (s##bits)full; \
 	wr##bits(cpu, u->r1, (u##bits)full); \
-	fl_set(cpu, (u##bits)full, bits, over, over); \
+	fl_set_mul(cpu, over); \
 	return u + 1; \
 }
 

@@ -29,7 +29,7 @@ static void x_mul(struct x86_cpu *cpu, const struct x86_insn *in)
 	u64 lo = zext((u64)r, bits), hi = zext((u64)(r >> bits), bits);
 
 	put_wide(cpu, size, lo, hi);
-	fl_set(cpu, lo, bits, hi != 0, hi != 0);
+	fl_set_mul(cpu, hi != 0);
 }
 
 static void imul_wide(struct x86_cpu *cpu, const struct x86_insn *in, unsigned n)
@@ -40,7 +40,7 @@ static void imul_wide(struct x86_cpu *cpu, const struct x86_insn *in, unsigned n
 	bool over = r != (s64)sext(lo, bits);
 
 	put_wide(cpu, size, lo, zext((u64)(r >> bits), bits));
-	fl_set(cpu, lo, bits, over, over);
+	fl_set_mul(cpu, over);
 }
 
 static void x_imul(struct x86_cpu *cpu, const struct x86_insn *in)
@@ -60,7 +60,7 @@ static void x_imul(struct x86_cpu *cpu, const struct x86_insn *in)
 	bool over = r != (s64)sext((u64)r, bits);
 
 	x86_put_operand(cpu, in, 0, (u64)r);
-	fl_set(cpu, zext((u64)r, bits), bits, over, over);
+	fl_set_mul(cpu, over);
 }
 
 static u128 dividend(const struct x86_cpu *cpu, unsigned size)
@@ -72,6 +72,7 @@ static u128 dividend(const struct x86_cpu *cpu, unsigned size)
 	return (u128)zext(cpu->gpr[X86_RDX], bits) << bits | zext(cpu->gpr[X86_RAX], bits);
 }
 
+/* SDM: the flags are undefined behind DIV and IDIV. They stay, as on Intel's newer processors and in generated code. */
 static void x_div(struct x86_cpu *cpu, const struct x86_insn *in)
 {
 	unsigned n = explicit_operand(in), size = in->opnd[n].size, bits = size * 8;

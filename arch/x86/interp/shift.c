@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Shifts and rotates in all forms (SDM vol. 2: SAL/SAR/SHL/SHR, RCL/RCR/ROL/ROR,
- * SHLD, SHRD) and the flagless BMI2 ones. Where the SDM leaves OF undefined
- * (counts other than 1) it is computed as for 1.
+ * SHLD, SHRD) and the flagless BMI2 ones. Where the SDM leaves OF and AF undefined
+ * (OF: counts other than 1) they are clear, as generated code leaves them.
  */
 #include "general.h"
 
@@ -23,7 +23,7 @@ static u64 do_shl(struct x86_cpu *cpu, u64 a, u64 n, unsigned bits)
 	u64 r = n < bits ? zext(a << n, bits) : 0;
 	bool cf = n <= bits && ((a >> (bits - n)) & 1);
 
-	fl_set(cpu, r, bits, cf, cf != top(r, bits));
+	fl_set(cpu, r, bits, cf, n == 1 && cf != top(r, bits));
 	return r;
 }
 
@@ -35,7 +35,7 @@ static u64 do_shr(struct x86_cpu *cpu, u64 a, u64 n, unsigned bits)
 	bool cf = n <= bits && ((a >> (n - 1)) & 1);
 
 	/* OF is the operand's sign for a count of 1 */
-	fl_set(cpu, r, bits, cf, top(r, bits) != ((r >> (bits - 2)) & 1));
+	fl_set(cpu, r, bits, cf, n == 1 && top(a, bits));
 	return r;
 }
 
@@ -58,7 +58,7 @@ static u64 do_rol(struct x86_cpu *cpu, u64 a, u64 n, unsigned bits)
 	unsigned k = n % bits;
 	u64 r = k ? zext(a << k, bits) | (a >> (bits - k)) : a;
 
-	fl_set_co(cpu, r & 1, (r & 1) != top(r, bits));
+	fl_set_co(cpu, r & 1, n == 1 && (r & 1) != top(r, bits));
 	return r;
 }
 
@@ -69,7 +69,7 @@ static u64 do_ror(struct x86_cpu *cpu, u64 a, u64 n, unsigned bits)
 	unsigned k = n % bits;
 	u64 r = k ? (a >> k) | zext(a << (bits - k), bits) : a;
 
-	fl_set_co(cpu, top(r, bits), top(r, bits) != ((r >> (bits - 2)) & 1));
+	fl_set_co(cpu, top(r, bits), n == 1 && top(r, bits) != ((r >> (bits - 2)) & 1));
 	return r;
 }
 
@@ -85,7 +85,7 @@ static u64 do_rcl(struct x86_cpu *cpu, u64 a, u64 n, unsigned bits)
 		a = zext(a << 1, bits) | cf;
 		cf = out;
 	}
-	fl_set_co(cpu, cf, cf != top(a, bits));
+	fl_set_co(cpu, cf, n == 1 && cf != top(a, bits));
 	return a;
 }
 
@@ -101,7 +101,7 @@ static u64 do_rcr(struct x86_cpu *cpu, u64 a, u64 n, unsigned bits)
 		a = (a >> 1) | (u64)cf << (bits - 1);
 		cf = out;
 	}
-	fl_set_co(cpu, cf, top(a, bits) != ((a >> (bits - 2)) & 1));
+	fl_set_co(cpu, cf, n == 1 && top(a, bits) != ((a >> (bits - 2)) & 1));
 	return a;
 }
 
@@ -128,7 +128,7 @@ static u64 shld(struct x86_cpu *cpu, u64 a, u64 b, unsigned n, unsigned bits)
 		r = zext(a << n | b >> (bits - n), bits);
 		cf = (a >> (bits - n)) & 1;
 	}
-	fl_set(cpu, r, bits, cf, top(r, bits) != top(a, bits));
+	fl_set(cpu, r, bits, cf, n == 1 && top(r, bits) != top(a, bits));
 	return r;
 }
 
@@ -145,7 +145,7 @@ static u64 shrd(struct x86_cpu *cpu, u64 a, u64 b, unsigned n, unsigned bits)
 		r = zext(a >> n | b << (bits - n), bits);
 		cf = (a >> (n - 1)) & 1;
 	}
-	fl_set(cpu, r, bits, cf, top(r, bits) != top(a, bits));
+	fl_set(cpu, r, bits, cf, n == 1 && top(r, bits) != top(a, bits));
 	return r;
 }
 

@@ -287,6 +287,94 @@ TEST(flags_of_the_kernel)
 		bare_destroy(b[k]);
 }
 
+/*
+ * Flags that the manual leaves undefined: whoever looks at them sees the same by generated code and by the
+ * interpreter. Operands and flags before are made up; the flags behind are looked at in the
+ * same block, behind a branch, a call and an instruction that changes some of them, by PUSHF, LAHF and conditions.
+ */
+#define KEEP "	pushf\n	pop %rax\n	mov %rax, (%rdi)\n	add $8, %rdi\n"
+#define BEFORE "	mov %r8, %rax\n	mov %r9, %rbx\n	mov %r10, %rdx\n	mov %r11, %rcx\n	push %r14\n	popf\n"
+#define FLAGS_OF(insn) \
+	BEFORE insn KEEP \
+	BEFORE insn "	jc 3f\n	add $8, %rdi\n3:" KEEP \
+	BEFORE insn "	call 8f\n" \
+	BEFORE insn "	inc %rdx\n" KEEP \
+	BEFORE insn "	js 3f\n	add $8, %rdi\n3:	jp 3f\n	add $8, %rdi\n3:	lahf\n	mov %rax, (%rdi)\n	add $8, %rdi\n" \
+	BEFORE insn "	setz %al\n	adc %rax, (%rdi)\n	add $8, %rdi\n" \
+	BEFORE insn "	jrcxz 3f\n	mov %rbx, (%rdi)\n3:	jc 3f\n	mov %rsp, (%rdi)\n3:" KEEP
+/* r8-r11: operands, r14: flags; r13 and r12 go on from round to round. */
+#define ROUNDS(name, insns) \
+GUEST(name, "	mov $0x45000, %edi\n	mov $0x243f6a88, %r12d\n	mov $24, %r13d\n1:" \
+	    ROUND("%r8") ROUND("%r9") ROUND("%r11") ROUND("%r14") \
+	    "	xor %r10d, %r10d\n	or $1, %r11d\n	and $0x8d5, %r14d\n	mov %r13d, %ecx\n	and $31, %ecx\n	shr %cl, %r8\n	shl %cl, %r9\n" \
+	    insns "	dec %r13d\n	jnz 1b\n" EXIT "8:	pop %rsi\n" KEEP "	jmp *%rsi\n")
+#define ROUND(reg) "	mov $0x5851f42d4c957f2d, %rax\n	imul %rax, %r12\n	inc %r12\n	mov %r12, " reg "\n	shr $23, " reg "\n"
+
+ROUNDS(undef_mul, FLAGS_OF("	mul %rbx\n") FLAGS_OF("	mul %ebx\n") FLAGS_OF("	imul %rbx\n") FLAGS_OF("	imul %rbx, %rax\n")
+       FLAGS_OF("	imul $99, %ebx, %eax\n") FLAGS_OF("	mul %bl\n"));
+ROUNDS(undef_div, FLAGS_OF("	shr $33, %rax\n	div %rcx\n") FLAGS_OF("	shr %rax\n	cqo\n	idiv %rcx\n")
+       FLAGS_OF("	test %al, %al\n	and $0x7fffffff, %eax\n	mov $0, %edx\n	div %ecx\n")
+       FLAGS_OF("	cmp %r8, %r9\n	cdq\n	idiv %ecx\n") FLAGS_OF("	sub %al, %bl\n	mov %r15b, %al\n	cbw\n	idiv %cl\n")
+       FLAGS_OF("	add %al, %bl\n	mov %r15b, %al\n	mov $0, %ah\n	div %cl\n"));
+ROUNDS(undef_scan, FLAGS_OF("	bsf %rbx, %rax\n") FLAGS_OF("	bsr %rbx, %rax\n") FLAGS_OF("	bsf %r10, %rax\n") FLAGS_OF("	bsr %r10d, %eax\n")
+       FLAGS_OF("	tzcnt %rbx, %rax\n") FLAGS_OF("	lzcnt %r8d, %eax\n") FLAGS_OF("	lzcnt %r10, %rax\n"));
+ROUNDS(undef_test, FLAGS_OF("	bt %rbx, %rax\n") FLAGS_OF("	bts $5, %eax\n") FLAGS_OF("	btr %ebx, %eax\n") FLAGS_OF("	btc $63, %rax\n")
+       FLAGS_OF("	lock btsl $3, 0x44000\n") FLAGS_OF("	movzbl %cl, %ecx\n	btc %rcx, 0x44000\n") FLAGS_OF("	btl $9, 0x44000\n"));
+ROUNDS(undef_bmi, FLAGS_OF("	andn %rbx, %rax, %rdx\n") FLAGS_OF("	bextr %rcx, %rax, %rdx\n") FLAGS_OF("	blsi %rax, %rdx\n")
+       FLAGS_OF("	blsr %ebx, %edx\n") FLAGS_OF("	blsmsk %r10, %rdx\n") FLAGS_OF("	bzhi %rcx, %rax, %rdx\n"));
+ROUNDS(undef_logic, FLAGS_OF("	and %rbx, %rax\n") FLAGS_OF("	or $0x55, %al\n") FLAGS_OF("	xor %ebx, %eax\n") FLAGS_OF("	test %rbx, %rax\n"));
+ROUNDS(undef_shift, FLAGS_OF("	shl $1, %rax\n") FLAGS_OF("	shr $7, %eax\n") FLAGS_OF("	sar $63, %rax\n") FLAGS_OF("	rol $9, %rax\n")
+       FLAGS_OF("	ror $3, %ebx\n") FLAGS_OF("	shld $5, %rbx, %rax\n") FLAGS_OF("	rcr $5, %rbx\n") FLAGS_OF("	shld $1, %rbx, %rax\n")
+       FLAGS_OF("	rcl $1, %eax\n") FLAGS_OF("	sar $32, %eax\n") FLAGS_OF("	shr $1, %bl\n"));
+ROUNDS(undef_shift_cl, FLAGS_OF("	shl %cl, %rax\n") FLAGS_OF("	shr %cl, %eax\n") FLAGS_OF("	sar %cl, %rax\n") FLAGS_OF("	rol %cl, %rax\n")
+       FLAGS_OF("	ror %cl, %ecx\n") FLAGS_OF("	shrd %cl, %rbx, %rax\n") FLAGS_OF("	shl %cl, %rcx\n") FLAGS_OF("	mov %rbx, 0x44000\n	shrd %cl, %r12, %rcx\n")
+       FLAGS_OF("	rcl %cl, %rax\n") FLAGS_OF("	movq $3, 0x44000\n	shrl %cl, 0x44000\n") FLAGS_OF("	xor %ecx, %ecx\n	shl %cl, %rax\n")
+       FLAGS_OF("	mov $1, %ecx\n	shr %cl, %rbx\n"));
+
+ROUNDS(undef_narrow, FLAGS_OF("	shl %cl, %al\n") FLAGS_OF("	shr %cl, %bx\n") FLAGS_OF("	sar %cl, %al\n") FLAGS_OF("	rcl %cl, %ax\n")
+       FLAGS_OF("	shl $9, %al\n") FLAGS_OF("	shr $16, %ax\n") FLAGS_OF("	shld %cl, %bx, %ax\n") FLAGS_OF("	rcr $9, %al\n"));
+
+static struct bare *run_flags(const struct x86_jit_config *cfg, const u8 *from, const u8 *to)
+{
+	struct bare *b = bare_create_jit("max", cfg, 1);
+
+	b->cpu->gpr[X86_R15] = ~0ULL;
+	return run_in(b, from, to);
+}
+
+static void check_flags(const u8 *from, const u8 *to)
+{
+	static const struct x86_jit_config plain = { .cache_bytes = 4 * MiB };
+	struct bare *i = run_flags(NULL, from, to), *j = run_flags(&plain, from, to);
+	struct bare *v = run_flags(&verify, from, to);
+	struct x86_jit_stats st;
+	size_t at = 0x44000;
+
+	CHECK_EQ(i->cpu->exit_reason, X86_EXIT_REQUEST);
+	while (at < 0xb0000 && i->ram[at] == j->ram[at])
+		at++;
+	CHECK_EQ(at, 0xb0000);
+	CHECK(get_le64(i->ram + 0x45000) != 0);
+	x86_jit_stats(v->sys, &st);
+	CHECK(st.verified > 100);
+	CHECK_EQ(st.differences, 0);
+	bare_destroy(i);
+	bare_destroy(j);
+	bare_destroy(v);
+}
+
+TEST(undefined_flags_are_the_same)
+{
+	static const struct { const u8 *from, *to; } all[] = {
+		{ undef_mul, undef_mul_end }, { undef_div, undef_div_end }, { undef_scan, undef_scan_end }, { undef_test, undef_test_end },
+		{ undef_bmi, undef_bmi_end }, { undef_logic, undef_logic_end }, { undef_shift, undef_shift_end },
+		{ undef_shift_cl, undef_shift_cl_end }, { undef_narrow, undef_narrow_end },
+	};
+
+	for (size_t n = 0; n < ARRAY_SIZE(all); n++)
+		check_flags(all[n].from, all[n].to);
+}
+
 /* More code than the cache has room for: a new function each time round, in ever new places. */
 GUEST(many_blocks,
       "	mov $60000, %ecx\n	xor %ebx, %ebx\n	mov $0x200000, %edi\n"
