@@ -40,7 +40,8 @@ int blk_pread(struct blk_node *n, u64 off, void *buf, size_t len)
 	return blk_preadv(n, off, &v, 1);
 }
 
-int blk_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u32 flags)
+static int pwritev_placed(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u32 flags,
+			  struct blk_placed *p)
 {
 	u64 len = iov_bytes(iov, niov);
 	int ret = 0;
@@ -59,9 +60,21 @@ int blk_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int niov, 
 			ret = blk_node_truncate(n, end, false, BLK_PREALLOC_OFF, NULL);
 	}
 	if (!ret)
-		ret = blk_node_pwritev(n, off, iov, niov, len, flags);
+		ret = blk_node_pwritev_placed(n, off, iov, niov, len, flags, p);
 	blk_leave(n);
 	return ret;
+}
+
+int blk_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u32 flags)
+{
+	return pwritev_placed(n, off, iov, niov, flags, NULL);
+}
+
+int blk_pwrite_placed(struct blk_node *n, u64 off, const void *buf, size_t len, struct blk_placed *p)
+{
+	struct iovec v = { (void *)buf, len };
+
+	return pwritev_placed(n, off, &v, 1, 0, p);
 }
 
 int blk_pwrite(struct blk_node *n, u64 off, const void *buf, size_t len, u32 flags)

@@ -2,13 +2,14 @@
 /*
  * The copy engine (block/copy.h). The caller's thread plans: it walks the
  * status of the source and cuts the way into slots of a ring. Workers read a
- * slot, look for zeros, compress. Slots are written, and with that allocated,
- * in source order.
+ * slot, look for zeros, compress. Slots are allocated in source order.
  *
  * Plain copies: a worker waits for the turn of its slot and writes it itself,
  * out of a buffer that is still in its core's cache (two passes over memory
- * otherwise, half the speed). Compressed ones: whoever completes the slot
- * whose turn it is writes it and the ready ones behind it, and nobody waits.
+ * otherwise, half the speed). The turn goes on as soon as the slot's last
+ * byte has its place; in raw files all have theirs and nobody waits.
+ * Compressed ones: whoever completes the slot whose turn it is writes it and
+ * the ready ones behind it, and nobody waits either.
  */
 #include <string.h>
 #include <time.h>
@@ -51,7 +52,7 @@ struct slot {
 	bool waits;			/* somebody does, for turn */
 	int ret;
 	bool read_failed;
-	u64 fail_off, salvaged;
+	u64 fail_off, salvaged, n_written, n_zero;
 };
 
 struct copy_run {
@@ -61,12 +62,14 @@ struct copy_run {
 	struct slot *slot;
 	struct bufs *bufs, *spare;
 	u32 n_slots, n_bufs, buf_size, granule, unit, packed;
-	u64 planned, taken, written;	/* slot numbers; ring index is modulo n_slots */
+	u64 planned, taken, turn;	/* slot numbers; ring index is modulo n_slots */
+	u64 written;			/* how many slots are */
 	u32 idle;			/* workers that wait for work */
 	bool writing, stop, full;	/* full: the planner waits for half the ring */
+	bool loose, any_order;		/* the target, all of us do not care when what is written */
 	int ret;
 	bool fail_read;
-	u64 fail_off;
+	u64 fail_no, fail_off;
 	u64 done_bytes, total;
 	bool share, kcopy;		/* the kernel may share blocks, may copy; the planner's, as the next */
 	u64 offloaded;
@@ -184,20 +187,45 @@ static int process(struct copy_run *r, struct slot *s)
 
 /* ---- the writer ---- */
 
-static int write_run(struct copy_run *r, struct slot *s, u32 at, u32 len, enum seg_kind kind)
+/* Whose turn it is passes it on. */
+struct turn {
+	struct blk_placed p;
+	struct copy_run *r;
+};
+
+/* Lock held. */
+static void pass_turn(struct copy_run *r)
+{
+	struct slot *next = &r->slot[++r->turn % r->n_slots];
+
+	if (next->waits)
+		pthread_cond_signal(&next->turn);
+}
+
+static void placed(struct blk_placed *p)
+{
+	struct copy_run *r = container_of(p, struct turn, p)->r;
+
+	pthread_mutex_lock(&r->lock);
+	pass_turn(r);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* @t: of the last run of a slot, or NULL. */
+static int write_run(struct copy_run *r, struct slot *s, u32 at, u32 len, enum seg_kind kind, struct turn *t)
 {
 	struct blk_copy *c = r->c;
 
 	if (kind == SEG_SKIP || (kind == SEG_ZERO && c->target_is_zero && !c->dst_backing)) {
-		c->n_zero += len;
+		s->n_zero += len;
 		return 0;
 	}
 	if (kind == SEG_ZERO) {
-		c->n_zero += len;
+		s->n_zero += len;
 		return blk_zero(c->dst, s->dst + at, len, BLK_MAY_UNMAP);
 	}
-	c->n_written += len;
-	return blk_pwrite(c->dst, s->dst + at, s->b->buf + at, len, 0);
+	s->n_written += len;
+	return blk_pwrite_placed(c->dst, s->dst + at, s->b->buf + at, len, t ? &t->p : NULL);
 }
 
 static int write_units(struct copy_run *r, struct slot *s)
@@ -210,15 +238,15 @@ static int write_units(struct copy_run *r, struct slot *s)
 		if (s->b->clen[k]) {
 			ret = blk_node_put_compressed(r->c->dst, s->dst + at, r->unit,
 						      s->b->cbuf + (size_t)k * r->packed, s->b->clen[k]);
-			r->c->n_written += m;
+			s->n_written += m;
 		} else {
-			ret = write_run(r, s, at, m, s->b->kind[k]);
+			ret = write_run(r, s, at, m, s->b->kind[k], NULL);
 		}
 	}
 	return ret;
 }
 
-static int write_slot(struct copy_run *r, struct slot *s)
+static int write_slot(struct copy_run *r, struct slot *s, struct turn *t)
 {
 	int ret = s->ret;
 	u32 k = 0, n = DIV_ROUND_UP(s->len, r->granule);
@@ -227,6 +255,10 @@ static int write_slot(struct copy_run *r, struct slot *s)
 		return ret;
 	if (r->c->sum)
 		sha256_update(r->c->sum, s->b->buf, s->len);
+	if (t && !t->p.done && r->loose) {
+		t->p.done = true;
+		placed(&t->p);
+	}
 	if (r->unit)
 		return write_units(r, s);
 	while (!ret && k < n) {
@@ -234,32 +266,30 @@ static int write_slot(struct copy_run *r, struct slot *s)
 
 		while (e < n && s->b->kind[e] == s->b->kind[k])
 			e++;
-		ret = write_run(r, s, at, MIN(e * r->granule, s->len) - at, s->b->kind[k]);
+		ret = write_run(r, s, at, MIN(e * r->granule, s->len) - at, s->b->kind[k], e == n ? t : NULL);
 		k = e;
 	}
 	return ret;
 }
 
-/* Lock held. The slot of number r->written is done. */
-static void finish_slot(struct copy_run *r, struct slot *s, int ret)
+/* Lock held. Slot @s, number @no, is done. Of several that failed at the same time the first one counts. */
+static void finish_slot(struct copy_run *r, struct slot *s, u64 no, int ret)
 {
-	struct slot *next;
-
-	if (ret && !r->ret) {
+	if (ret && (!r->ret || no < r->fail_no)) {
 		r->ret = ret;
+		r->fail_no = no;
 		r->fail_read = s->read_failed;
 		r->fail_off = s->read_failed ? s->fail_off : s->dst;
 	}
 	r->c->n_salvaged += s->salvaged;
+	r->c->n_written += s->n_written;
+	r->c->n_zero += s->n_zero;
 	r->done_bytes += s->len;
 	s->b->next = r->spare;
 	r->spare = s->b;
 	s->b = NULL;
 	s->state = FREE;
 	r->written++;
-	next = &r->slot[r->written % r->n_slots];
-	if (next->waits)
-		pthread_cond_signal(&next->turn);
 	if (r->full && (r->ret || r->planned - r->written <= r->n_slots / 2)) {
 		r->full = false;
 		pthread_cond_signal(&r->space);
@@ -268,29 +298,32 @@ static void finish_slot(struct copy_run *r, struct slot *s, int ret)
 		pthread_cond_signal(&r->work);
 }
 
-/* Lock held, dropped meanwhile. */
-static void write_one(struct copy_run *r, struct slot *s)
+/* Lock held, dropped meanwhile. It is the turn of slot @s, number @no. */
+static void write_one(struct copy_run *r, struct slot *s, u64 no)
 {
+	struct turn t = { .p = { .placed = placed, .done = r->any_order }, .r = r };
 	bool failed = r->ret;
 	int ret = 0;
 
 	pthread_mutex_unlock(&r->lock);
 	if (!failed)
-		ret = write_slot(r, s);
+		ret = write_slot(r, s, r->unit ? NULL : &t);
 	pthread_mutex_lock(&r->lock);
-	finish_slot(r, s, ret);
+	if (!t.p.done)
+		pass_turn(r);
+	finish_slot(r, s, no, ret);
 }
 
 /* Lock held. Writes slots whose turn it is. */
 static void write_ready(struct copy_run *r)
 {
-	while (!r->writing && r->written < r->taken) {
-		struct slot *s = &r->slot[r->written % r->n_slots];
+	while (!r->writing && r->turn < r->taken) {
+		struct slot *s = &r->slot[r->turn % r->n_slots];
 
 		if (s->state != READY)
 			break;
 		r->writing = true;
-		write_one(r, s);
+		write_one(r, s, r->turn);
 		r->writing = false;
 	}
 }
@@ -299,10 +332,10 @@ static void write_ready(struct copy_run *r)
 static void write_in_turn(struct copy_run *r, struct slot *s, u64 no)
 {
 	s->waits = true;
-	while (r->written != no)
+	while (!r->any_order && r->turn != no)
 		pthread_cond_wait(&s->turn, &r->lock);
 	s->waits = false;
-	write_one(r, s);
+	write_one(r, s, no);
 }
 
 /* Lock held. The next planned slot, with buffers; NULL at the end. */
@@ -387,7 +420,7 @@ static struct slot *next_slot(struct copy_run *r, u64 *shown)
 	s->nsegs = 0;
 	s->ret = 0;
 	s->read_failed = false;
-	s->salvaged = 0;
+	s->salvaged = s->n_written = s->n_zero = 0;
 	return s;
 }
 
@@ -649,10 +682,18 @@ static void choose_sizes(struct copy_run *r)
 	while (r->granule & (r->granule - 1))
 		r->granule &= r->granule - 1;
 	r->granule = MAX(r->granule, 512U);
-	r->buf_size = (u32)(c->buf_size ? c->buf_size : MiB);
+	r->buf_size = (u32)(c->buf_size ? c->buf_size : r->unit || blk_is_mapping(c->dst) ? MiB : MiB / 2);
 	r->buf_size = MAX(ALIGN_DOWN(r->buf_size, r->granule), r->granule);
 	if (r->granule > 32 * MiB)
 		r->buf_size = r->granule;
+}
+
+/* Does @n end the same in whatever order it is written? Where anything is allocated by us it does not. */
+static bool takes_any_order(const struct blk_node *n)
+{
+	while (n && n->drv->flags & BLK_DRV_ANY_ORDER)
+		n = n->file;
+	return !n;
 }
 
 int blk_copy_run(struct blk_copy *c, struct err *e)
@@ -668,6 +709,8 @@ int blk_copy_run(struct blk_copy *c, struct err *e)
 		return err_set(e, ENOTSUP, "A checksum needs all of the data");
 	want = MIN(want, MAX_WORKERS);
 	choose_sizes(&r);
+	r.loose = !r.unit && takes_any_order(c->dst);
+	r.any_order = r.loose && !c->sum;
 	if (!r.unit && !c->sum && !c->salvage && !c->dst_backing) {
 		r.kcopy = c->copy_range;
 		r.share = c->share || c->copy_range;

@@ -674,7 +674,7 @@ static const struct blk_optdesc file_create_opts[] = {
 };
 
 static const struct blk_driver file_driver = {
-	.name = "file", .prefix = "file", .flags = BLK_DRV_PROTOCOL,
+	.name = "file", .prefix = "file", .flags = BLK_DRV_PROTOCOL | BLK_DRV_ANY_ORDER,
 	.priv_size = sizeof(struct file_priv),
 	.create_opts = file_create_opts,
 	.parse_filename = file_parse,
@@ -688,7 +688,7 @@ BLOCK_FORMAT(file_driver);
 
 #define DEVICE_DRIVER(var, called) \
 static const struct blk_driver var = { \
-	.name = called, .prefix = called, .flags = BLK_DRV_PROTOCOL, \
+	.name = called, .prefix = called, .flags = BLK_DRV_PROTOCOL | BLK_DRV_ANY_ORDER, \
 	.priv_size = sizeof(struct file_priv), .parse_filename = file_parse, \
 	.open = device_open, .settle = file_settle, .close = file_close, .reopen = file_reopen, \
 	.create_file = file_create, \

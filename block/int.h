@@ -50,6 +50,15 @@ void blk_leave(struct blk_node *n);
 int blk_node_preadv(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len);
 int blk_node_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len,
 		     u32 flags);
+/* A writer that wants to know when the last of its bytes has its place in the file: placed() is called once, or never. */
+struct blk_placed {
+	void (*placed)(struct blk_placed *p);	/* by the thread that writes, before it does */
+	bool done;
+};
+int blk_node_pwritev_placed(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len,
+			    u32 flags, struct blk_placed *p);
+/* blk_pwrite() for those. */
+int blk_pwrite_placed(struct blk_node *n, u64 off, const void *buf, size_t len, struct blk_placed *p);
 int blk_node_pread(struct blk_node *n, u64 off, void *buf, size_t len);
 int blk_node_pwrite(struct blk_node *n, u64 off, const void *buf, size_t len);
 int blk_node_zero(struct blk_node *n, u64 off, u64 len, u32 flags);

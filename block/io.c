@@ -428,7 +428,17 @@ out:
 	return ret;
 }
 
-static int write_allocating(struct blk_node *n, u64 off, struct iov_cur *c, u64 len, u64 *done)
+/* All that is left of a write has its place: others may now allocate. */
+static void tell_placed(struct blk_placed *p)
+{
+	if (!p || p->done)
+		return;
+	p->done = true;
+	p->placed(p);
+}
+
+static int write_allocating(struct blk_node *n, u64 off, struct iov_cur *c, u64 len, u64 *done,
+			    struct blk_placed *p)
 {
 	struct blk_alloc a = { 0 };
 	int ret = n->drv->alloc(n, off, len, &a);
@@ -443,6 +453,8 @@ static int write_allocating(struct blk_node *n, u64 off, struct iov_cur *c, u64 
 	if (a.fresh && a.zeroed && !(a.flags & BLK_X_ENCRYPTED) &&
 	    blk_node_zero_locked(n, a.off, off - a.off) && blk_node_zero_locked(n, off + m, tail))
 		a.fresh = false;
+	if (m == len)
+		tell_placed(p);
 	if (a.fresh && (off > a.off || tail)) {
 		ret = write_filled(n, &a, off, c, m);
 	} else {
@@ -460,7 +472,8 @@ static int write_allocating(struct blk_node *n, u64 off, struct iov_cur *c, u64 
 }
 
 /* Writes what can be overwritten where it is; stops (0) at the first byte that needs space. */
-static int write_some_in_place(struct blk_node *n, u64 *off, struct iov_cur *c, u64 *len)
+static int write_some_in_place(struct blk_node *n, u64 *off, struct iov_cur *c, u64 *len,
+			       struct blk_placed *p)
 {
 	while (*len) {
 		struct blk_extent x;
@@ -472,6 +485,8 @@ static int write_some_in_place(struct blk_node *n, u64 *off, struct iov_cur *c, 
 		if (x.kind != BLK_DATA || !(x.flags & BLK_X_IN_PLACE))
 			return 0;
 		m = MIN(*len, x.off + x.len - *off);
+		if (m == *len)
+			tell_placed(p);
 		ret = write_in_place(n, &x, *off, c, m);
 		if (ret)
 			return ret;
@@ -481,7 +496,7 @@ static int write_some_in_place(struct blk_node *n, u64 *off, struct iov_cur *c, 
 	return 0;
 }
 
-static int write_mapped(struct blk_node *n, u64 off, struct iov_cur *c, u64 len)
+static int write_mapped(struct blk_node *n, u64 off, struct iov_cur *c, u64 len, struct blk_placed *p)
 {
 	u64 cl = n->lim.cluster ? n->lim.cluster : 1, start, end;
 	struct blk_range r;
@@ -490,7 +505,7 @@ static int write_mapped(struct blk_node *n, u64 off, struct iov_cur *c, u64 len)
 	/* Sub-sector writes of encrypted data read and write back their neighbours. */
 	if (!n->encrypted) {
 		blk_range_lock(n, &r, off, len, false);
-		ret = write_some_in_place(n, &off, c, &len);
+		ret = write_some_in_place(n, &off, c, &len, p);
 		blk_range_unlock(n, &r);
 		if (ret || !len)
 			return ret;
@@ -504,10 +519,10 @@ static int write_mapped(struct blk_node *n, u64 off, struct iov_cur *c, u64 len)
 	while (!ret && len) {
 		u64 done = 0;
 
-		ret = write_some_in_place(n, &off, c, &len);
+		ret = write_some_in_place(n, &off, c, &len, p);
 		if (ret || !len)
 			break;
-		ret = write_allocating(n, off, c, len, &done);
+		ret = write_allocating(n, off, c, len, &done, p);
 		off += done;
 		len -= done;
 	}
@@ -530,7 +545,7 @@ int blk_node_write_locked(struct blk_node *n, u64 off, void *buf, size_t len)
 	while (!ret && left) {
 		u64 done = 0;
 
-		ret = write_allocating(n, off, &c, left, &done);
+		ret = write_allocating(n, off, &c, left, &done, NULL);
 		off += done;
 		left -= done;
 	}
@@ -575,7 +590,7 @@ static int write_unit(struct blk_node *n, u64 off, struct iov_cur *c, u32 len, u
 		struct iovec v = { in, len };
 		struct iov_cur cc = { &v, 1, 0 };
 
-		return write_mapped(n, off, &cc, len);
+		return write_mapped(n, off, &cc, len, NULL);
 	}
 	return ret;
 }
@@ -606,8 +621,8 @@ static int write_compressed(struct blk_node *n, u64 off, struct iov_cur *c, u64 
 	return ret;
 }
 
-int blk_node_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len,
-		     u32 flags)
+int blk_node_pwritev_placed(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len,
+			    u32 flags, struct blk_placed *p)
 {
 	struct iov_cur c = { iov, niov, 0 };
 	int ret;
@@ -627,10 +642,16 @@ int blk_node_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int n
 	if (flags & BLK_COMPRESS || n->lim.compressed_only)
 		ret = write_compressed(n, off, &c, len);
 	else
-		ret = n->drv->alloc ? write_mapped(n, off, &c, len) : -ENOTSUP;
+		ret = n->drv->alloc ? write_mapped(n, off, &c, len, p) : -ENOTSUP;
 	if (!ret && flags & BLK_FUA)
 		ret = blk_node_flush(n);
 	return ret;
+}
+
+int blk_node_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len,
+		     u32 flags)
+{
+	return blk_node_pwritev_placed(n, off, iov, niov, len, flags, NULL);
 }
 
 int blk_node_pwrite(struct blk_node *n, u64 off, const void *buf, size_t len)

@@ -196,7 +196,7 @@ static const struct blk_optdesc raw_create_opts[] = {
 };
 
 static const struct blk_driver raw_driver = {
-	.name = "raw", .flags = BLK_DRV_FILTER, .priv_size = sizeof(struct raw_priv),
+	.name = "raw", .flags = BLK_DRV_FILTER | BLK_DRV_ANY_ORDER, .priv_size = sizeof(struct raw_priv),
 	.create_opts = raw_create_opts, .probe = raw_probe,
 	.open = raw_open, .reopen = raw_reopen, .create = raw_create,
 	.preadv = raw_preadv, .pwritev = raw_pwritev, .status = raw_status,

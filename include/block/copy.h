@@ -38,7 +38,7 @@ struct blk_copy {
 	u32 min_sparse;			/* bytes of zeros that make a hole; 0: write all zeros */
 	int workers;			/* 0: one a processor, at most 16 */
 	u64 rate;			/* bytes a second; 0: no limit */
-	u64 buf_size;			/* of one chunk; 0: 1 MiB */
+	u64 buf_size;			/* of one chunk; 0: 1 MiB or half of it */
 	struct blk_progress progress;
 	struct sha256 *sum;		/* gets all that is copied, zeros too, in order; not with dst_backing */
 	/* results */

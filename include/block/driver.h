@@ -90,6 +90,7 @@ struct blk_limits {
 #define BLK_DRV_SNAPSHOTS	BIT(5)
 #define BLK_DRV_GROWS		BIT(6)	/* the format needs a file that can grow */
 #define BLK_DRV_FLUSHES		BIT(8)	/* flush() flushes the children too */
+#define BLK_DRV_ANY_ORDER	BIT(9)	/* what is written ends the same in whatever order it came */
 #define BLK_DRV_NAMED		BIT(7)	/* open() sets a file name that says all options */
 #define BLK_DRV_VOTES		BIT(10)	/* flush() decides what a child's failure means */
 #define BLK_DRV_TELLS		BIT(9)	/* settle() says in the log what it could not store */
