@@ -56,6 +56,15 @@ enum jit_exit {
 #define JIT_INFO_SS(i)		((i) >> 16 & 1)
 #define JIT_INFO_SIZE(i)	((i) >> 17 & 0x7f)
 
+/* What a group of accesses gives instead, with the slot's number above. */
+#define JIT_GROUP(bytes)	((u32)(bytes))
+
+/* Bytes of accesses that struct x86_jit_slot.limit[n] is for. */
+static inline unsigned jit_limit_bytes(unsigned n)
+{
+	return n < 2 ? 1 + 7 * n : 8u << n;
+}
+
 struct jit_block {
 	_Atomic(struct jit_block *) next;	/* in its hash chain */
 	struct jit_block *page_next;		/* of the same page */
@@ -91,6 +100,7 @@ struct jit_link {
 	struct jit_block *from;
 	s32 off;		/* of the target in the page */
 	u32 region_gen;		/* of the region it is in */
+	bool plain;		/* to a block without groups */
 };
 
 /* An instruction that the interpreter executes. */
@@ -139,6 +149,11 @@ struct jit_trace {
 #define JIT_MODE_DENY_SHIFT 16		/* exec_deny */
 #define JIT_MODE_FPTRAP	0x01000000u	/* an SSE exception is unmasked */
 #define JIT_MODE_X87TRAP 0x02000000u	/* an x87 exception is unmasked */
+/*
+ * A block that checks each access by itself, for what the check of a group leaves: never in a vCPU's mode or the
+ * jump table, entered from the block with the group only.
+ */
+#define JIT_MODE_PLAIN	0x04000000u
 
 static inline u32 jit_mode(const struct x86_cpu *cpu)
 {
@@ -156,6 +171,7 @@ struct jit_thunks {
 	const u8 *far;		/* rax: rip, r14d: JIT_FAR */
 	const u8 *mem_r, *mem_w;/* rax: linear address -> host address, r14d: JIT_INFO; fills the slot */
 	const u8 *pages[2][2];	/* [CPL 3][write]; the same, for accesses by page */
+	const u8 *group_slot[2], *group_page[2][2];	/* r14d: JIT_GROUP; 0: not in the first level, or on two pages */
 	const u8 *helper;	/* rax: struct jit_op * */
 	const u8 *vec_load, *x87_load;
 	void (*raw_leave)(struct x86_cpu *cpu, u64 code) __noreturn;	/* from C called by generated code */

@@ -294,6 +294,13 @@ static const u8 *find_entry(struct x86_cpu *cpu, u32 mode)
 	return b->entry;
 }
 
+static const u8 *find_plain(struct x86_cpu *cpu, u32 mode)
+{
+	struct jit_block *b = find_at(cpu, cpu->rip, mode | JIT_MODE_PLAIN);
+
+	return b ? b->entry : NULL;
+}
+
 /* ---- going in and out ---- */
 
 static void link_jump(struct x86_cpu *cpu, struct jit_link *l, u32 mode)
@@ -302,8 +309,10 @@ static void link_jump(struct x86_cpu *cpu, struct jit_link *l, u32 mode)
 	struct jit_block *b = NULL;
 
 	pthread_mutex_lock(&j->lock);
-	if (j->flush_gen == l->region_gen && atomic_load(&l->from->page->gen) == l->from->gen && l->from->mode == mode)
-		b = jit_cache_find(j, (l->from->gpa & ~X86_PAGE_MASK) + (u64)(s64)l->off, JIT_NO_PAGE, mode);
+	if (j->flush_gen == l->region_gen && atomic_load(&l->from->page->gen) == l->from->gen &&
+	    (l->from->mode & ~JIT_MODE_PLAIN) == mode)
+		b = jit_cache_find(j, (l->from->gpa & ~X86_PAGE_MASK) + (u64)(s64)l->off, JIT_NO_PAGE,
+				   mode | (l->plain ? JIT_MODE_PLAIN : 0));
 	if (b && !b->marker)
 		jit_host_link(j, l->site, b->entry);
 	pthread_mutex_unlock(&j->lock);
@@ -425,7 +434,7 @@ void jit_run(struct x86_cpu *cpu)
 			return;
 		}
 		choose_tag(cpu, mode);
-		entry = find_entry(cpu, mode);
+		entry = link && link->plain ? find_plain(cpu, mode) : find_entry(cpu, mode);
 		if (!entry) {
 			interp_one(cpu);
 			link = NULL;
@@ -504,7 +513,7 @@ static void fill_beside(struct x86_cpu *cpu, struct x86_jit_slot *slot, u64 lin,
 	slot->page = lin;
 	slot->host = (uintptr_t)host;
 	for (unsigned n = 0; n < ARRAY_SIZE(slot->limit); n++)
-		slot->limit[n] = cpu->jit.no_fill || len < 1u << n ? 0 : len - (1u << n) + 1;
+		slot->limit[n] = cpu->jit.no_fill || len < jit_limit_bytes(n) ? 0 : len - jit_limit_bytes(n) + 1;
 }
 
 /* A page with code, but none in these bytes: the slot gets the granules without code. 0: nothing so simple. */

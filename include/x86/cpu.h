@@ -169,11 +169,12 @@ struct x86_jit_page {
 #define X86_JIT_PAGE_GROUP 4	/* entries for a bit of pages_used */
 
 /*
- * And for places that stay in one page for long, at an address of its own:
- * 1 << n bytes at lin hit if lin - page < limit[n].
+ * And for places that stay in one page for long, at an address of its own: up
+ * to 1, 8, 32, 64, 128, 256 bytes at lin hit if lin - page < limit[n].
  */
+#define X86_JIT_LIMITS	6
 struct x86_jit_slot {
-	u64 limit[6];
+	u64 limit[X86_JIT_LIMITS];
 	u64 page;		/* linear address */
 	u64 host;
 } __aligned(64);
@@ -187,6 +188,8 @@ enum x86_jit_slots {
 	X86_JIT_SLOT_STRING,			/* of REP: holds whole pages only */
 	X86_JIT_SLOTS,
 };
+
+#define X86_JIT_GROUPS	8
 
 /* What generated code keeps besides the guest's state; arch/jit. */
 struct x86_jit_cpu {
@@ -203,6 +206,7 @@ struct x86_jit_cpu {
 	u8  noting;		/* the interpreter's stores are told to jit_note_store() */
 	u8  no_fill;		/* the current class fills neither slots nor pages */
 	u64 spill[4];
+	u64 group[X86_JIT_GROUPS];	/* host addresses that groups of accesses in the running block have checked */
 	u64 bounce[8] __aligned(64);	/* operand of a load that no single host address answers */
 	u8  x87_image[112];	/* as FNSAVE leaves it */
 	u64 slot_tag[2];	/* TLB tags that the slots belong to */

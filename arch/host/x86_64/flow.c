@@ -16,24 +16,17 @@ static void rsp_add(struct gen *g, s32 n)
 	e_lea(&g->b, gen_pin[X86_RSP], m_(gen_pin[X86_RSP], n));
 }
 
-/* rax: host address of the new top of stack. */
-static void push_access(struct gen *g)
+static struct hrm push_access(struct gen *g)
 {
-	e_lea(&g->b, T0, m_(gen_pin[X86_RSP], -8));
-	gen_access(g, 8, true, true, X86_JIT_SLOT_STACK);
-}
-
-void gen_pop_access(struct gen *g)
-{
-	e_mov(&g->b, T0, gen_pin[X86_RSP]);
-	gen_access(g, 8, false, true, X86_JIT_SLOT_STACK);
+	return gen_stack_at(g, X86_RSP, -8, true);
 }
 
 void gen_push_spilled(struct gen *g)
 {
-	push_access(g);
+	struct hrm top = push_access(g);
+
 	e_ld(&g->b, T1, CPU(jit.spill[0]));
-	e_st(&g->b, m_(T0, 0), T1);
+	e_st(&g->b, top, T1);
 	rsp_add(g, -8);
 }
 
@@ -41,20 +34,19 @@ static void gen_push(struct gen *g)
 {
 	const struct x86_insn *in = &g->i->in;
 	struct ebuf *b = &g->b;
+	struct hrm top;
 
-	gen_flags_spill(g, g->i->live_in);
 	if (in->opnd[0].kind == X86_OPND_MEM) {
-		gen_mem(g, 8, false);
-		e_ld(b, T0, m_(T0, 0));
+		e_ld(b, T0, gen_mem_at(g, 8, false));
 		e_st(b, CPU(jit.spill[0]), T0);
 		gen_push_spilled(g);
 		return;
 	}
-	push_access(g);
+	top = push_access(g);
 	if (in->opnd[0].kind == X86_OPND_GPR) {
-		e_st(b, m_(T0, 0), gen_use(g, in->opnd[0].reg, T1));
+		e_st(b, top, gen_use(g, in->opnd[0].reg, T1));
 	} else {
-		e_op(b, 0xc7, E_W, 0, m_(T0, 0));
+		e_op(b, 0xc7, E_W, 0, top);
 		e32(b, (u32)in->imm);
 	}
 	rsp_add(g, -8);
@@ -64,22 +56,21 @@ static void gen_pop(struct gen *g)
 {
 	unsigned reg = g->i->in.opnd[0].reg;
 
-	gen_flags_spill(g, g->i->live_in);
-	gen_pop_access(g);
-	e_ld(&g->b, T0, m_(T0, 0));
+	unsigned to = gen_pin[reg] == H_NONE || reg == X86_RSP ? T0 : gen_pin[reg];
+
+	e_ld(&g->b, to, gen_stack_at(g, X86_RSP, 0, false));
 	rsp_add(g, 8);
-	gen_def(g, reg, T0);
+	gen_def(g, reg, to);
 }
 
 static void gen_leave(struct gen *g)
 {
 	unsigned rbp = gen_pin[X86_RBP];
 
-	gen_flags_spill(g, g->i->live_in);
-	e_mov(&g->b, T0, rbp);
-	gen_access(g, 8, false, true, X86_JIT_SLOT_STACK);
+	struct hrm top = gen_stack_at(g, X86_RBP, 0, false);
+
 	e_lea(&g->b, gen_pin[X86_RSP], m_(rbp, 8));
-	e_ld(&g->b, rbp, m_(T0, 0));
+	e_ld(&g->b, rbp, top);
 }
 
 /* Target of an indirect branch into rax. */
@@ -88,8 +79,7 @@ static void load_target(struct gen *g)
 	const struct x86_insn *in = &g->i->in;
 
 	if (in->opnd[0].kind == X86_OPND_MEM) {
-		gen_mem(g, 8, false);
-		e_ld(&g->b, T0, m_(T0, 0));
+		e_ld(&g->b, T0, gen_mem_at(g, 8, false));
 	} else {
 		e_mov(&g->b, T0, gen_use(g, in->opnd[0].reg, T0));
 	}
@@ -100,16 +90,17 @@ static void gen_call(struct gen *g)
 	struct jit_insn *i = g->i;
 	struct ebuf *b = &g->b;
 	bool direct = i->in.opnd[0].kind == X86_OPND_REL;
+	struct hrm top;
 
 	gen_flags_spill(g, X86_FL_ARITH);
 	if (!direct) {
 		load_target(g);
 		e_st(b, CPU(jit.spill[0]), T0);
 	}
-	push_access(g);
+	top = push_access(g);
 	e_ld(b, T1, CPU(jit.page));
 	e_lea(b, T1, m_(T1, i->off + i->in.len));
-	e_st(b, m_(T0, 0), T1);
+	e_st(b, top, T1);
 	rsp_add(g, -8);
 	if (direct) {
 		gen_goto(g, target_of(i), target_of(i) <= i->off);
@@ -125,8 +116,7 @@ static void gen_ret(struct gen *g)
 	s32 n = 8 + (in->opnd[0].kind == X86_OPND_NONE ? 0 : (s32)in->imm);
 
 	gen_flags_spill(g, X86_FL_ARITH);
-	gen_pop_access(g);
-	e_ld(&g->b, T0, m_(T0, 0));
+	e_ld(&g->b, T0, gen_stack_at(g, X86_RSP, 0, false));
 	rsp_add(g, n);
 	gen_far(g, n);
 }

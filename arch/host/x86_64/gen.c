@@ -144,6 +144,22 @@ static void far_target(struct gen *g, s64 off)
 	e_lea(&g->b, H_RAX, m_(H_RAX, (s32)off));
 }
 
+/* The group's bytes are in the first TLB level, or this instruction is the first of a block without groups. */
+static void group_cold(struct gen *g, struct cold *c)
+{
+	struct ebuf *b = &g->b;
+
+	e_op(b, 0x03, E_W, T0, c->page);
+	e_movi32(b, T1, (u32)c->code);
+	e_call_to(b, c->thunk);
+	e_op(b, 0x85, E_W, T0, r_(T0));
+	e_align(b, 4, 2);
+	c->link->site = e_jcc(b, CC_E);
+	e_jmp_to(b, c->back);
+	e_patch_here(b, c->link->site);
+	emit_exit(g, g->j->verify ? (u64)c->link->off << 32 | JIT_EXIT_INTERP : (u64)(uintptr_t)c->link | JIT_EXIT_LINK);
+}
+
 static void emit_cold(struct gen *g, struct cold *c)
 {
 	struct ebuf *b = &g->b;
@@ -157,6 +173,9 @@ static void emit_cold(struct gen *g, struct cold *c)
 		e_call_to(b, c->thunk);
 		units_check_cold(g);
 		e_jmp_to(b, c->back);
+		break;
+	case COLD_GROUP:
+		group_cold(g, c);
 		break;
 	case COLD_EXIT:
 		emit_exit(g, c->code);
@@ -231,7 +250,7 @@ static void link_site(struct gen *g, u8 *site, s64 off)
 		return;
 	}
 	*l = (struct jit_link){ .site = site, .from = g->blk, .off = (s32)off, .region_gen = g->j->flush_gen };
-	if (off == g->t->start) {
+	if (off == g->t->start && !(g->t->mode & JIT_MODE_PLAIN)) {
 		e_patch(&g->b, site, g->blk->entry);
 		return;
 	}
@@ -406,6 +425,7 @@ bool jit_host_block(struct jit *j, struct jit_trace *t, struct jit_block *blk)
 	g->fl_slot = true;
 	g->fl_made_up = 0;
 	make_plan(g);
+	gen_find_groups(g);
 	e_align(&g->b, 16, 0);
 	u8 *start = g->b.p;
 	blk->entry = e_here(&g->b);

@@ -22,6 +22,7 @@
 
 enum cold_kind {
 	COLD_MEM,	/* slow path of an access; goes back */
+	COLD_GROUP,	/* that of a group of accesses: goes back, or leaves for the same place by a block without groups */
 	COLD_EXIT,	/* leaves with code */
 	COLD_LINK,	/* leaves to be linked */
 	COLD_FAR,	/* far branch to a constant offset */
@@ -35,12 +36,36 @@ struct cold {
 	u8 *site[2];		/* displacements that lead here */
 	const u8 *back;		/* executable address */
 	const u8 *thunk;
-	struct hrm page;	/* COLD_MEM: page of the slot or entry, to be added first */
-	u64 code;		/* exit code, JIT_INFO, JIT_FAR, or target offset */
+	struct hrm page;	/* COLD_MEM, COLD_GROUP: page of the slot or entry, to be added first */
+	u64 code;		/* exit code, JIT_INFO, JIT_GROUP, JIT_FAR, or target offset */
 	struct jit_link *link;
 };
 
 #define COLDS (JIT_INSNS * 6)
+
+#define GEN_GROUPS 32
+#define GEN_NO_GROUP 0xff
+#define GEN_NO_VALUE 0xffff
+
+/* Accesses off the same registers. low, high: its bytes, as a displacement from the base's value in group.c. */
+struct gen_group {
+	u16 base, index;	/* values */
+	u8  scale;
+	u8  count, begin, last;	/* accesses; instructions of the first and the last */
+	u8  slot;		/* of jit.group[] */
+	bool write;		/* the check is for writes */
+	bool real;		/* there is more than one access */
+	bool open;		/* code of the check has been made */
+	s64 low, high;
+};
+
+/* An access of an instruction: its memory operand, or what PUSH, POP, CALL, RET and LEAVE do to the stack. */
+enum { GEN_MEM, GEN_STACK };
+struct gen_place {
+	u8  group;		/* GEN_NO_GROUP: of none */
+	u8  size;
+	s64 at;			/* displacement, as in the group */
+};
 
 struct gen {
 	struct jit *j;
@@ -54,6 +79,9 @@ struct gen {
 	unsigned ncold;
 	struct cold cold[COLDS];
 	u8 plan[JIT_INSNS];
+	unsigned ngroups;
+	struct gen_group group[GEN_GROUPS];
+	struct gen_place place[JIT_INSNS][2];
 };
 
 /* What becomes of an instruction. */
@@ -110,15 +138,21 @@ void gen_shr(struct jit *j, struct ebuf *b, unsigned r, unsigned n);
 void gen_page_index(struct jit *j, struct ebuf *b, unsigned r);
 /* Both for i's memory operand. */
 void gen_mem(struct gen *g, unsigned size, bool write);
+/* The same, as a member of its group if it has one; the operand is off rax. Flags are spilled where they are destroyed. */
+struct hrm gen_mem_at(struct gen *g, unsigned size, bool write);
+/* The same for 8 bytes of the stack, disp from guest register reg, as place GEN_STACK. */
+struct hrm gen_stack_at(struct gen *g, unsigned reg, s32 disp, bool write);
 unsigned gen_use(struct gen *g, unsigned guest, unsigned scratch);
 void gen_def(struct gen *g, unsigned guest, unsigned host);
 
 /* ---- flow.c ---- */
 
-/* rax: host address of the top of stack. */
-void gen_pop_access(struct gen *g);
 /* Pushes jit.spill[0]. */
 void gen_push_spilled(struct gen *g);
+
+/* ---- group.c: fills group[] and place[], behind plan[] ---- */
+
+void gen_find_groups(struct gen *g);
 
 /* ---- plan.c: which instructions are generated how ---- */
 

@@ -23,13 +23,14 @@ void gen_def(struct gen *g, unsigned guest, unsigned host)
 		e_mov(&g->b, gen_pin[guest], host);
 }
 
-void gen_ea(struct gen *g)
+/* Linear address of the memory operand and add bytes, into rax. */
+static void ea(struct gen *g, s64 add)
 {
 	struct ebuf *b = &g->b;
 	const struct x86_insn *in = &g->i->in;
 	unsigned w = in->asize == 8 ? E_W : 0;
 	unsigned base = H_NONE, index = H_NONE;
-	s64 disp = in->disp;
+	s64 disp = in->disp + add;
 
 	if (in->base == X86_REG_RIP) {
 		e_ld(b, T0, CPU(jit.page));
@@ -50,14 +51,20 @@ void gen_ea(struct gen *g)
 		e_op(b, 0x03, E_W, T0, m_(H_RSP, (s32)(offsetof(struct x86_cpu, seg_base) + 8u * in->seg)));
 }
 
+void gen_ea(struct gen *g)
+{
+	ea(g, 0);
+}
+
 static bool user(const struct gen *g)
 {
 	return g->t->mode & X86_MODEF_CPL3;
 }
 
-static struct cold *miss(struct gen *g, unsigned cc, struct hrm page, unsigned slot, bool write, u32 info)
+/* group: an access of all its bytes. Else info is the access's. */
+static struct cold *miss(struct gen *g, unsigned cc, struct hrm page, unsigned slot, bool write, u32 info, bool group)
 {
-	struct cold *c = gen_cold(g, COLD_MEM, e_jcc(&g->b, cc));
+	struct cold *c = gen_cold(g, group ? COLD_GROUP : COLD_MEM, e_jcc(&g->b, cc));
 	unsigned number = (user(g) ? 2 * X86_JIT_SLOTS : 0) + (write ? X86_JIT_SLOTS : 0) + slot;
 
 	c->page = page;
@@ -70,24 +77,25 @@ static struct cold *miss(struct gen *g, unsigned cc, struct hrm page, unsigned s
  * the address depends on nothing that is loaded from the TLB. The rest is the
  * common piece's (thunks.c), which looks into the first level and fills the slot.
  */
-static void slot_access(struct gen *g, unsigned size, bool write, u32 info, unsigned slot)
+static struct cold *slot_access(struct gen *g, unsigned size, bool write, u32 info, unsigned slot, bool group)
 {
 	struct ebuf *b = &g->b;
 	s32 at = (s32)(offsetof(struct x86_cpu, jit.slot) +
 		       ((user(g) ? 2u : 0u) + write) * X86_JIT_SLOTS * sizeof(struct x86_jit_slot) +
 		       slot * sizeof(struct x86_jit_slot));
 	struct hrm page = m_(H_RSP, at + (s32)offsetof(struct x86_jit_slot, page));
-	unsigned log = 0;
+	unsigned n = 0;
 	struct cold *c;
 
-	while (1u << log < size)
-		log++;
+	while (jit_limit_bytes(n) < size)
+		n++;
 	e_op(b, 0x2b, E_W, T0, page);
-	e_op(b, 0x3b, E_W, T0, m_(H_RSP, at + (s32)(offsetof(struct x86_jit_slot, limit) + log * 8)));
-	c = miss(g, CC_AE, page, slot, write, info);
+	e_op(b, 0x3b, E_W, T0, m_(H_RSP, at + (s32)(offsetof(struct x86_jit_slot, limit) + n * 8)));
+	c = miss(g, CC_AE, page, slot, write, info, group);
 	e_op(b, 0x03, E_W, T0, m_(H_RSP, at + (s32)offsetof(struct x86_jit_slot, host)));
 	c->back = e_here(b);
-	c->thunk = write ? g->j->thunks.mem_w : g->j->thunks.mem_r;
+	c->thunk = group ? g->j->thunks.group_slot[write] : write ? g->j->thunks.mem_w : g->j->thunks.mem_r;
+	return c;
 }
 
 void gen_shr(struct jit *j, struct ebuf *b, unsigned r, unsigned n)
@@ -108,7 +116,7 @@ void gen_page_index(struct jit *j, struct ebuf *b, unsigned r)
 }
 
 /* lin - page < 4096 - size + 1, by the entry for the address's page. */
-static void page_access(struct gen *g, unsigned size, bool write, u32 info)
+static struct cold *page_access(struct gen *g, unsigned size, bool write, u32 info, bool group)
 {
 	struct ebuf *b = &g->b;
 	s32 at = (s32)(offsetof(struct x86_cpu, jit.pages) +
@@ -121,10 +129,11 @@ static void page_access(struct gen *g, unsigned size, bool write, u32 info)
 	e8(b, 0x48);
 	e8(b, 0x3d);			/* cmp rax, imm32 */
 	e32(b, 4096 - size);
-	c = miss(g, CC_A, page, X86_JIT_SLOT_BESIDE, write, info);
+	c = miss(g, CC_A, page, X86_JIT_SLOT_BESIDE, write, info, group);
 	e_op(b, 0x03, E_W, T0, mi_(H_RSP, T1, 0, at + (s32)offsetof(struct x86_jit_page, host)));
 	c->back = e_here(b);
-	c->thunk = g->j->thunks.pages[user(g)][write];
+	c->thunk = group ? g->j->thunks.group_page[user(g)][write] : g->j->thunks.pages[user(g)][write];
+	return c;
 }
 
 void gen_access(struct gen *g, unsigned size, bool write, bool ss, int slot)
@@ -132,9 +141,9 @@ void gen_access(struct gen *g, unsigned size, bool write, bool ss, int slot)
 	u32 info = JIT_INFO(g->i->off, g->i->in.len, ss, size);
 
 	if (slot == GEN_PAGES)
-		page_access(g, size, write, info);
+		page_access(g, size, write, info, false);
 	else
-		slot_access(g, size, write, info, (unsigned)slot);
+		slot_access(g, size, write, info, (unsigned)slot, false);
 }
 
 static int slot_of(const struct gen *g)
@@ -150,14 +159,105 @@ static int slot_of(const struct gen *g)
 	return in->base == X86_RSP && in->seg != X86_FS && in->seg != X86_GS ? X86_JIT_SLOT_STACK : GEN_PAGES;
 }
 
+/* add bytes behind the address in rax are aligned to size, or the interpreter says what comes of it. Destroys flags, r14. */
+static void check_aligned(struct gen *g, unsigned size, s32 add)
+{
+	if (!(x86_insn_form(&g->i->in)->flags & X86_FF_ALIGN))
+		return;
+	e_lea(&g->b, T1, m_(T0, add));
+	e_op(&g->b, 0xf6, 0, 0, r_(T1));
+	e8(&g->b, size - 1);
+	gen_cold(g, COLD_EXIT, e_jcc(&g->b, CC_NE))->code = (u64)g->i->off << 32 | JIT_EXIT_INTERP;
+}
+
 void gen_mem(struct gen *g, unsigned size, bool write)
 {
 	gen_flags_spill(g, g->i->live_in);
 	gen_ea(g);
-	if (x86_insn_form(&g->i->in)->flags & X86_FF_ALIGN) {
-		e8(&g->b, 0xa8);
-		e8(&g->b, size - 1);
-		gen_cold(g, COLD_EXIT, e_jcc(&g->b, CC_NE))->code = (u64)g->i->off << 32 | JIT_EXIT_INTERP;
-	}
+	check_aligned(g, size, 0);
 	gen_access(g, size, write, g->i->in.seg == X86_SS, slot_of(g));
+}
+
+/* ---- groups ---- */
+
+static struct hrm group_slot(const struct gen_group *gr)
+{
+	return m_(H_RSP, (s32)(offsetof(struct x86_cpu, jit.group) + gr->slot * sizeof(u64)));
+}
+
+/* rax: linear address of the group's first byte -> host address, which is kept. */
+static void group_access(struct gen *g, struct gen_group *gr, int slot)
+{
+	struct jit_link *l = jit_cache_meta(g->j, sizeof(*l));
+	unsigned span = (unsigned)(gr->high - gr->low);
+	struct cold *c;
+
+	if (!l) {
+		g->failed = true;
+		return;
+	}
+	*l = (struct jit_link){ .from = g->blk, .off = g->i->off, .region_gen = (u32)g->j->flush_gen, .plain = true };
+	c = slot == GEN_PAGES ? page_access(g, span, gr->write, JIT_GROUP(span), true) :
+				slot_access(g, span, gr->write, JIT_GROUP(span), (unsigned)slot, true);
+	c->link = l;
+	e_st(&g->b, group_slot(gr), T0);
+	gr->open = true;
+}
+
+/* The group that the access belongs to; first: it is to make the check. NULL: it stands alone. */
+static struct gen_group *group_of(struct gen *g, const struct gen_place *p, unsigned size, bool *first)
+{
+	struct gen_group *gr = p->group == GEN_NO_GROUP ? NULL : &g->group[p->group];
+
+	if (!gr || !gr->real || size > p->size)
+		return NULL;
+	*first = !gr->open;
+	return *first && &g->t->insn[gr->begin] != g->i ? NULL : gr;
+}
+
+struct hrm gen_mem_at(struct gen *g, unsigned size, bool write)
+{
+	const struct gen_place *p = &g->place[g->i - g->t->insn][GEN_MEM];
+	bool first, aligned = x86_insn_form(&g->i->in)->flags & X86_FF_ALIGN;
+	struct gen_group *gr = group_of(g, p, size, &first);
+	s32 at;
+
+	if (!gr) {
+		gen_mem(g, size, write);
+		return m_(T0, 0);
+	}
+	at = (s32)(p->at - gr->low);
+	if (first || aligned)
+		gen_flags_spill(g, g->i->live_in);
+	if (first)
+		ea(g, -at);
+	else
+		e_ld(&g->b, T0, group_slot(gr));
+	check_aligned(g, size, at);
+	if (first)
+		group_access(g, gr, slot_of(g));
+	return m_(T0, at);
+}
+
+struct hrm gen_stack_at(struct gen *g, unsigned reg, s32 disp, bool write)
+{
+	const struct gen_place *p = &g->place[g->i - g->t->insn][GEN_STACK];
+	bool first;
+	struct gen_group *gr = group_of(g, p, 8, &first);
+	s32 at = gr ? (s32)(p->at - gr->low) : 0;
+
+	if (gr && !first) {
+		e_ld(&g->b, T0, group_slot(gr));
+		return m_(T0, at);
+	}
+	gen_flags_spill(g, g->i->live_in);
+	if (disp == at)
+		e_mov(&g->b, T0, gen_pin[reg]);
+	else
+		e_lea(&g->b, T0, m_(gen_pin[reg], disp - at));
+	if (gr)
+		group_access(g, gr, X86_JIT_SLOT_STACK);
+	else
+		gen_access(g, 8, write, true, X86_JIT_SLOT_STACK);
+	return m_(T0, at);
 }

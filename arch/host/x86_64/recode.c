@@ -246,11 +246,10 @@ void gen_recode(struct gen *g)
 	struct fields f = { .rm = r_(0) };
 
 	if (m) {
-		gen_mem(g, m->size, m->access & X86_ACC_W);
-		f.rm = m_(T0, 0);
-		if (wants) {
+		f.rm = gen_mem_at(g, m->size, m->access & X86_ACC_W);
+		if (wants && !g->fl_host) {
 			e_mov(&g->b, T2, T0);
-			f.rm = m_(T2, 0);
+			f.rm.reg = T2;
 		}
 	}
 	if (wants)

@@ -58,8 +58,7 @@ static bool gen_mov(struct gen *g)
 		else
 			e_mov(b, h, sh);
 	} else if (s->kind == X86_OPND_MEM) {
-		gen_mem(g, d->size, false);
-		e_op(b, 0x8b, d->size == 8 ? E_W : 0, h, m_(T0, 0));
+		e_op(b, 0x8b, d->size == 8 ? E_W : 0, h, gen_mem_at(g, d->size, false));
 	} else {
 		return false;
 	}
@@ -106,13 +105,14 @@ static struct hrm factor(struct gen *g, bool load)
 	struct ebuf *b = &g->b;
 
 	if (o->kind == X86_OPND_MEM) {
-		gen_mem(g, o->size, false);
+		struct hrm at = gen_mem_at(g, o->size, false);
+
 		if (load) {
-			e_op(b, 0x8b, o->size == 8 ? E_W : 0, T2, m_(T0, 0));
+			e_op(b, 0x8b, o->size == 8 ? E_W : 0, T2, at);
 			return r_(T2);
 		}
 		e_mov(b, T2, T0);
-		return m_(T2, 0);
+		return m_(T2, at.disp);
 	}
 	return r_(gen_use(g, o->reg, T2));
 }

@@ -103,8 +103,7 @@ static void gen_popf(struct gen *g)
 	gen_flags_spill(g, X86_FL_ARITH);
 	u64 op = gen_helper_op(g);
 	c = unless_cpl0(g, op);
-	gen_pop_access(g);
-	e_ld(b, T1, m_(T0, 0));
+	e_ld(b, T1, gen_stack_at(g, X86_RSP, 0, false));
 	e_op(b, 0x8b, 0, T2, CPU(eflags));
 	e_op(b, 0xf7, 0, 0, r_(T2));
 	e32(b, X86_FL_RF);

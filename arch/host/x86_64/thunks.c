@@ -171,9 +171,9 @@ static void fill_slot(struct ebuf *b, struct hrm addend)
 	e_st(b, host, T1);
 	e_op(b, 0x2b, E_W, H_RAX, page);
 	e_op(b, 0x03, E_W, H_RAX, r_(T1));
-	for (unsigned n = 0; n < 6; n++) {
+	for (unsigned n = 0; n < X86_JIT_LIMITS; n++) {
 		e_op(b, 0xc7, E_W, 0, m_(T2, (s32)(offsetof(struct x86_jit_slot, limit) + n * 8)));
-		e32(b, 4096 - (1 << n) + 1);
+		e32(b, 4096 - jit_limit_bytes(n) + 1);
 	}
 	e8(b, 0xc3);
 }
@@ -232,18 +232,31 @@ static void look_beside(struct ebuf *b, bool user)
 /* Which first-level entries a piece looks at before it calls C, and what it fills from them. */
 enum look { LOOK_SLOT, LOOK_PAGE };
 
-/* x86_tlb_hit() for the linear address in rax and JIT_INFO in r14d; returns from the piece when it hits. */
-static void look_up(struct jit *j, struct ebuf *b, enum look look, bool user, bool write)
+/* r15: last byte of the access at rax that r14d tells of, JIT_INFO or JIT_GROUP. */
+static void last_byte(struct ebuf *b, bool group)
+{
+	if (group) {
+		e_op(b, 0x1b7, 0, T2, r_(T1));		/* movzx */
+	} else {
+		e_mov32(b, T2, T1);
+		e_op(b, 0xc1, 0, 5, r_(T2));
+		e8(b, 17);
+		e_alui(b, 4, 0, r_(T2), 0x7f);
+	}
+	e_lea(b, T2, mi_(T2, H_RAX, 0, -1));
+}
+
+/*
+ * x86_tlb_hit() for the linear address in rax and JIT_INFO or JIT_GROUP in r14d; returns from the piece when it
+ * hits. A miss goes on with r14d as it was.
+ */
+static void look_up(struct jit *j, struct ebuf *b, enum look look, bool user, bool write, bool group)
 {
 	const s32 set = write ? (s32)offsetof(struct x86_tlb_set, w) : 0;
 	u8 *miss, *fill;
 
 	e_st(b, AT(RETURN, jit.spill[1]), T1);
-	e_mov32(b, T2, T1);
-	e_op(b, 0xc1, 0, 5, r_(T2));
-	e8(b, 17);
-	e_alui(b, 4, 0, r_(T2), 0x7f);
-	e_lea(b, T2, mi_(T2, H_RAX, 0, -1));
+	last_byte(b, group);
 	e_alui(b, 4, E_W, r_(T2), -4096);
 	e_op(b, 0x0b, E_W, T2, AT(RETURN, tlb_tag));
 	e_mov32(b, T1, H_RAX);
@@ -265,10 +278,6 @@ static void look_up(struct jit *j, struct ebuf *b, enum look look, bool user, bo
 		fill_page(j, b, m_(T1, set + 8), user, write);
 	e_patch_here(b, miss);
 	e_ld(b, T1, AT(RETURN, jit.spill[1]));
-	if (look == LOOK_PAGE && write) {
-		look_beside(b, user);
-		e_ld(b, T1, AT(RETURN, jit.spill[1]));
-	}
 }
 
 /*
@@ -319,8 +328,23 @@ static const u8 *make_access(struct jit *j, struct ebuf *b, bool avx, enum look 
 {
 	e_align(b, 16, 0);
 	const u8 *at = e_here(b);
-	look_up(j, b, look, user, write);
+	look_up(j, b, look, user, write, false);
+	if (look == LOOK_PAGE && write) {
+		look_beside(b, user);
+		e_ld(b, T1, AT(RETURN, jit.spill[1]));
+	}
 	call_c(b, avx, write ? (uintptr_t)jit_c_mem_w : (uintptr_t)jit_c_mem_r, RETURN);
+	e8(b, 0xc3);
+	return at;
+}
+
+/* The same for a group of accesses, and 0 if the first level does not have it: nothing has happened then. */
+static const u8 *make_group(struct jit *j, struct ebuf *b, enum look look, bool user, bool write)
+{
+	e_align(b, 16, 0);
+	const u8 *at = e_here(b);
+	look_up(j, b, look, user, write, true);
+	e_movi32(b, H_RAX, 0);
 	e8(b, 0xc3);
 	return at;
 }
@@ -441,8 +465,12 @@ int jit_host_init(struct jit *j, struct err *e)
 	t->far = make_far(b, t->leave);
 	t->mem_r = make_access(j, b, avx, LOOK_SLOT, false, false);
 	t->mem_w = make_access(j, b, avx, LOOK_SLOT, false, true);
-	for (unsigned n = 0; n < 4; n++)
+	for (unsigned n = 0; n < 4; n++) {
 		t->pages[n >> 1][n & 1] = make_access(j, b, avx, LOOK_PAGE, n >> 1, n & 1);
+		t->group_page[n >> 1][n & 1] = make_group(j, b, LOOK_PAGE, n >> 1, n & 1);
+	}
+	for (unsigned n = 0; n < 2; n++)
+		t->group_slot[n] = make_group(j, b, LOOK_SLOT, false, n);
 	t->helper = make_helper(b, avx);
 	t->vec_load = make_vec_load(b, avx);
 	p = make_call(b, avx, (uintptr_t)jit_c_x87_load, 2 * RETURN);

@@ -212,6 +212,36 @@ TEST(pages_that_share_an_entry)
 	bare_destroy(RUN_BOTH(pages_apart));
 }
 
+/* Accesses close together off one register, which slides over a page's end; reads and writes, moved and copied registers. */
+GUEST(together,
+      "	mov $0x40e80, %esi\n	mov $96, %ecx\n	mov $77, %ebx\n	mov $2, %r13d\n"
+      "1:	mov %rbx, (%rsi)\n	mov %rcx, 24(%rsi)\n	mov 3(%rsi), %eax\n	add %rax, 9(%rsi)\n	mov %rsi, %rdi\n	mov %bl, -17(%rdi)\n"
+      "	add $8, %rsi\n	mov 4(%rsi), %rdx\n	cmp %rdx, %rbx\n	mov -4(%rsi), %r12\n	adc %r12, %rbx\n	mov 33(%rdi), %r14w\n"
+      "	lea 5(%rsi), %rbp\n	sbb %rbx, (%rbp)\n	xor 1(%rbp), %bx\n	incl 7(%rbp, %rcx, 4)\n	rcl $1, %rbx\n	notq 11(%rbp, %rcx, 4)\n"
+      "	mov 8(%rbp, %rcx, 4), %r8\n	cmpxchg %r8, (%rsi, %r13, 2)\n	lea (%rdx, %r8), %edx\n	mov 6(%rsi, %r13, 2), %r9\n"
+      "	add %r9, %rbx\n	mov (%rsi), %rsi\n	lea 8(%rdi), %rsi\n	add 16(%rsi), %rbx\n	xor %rdx, %rbx\n	dec %ecx\n	jnz 1b\n" EXIT);
+
+/* The same for the stack: pushes, pops, a frame and a call while rSP goes down over page's ends. */
+GUEST(stack_together,
+      "	mov %cr4, %rax\n	or $0x200, %eax\n	mov %rax, %cr4\n	mov $0x46010, %esp\n	mov $120, %ecx\n	xor %ebx, %ebx\n	mov $0x123456789, %r15\n"
+      "1:	push %rcx\n	push %rbx\n	push %r15\n	push $-5\n	mov 16(%rsp), %rax\n	add %rax, 8(%rsp)\n	pop %rdx\n	add %rdx, %rbx\n"
+      "	pop %r15\n	pop %rsi\n	adc %rsi, %rbx\n	pop %rcx\n	call 2f\n	push 8(%rsp)\n	pop %r14\n	add %r14, %rbx\n"
+      "	sub $112, %rsp\n	mov %rbx, 8(%rsp)\n	mov 10(%rsp), %rdi\n	movaps %xmm0, 16(%rsp)\n	and $0xffffff, %edi\n	xor %rdi, %r15\n"
+      "	dec %ecx\n	jnz 1b\n" EXIT
+      "2:	push %rbp\n	mov %rsp, %rbp\n	sub $64, %rsp\n	mov %rcx, -8(%rbp)\n	mov %rbx, 24(%rsp)\n	mov -40(%rbp), %rax\n"
+      "	add %rax, %rbx\n	and $-16, %rsp\n	push %rbx\n	pop %r12\n	add %r12, -8(%rbp)\n	mov -8(%rbp), %rbx\n	leave\n	ret\n");
+
+TEST(accesses_close_together)
+{
+	struct bare *b = RUN_BOTH(together);
+
+	CHECK_EQ(b->cpu->gpr[X86_RCX], 0);
+	bare_destroy(b);
+	b = RUN_BOTH(stack_together);
+	CHECK_EQ(b->cpu->gpr[X86_RCX], 0);
+	bare_destroy(b);
+}
+
 /* Registers and memory at a fault are those before the instruction. */
 #define FAULT(name, insn) \
 GUEST(name, "	mov $7, %eax\n	mov $0x1000000, %edi\n	mov $3, %ebx\n	mov $0x45000, %ebp\n	mov $9, %ecx\n	add $5, %ebx\n" \
@@ -232,6 +262,16 @@ FAULT(fault_div, "	xor %edx, %edx\n	mov $0, %ecx\n	div %rcx");
 FAULT(fault_div_overflow, "	mov $9, %edx\n	div %rcx");
 FAULT(fault_idiv, "	mov $1, %eax\n	shl $63, %rax\n	cqo\n	mov $-1, %rcx\n	idiv %rcx");
 FAULT(fault_ud, "	ud2");
+/* Behind accesses of the same group that have been made; 0x46000 is not there, or only the second time. */
+FAULT(fault_member, "	movq $0, 0x103000+0x46*8\n	invlpg 0x46000\n	mov $0x45ff0, %esi\n	mov %rbx, (%rsi)\n	add %rcx, 8(%rsi)\n"
+		    "	mov (%rsi), %rdx\n	mov 13(%rsi), %eax\n	mov %rcx, 4(%rsi)");
+FAULT(fault_member_store, "	movq $0, 0x103000+0x46*8\n	invlpg 0x46000\n	mov $0x45ff0, %esi\n	mov %rbx, (%rsi)\n	mov %rcx, 13(%rsi)\n"
+			  "	mov %rcx, 4(%rsi)");
+FAULT(fault_unmapped_between, "	mov $0x46000, %esi\n	mov (%rsi), %rdx\n	mov %rcx, 8(%rsi)\n	movq $0, 0x103000+0x46*8\n	invlpg (%rsi)\n"
+			      "	mov 16(%rsi), %rax\n	mov %rcx, 24(%rsi)");
+FAULT(fault_pop, "	movq $0, 0x103000+0x46*8\n	invlpg 0x46000\n	mov $0x45fe8, %esp\n	pop %rdx\n	pop %rsi\n	pop %r12\n	pop %r13\n	pop %r14");
+FAULT(fault_push_again, "	movq $0, 0x103000+0x45*8\n	invlpg 0x45000\n	mov $0x46018, %esp\n	push %rdx\n	push %rsi\n	push $1\n	push %r13\n	push %r14");
+FAULT(fault_unaligned, "	mov %cr4, %rsi\n	or $0x200, %esi\n	mov %rsi, %cr4\n	mov $0x46000, %esi\n	movaps (%rsi), %xmm1\n	movaps %xmm1, 16(%rsi)\n	movaps 24(%rsi), %xmm2");
 
 TEST(faults_are_precise)
 {
@@ -239,7 +279,8 @@ TEST(faults_are_precise)
 	static const struct { const u8 *from, *to; } faults[] = {
 		F(fault_load), F(fault_store), F(fault_rmw), F(fault_push), F(fault_call), F(fault_null), F(fault_null_again), F(fault_canonical),
 		F(fault_canonical_jump), F(fault_canonical_ret), F(fault_movs), F(fault_div), F(fault_div_overflow),
-		F(fault_idiv), F(fault_ud),
+		F(fault_idiv), F(fault_ud), F(fault_member), F(fault_member_store), F(fault_unmapped_between), F(fault_pop),
+		F(fault_push_again), F(fault_unaligned),
 	};
 
 	for (size_t n = 0; n < ARRAY_SIZE(faults); n++) {
