@@ -18,6 +18,48 @@ static int copy_on_read(struct blk_node *n, u64 off, u64 len)
 	return t && t->flags & BLK_O_RDWR ? blk_node_fill(t, NULL, off, len) : 0;
 }
 
+/* ---- watches ---- */
+
+static int watch_before(struct blk_node *n, u64 off, u64 len)
+{
+	int ret = 0;
+
+	for (struct blk_watch *w = n->watches; w && !ret; w = w->next)
+		ret = w->before ? w->before(w, off, len) : 0;
+	return ret;
+}
+
+static int watch_after(struct blk_node *n, u64 off, u64 len)
+{
+	int ret = 0;
+
+	for (struct blk_watch *w = n->watches; w; w = w->next)
+		ret = (w->after ? w->after(w, off, len) : 0) ?: ret;
+	return ret;
+}
+
+void blk_watch_add(struct blk_node *n, struct blk_watch *w)
+{
+	blk_drain_begin(n);
+	w->next = n->watches;
+	n->watches = w;
+	blk_drain_end(n);
+}
+
+void blk_watch_del(struct blk_node *n, struct blk_watch *w)
+{
+	blk_drain_begin(n);
+	for (struct blk_watch **p = &n->watches; *p; p = &(*p)->next) {
+		if (*p != w)
+			continue;
+		*p = w->next;
+		break;
+	}
+	blk_drain_end(n);
+}
+
+/* ---- requests ---- */
+
 int blk_preadv(struct blk_node *n, u64 off, const struct iovec *iov, int niov)
 {
 	u64 len = iov_bytes(iov, niov);
@@ -54,13 +96,17 @@ static int pwritev_placed(struct blk_node *n, u64 off, const struct iovec *iov, 
 	if (check_range(n, off, len)) {
 		u64 end;
 
-		if (!(flags & BLK_RESIZE) || add_overflows(off, len, &end) || end > (u64)INT64_MAX)
+		if (!(flags & BLK_RESIZE) || n->watches || add_overflows(off, len, &end) || end > (u64)INT64_MAX)
 			ret = -EIO;
 		else if (blk_is_mapping(n) || n->drv->flags & BLK_DRV_FILTER)
 			ret = blk_node_truncate(n, end, false, BLK_PREALLOC_OFF, NULL);
 	}
+	if (unlikely(n->watches))
+		ret = ret ?: watch_before(n, off, len);
 	if (!ret)
 		ret = blk_node_pwritev_placed(n, off, iov, niov, len, flags, p);
+	if (unlikely(n->watches))
+		ret = watch_after(n, off, len) ?: ret;
 	blk_leave(n);
 	return ret;
 }
@@ -97,7 +143,11 @@ int blk_zero(struct blk_node *n, u64 off, u64 len, u32 flags)
 	if (!(n->flags & BLK_O_UNMAP))
 		flags &= ~(u32)BLK_MAY_UNMAP;
 	blk_enter(n);
-	ret = blk_node_zero(n, off, len, flags);
+	if (unlikely(n->watches))
+		ret = watch_before(n, off, len);
+	ret = ret ?: blk_node_zero(n, off, len, flags);
+	if (unlikely(n->watches))
+		ret = watch_after(n, off, len) ?: ret;
 	blk_leave(n);
 	return ret;
 }
@@ -109,7 +159,11 @@ int blk_discard(struct blk_node *n, u64 off, u64 len)
 	if (ret)
 		return ret;
 	blk_enter(n);
-	ret = blk_node_discard(n, off, len);
+	if (unlikely(n->watches))
+		ret = watch_before(n, off, len);
+	ret = ret ?: blk_node_discard(n, off, len);
+	if (unlikely(n->watches))
+		ret = watch_after(n, off, len) ?: ret;
 	blk_leave(n);
 	return ret;
 }
@@ -123,7 +177,7 @@ int blk_copy_range(struct blk_node *n, u64 off, struct blk_node *src, u64 src_of
 		return ret;
 	if (!(n->flags & BLK_O_RDWR))
 		return -EBADF;
-	if (!n->drv->copy_from || n->detect_zeroes || n->flags & BLK_O_WRITETHROUGH)
+	if (!n->drv->copy_from || n->detect_zeroes || n->watches || n->flags & BLK_O_WRITETHROUGH)
 		return -ENOTSUP;
 	blk_enter(n);
 	ret = n->drv->copy_from(n, off, src, src_off, len, share);
@@ -161,6 +215,8 @@ int blk_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, struct 
 {
 	int ret;
 
+	if (n->watches)
+		return err_set(e, EBUSY, "Node '%s' is busy: block device is in use by a block job", blk_node_name(n));
 	blk_drain_begin(n);
 	ret = blk_node_truncate(n, size, exact, prealloc, e);
 	blk_drain_end(n);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "block/int.h"
+#include "block/job.h"
 
 struct blk_graph *blk_graph_new(const struct blk_policy *p)
 {
@@ -316,6 +317,15 @@ struct blk_node *blk_child_find(struct blk_node *n, const char *role)
 		if (!strcmp(n->child[i].role, role))
 			return n->child[i].node;
 	return NULL;
+}
+
+bool blk_has_parent(struct blk_node *n)
+{
+	for (struct blk_node *p = n->graph->nodes; p; p = p->next)
+		for (int i = 0; i < p->n_children; i++)
+			if (p->child[i].node == n)
+				return true;
+	return false;
 }
 
 u64 blk_length(const struct blk_node *n)

@@ -129,6 +129,32 @@ int blkdev_medium_in(struct blkdev *b, struct err *err)
 	return b->drive ? start_queue(b, err) : 0;
 }
 
+int blkdev_quiet(struct blkdev *b, int (*fn)(void *opaque), void *opaque)
+{
+	int ret;
+
+	device_lock(b->dev);
+	blkdev_drain(b);
+	ret = fn(opaque);
+	device_unlock(b->dev);
+	return ret;
+}
+
+int blkdev_switch(struct blkdev *b, struct drive *d, struct blk_node *node, struct err *err)
+{
+	struct blk_queue_conf conf = { .workers = WORKERS, .name = "disk" };
+	struct blk_queue *q = blk_queue_new(node, &conf);
+
+	if (!q)
+		return err_set(err, ENOMEM, "cannot start the disk's threads");
+	if (b->queue)
+		blk_queue_free(b->queue);
+	b->queue = q;
+	b->node = node;
+	b->drive = d;
+	return 0;
+}
+
 void blkdev_resized(struct blkdev *b)
 {
 	device_lock(b->dev);

@@ -10,7 +10,8 @@
 #include <string.h>
 #include "block/block.h"
 #include "block/opts.h"
-#include "dev/drive.h"
+#include "block/job.h"
+#include "dev/blkdev.h"
 #include "dev/machine.h"
 #include "log.h"
 #include "mem.h"
@@ -158,7 +159,9 @@ struct drive *drive_add_blockdev(struct drives *ds, const char *text, struct err
 	if (blk_open(ds->graph, NULL, &o, flags, &node, err) < 0)
 		goto out;
 	d = append(ds, id, node, err);
-	if (!d)
+	if (d)
+		d->is_node = true;
+	else
 		blk_unref(node);
 out:
 	blk_opts_free(&o);
@@ -175,14 +178,27 @@ static void drive_close(struct drive *d)
 		log_error("drive '%s': not all that was written could be stored as it was closed: %s", d->id, strerror(-ret));
 }
 
+/* Another drive took the node over, or a node above it has it. */
+static bool node_in_use(const struct drives *ds, const struct drive *d)
+{
+	const struct drive *o;
+
+	for (o = ds->first; o; o = o->next)
+		if (o != d && o->node && o->node == d->node)
+			return true;
+	return d->node && blk_has_parent(d->node);
+}
+
 int drive_del(struct drives *ds, const char *id, struct err *err)
 {
 	struct drive *d = find(ds, id), **p;
 
 	if (!d)
 		return err_set(err, ENOENT, "Failed to find node with node-name='%s'", id);
-	if (d->in_use)
-		return err_set(err, EBUSY, "Block device %s is in use", id);
+	if (d->jobs)
+		return err_set(err, EBUSY, "Node '%s' is busy: block device is in use by a block job", id);
+	if (d->in_use || node_in_use(ds, d))
+		return err_set(err, EBUSY, "Node %s is in use", id);
 	for (p = &ds->first; *p != d; p = &(*p)->next)
 		;
 	*p = d->next;
@@ -190,6 +206,58 @@ int drive_del(struct drives *ds, const char *id, struct err *err)
 	mem_free(d->id);
 	mem_free(d);
 	return 0;
+}
+
+struct drive *drive_lookup(struct drives *ds, const char *name)
+{
+	struct drive *d = find(ds, name);
+
+	for (d = d ? d : ds->first; d && !str_eq(d->id, name); d = d->next)
+		if (d->node && str_eq(blk_node_name(d->node), name))
+			break;
+	return d;
+}
+
+struct drive *drive_adopt(struct drives *ds, struct blk_node *node, struct err *err)
+{
+	struct drive *d;
+
+	if (find(ds, blk_node_name(node))) {
+		err_set(err, EEXIST, "there is a drive '%s' already", blk_node_name(node));
+		return NULL;
+	}
+	d = append(ds, blk_node_name(node), node, err);
+	if (d)
+		d->is_node = true;
+	return d;
+}
+
+struct drive *drive_switch(struct drive *d, struct drive *to, struct err *err)
+{
+	struct blkdev *user = d->user;
+	struct blk_node *old = d->node;
+
+	if (d->in_use && !user) {
+		err_set(err, ENOTSUP, "The device of drive '%s' cannot change its node", d->id);
+		return NULL;
+	}
+	if (to->read_only && !d->read_only) {
+		err_set(err, EINVAL, "Node '%s' is read-only", to->id);
+		return NULL;
+	}
+	if (user && blkdev_switch(user, d->is_node ? to : d, to->node, err) < 0)
+		return NULL;
+	if (!d->is_node) {
+		d->node = blk_ref(to->node);
+		blk_unref(old);
+		return d;
+	}
+	to->in_use = d->in_use;
+	to->user = user;
+	to->stats = d->stats;
+	d->in_use = false;
+	d->user = NULL;
+	return to;
 }
 
 struct drive *drive_take(struct machine *m, const char *id, struct err *err)

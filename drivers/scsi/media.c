@@ -93,6 +93,8 @@ static int take_out(struct scsi_lun *l, struct err *err)
 {
 	if (l->cdrom && !l->tray_open)
 		return err_set(err, EBUSY, "Tray of the device is not open");
+	if (l->blk.drive && l->blk.drive->jobs)
+		return err_set(err, EBUSY, "Node '%s' is busy: block device is in use by a block job", l->blk.drive->id);
 	device_lock(l->blk.dev);
 	blkdev_drain(&l->blk);
 	blkdev_medium_out(&l->blk);

@@ -195,6 +195,17 @@ struct blk_child {
 	struct blk_node *node;
 };
 
+/*
+ * Sees the changes that users of a node make by the public I/O calls: a job
+ * that copies the node. Both run inside of the request, from any thread; an
+ * error of before() fails the request.
+ */
+struct blk_watch {
+	int (*before)(struct blk_watch *w, u64 off, u64 len);
+	int (*after)(struct blk_watch *w, u64 off, u64 len);	/* also of a write that failed; may fail it */
+	struct blk_watch *next;
+};
+
 struct blk_node {
 	const struct blk_driver *drv;
 	struct blk_graph *graph;
@@ -216,6 +227,7 @@ struct blk_node {
 	bool written;			/* will_write() was called; atomic */
 	void *ranges;			/* range lock */
 	void *units;			/* decompressed units */
+	struct blk_watch *watches;	/* changed while drained */
 	void (*resize_cb)(void *opaque, u64 size);
 	void *resize_opaque;
 	struct blk_node *next;		/* in the graph */
@@ -252,6 +264,9 @@ const struct blk_driver *blk_driver_find(const char *name);
 int blk_attach(struct blk_node *n, const char *role, struct blk_node *c);
 int blk_detach(struct blk_node *n, struct blk_node *c);	/* drops the reference; blk_unref()'s result */
 struct blk_node *blk_child_find(struct blk_node *n, const char *role);
+/* While a node is watched its size stays. They wait for the requests in flight. */
+void blk_watch_add(struct blk_node *n, struct blk_watch *w);
+void blk_watch_del(struct blk_node *n, struct blk_watch *w);
 /* Opens the child @role from the options "role" (a node name), "role.*", or @filename. */
 int blk_open_child(struct blk_node *n, const char *role, const char *filename,
 		   struct blk_opts *o, u32 flags, struct err *e);

@@ -45,6 +45,10 @@ void blkdev_drain(struct blkdev *b);
 /* Under the lock, drained: takes the medium out, or puts what the drive has in. */
 void blkdev_medium_out(struct blkdev *b);
 int  blkdev_medium_in(struct blkdev *b, struct err *err);
+/* Main thread, vCPUs parked: fn(opaque) runs while the device has no request under way; its result. */
+int  blkdev_quiet(struct blkdev *b, int (*fn)(void *opaque), void *opaque);
+/* Inside of blkdev_quiet(): goes on with the drive and the node; on failure all is as before. */
+int  blkdev_switch(struct blkdev *b, struct drive *d, struct blk_node *node, struct err *err);
 /* Main thread: tells the device of another size of its medium. */
 void blkdev_resized(struct blkdev *b);
 static inline u64 blkdev_bytes(const struct blkdev *b)

@@ -35,6 +35,8 @@ struct drive {
 	struct blk_node *node;		/* one reference */
 	enum drive_if type;
 	bool read_only, cdrom, in_use;
+	bool is_node;			/* -blockdev: its id is its node's name */
+	unsigned jobs;			/* block jobs that need its node where it is */
 	int unit;			/* unit= or index=, -1: the next free one */
 	struct drive_stats stats;
 	struct blkdev *user;		/* the disk that has it; NULL: none, or one of another kind (flash) */
@@ -55,6 +57,16 @@ struct drive *drive_add(struct drives *ds, const char *text, struct err *err);
 struct drive *drive_add_blockdev(struct drives *ds, const char *text, struct err *err);
 /* Forgets a drive that no device has. -ENOENT, -EBUSY with err. */
 int  drive_del(struct drives *ds, const char *id, struct err *err);
+/* The drive of that name, or the one whose node has it; NULL: there is none. */
+struct drive *drive_lookup(struct drives *ds, const char *name);
+/* Makes a drive of a node that has a name; takes the reference. NULL with err set, the reference stays. */
+struct drive *drive_adopt(struct drives *ds, struct blk_node *node, struct err *err);
+/*
+ * Whoever uses d uses @to's node instead, from now on: a drive takes over the
+ * node, a device of a node becomes the user of @to. The vCPUs are parked.
+ * Returns the drive whose node it uses now, NULL with err set: nothing has changed.
+ */
+struct drive *drive_switch(struct drive *d, struct drive *to, struct err *err);
 /* Takes the drive for a device: -ENOENT, -EBUSY. */
 struct drive *drive_take(struct machine *m, const char *id, struct err *err);
 /* The medium of a drive nobody uses just now: opens a file in it, or takes out what there is. */

@@ -236,6 +236,8 @@ static int block_resize(struct qmp_call *c)
 			break;
 	if (!d || !d->node)
 		return err_set(&c->err, ENOENT, "Cannot find device='%s' nor node-name='%s'", device ? device : "", node ? node : "");
+	if (d->jobs)
+		return err_set(&c->err, EBUSY, "Device '%s' is in use", d->id);
 	if (blk_truncate(d->node, size, false, BLK_PREALLOC_OFF, &c->err) < 0)
 		return -c->err.code;
 	if (d->user)

@@ -153,11 +153,3 @@ static int query_memdev(struct qmp_call *c)
 	return 0;
 }
 QMP("query-memdev", query_memdev);
-
-/* ---- block jobs ---- */
-
-static int query_block_jobs(struct qmp_call *c)
-{
-	return qmp_new(c, JSON_ARRAY);
-}
-QMP("query-block-jobs", query_block_jobs);

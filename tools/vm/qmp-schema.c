@@ -21,6 +21,10 @@ struct schema_entry {
 /* They are set with the same names. */
 #define MIGRATION_PARAMETERS "announce-initial:int?,announce-max:int?,announce-rounds:int?,announce-step:int?,throttle-trigger-threshold:int?,cpu-throttle-initial:int?,cpu-throttle-increment:int?,cpu-throttle-tailslow:bool?,tls-creds:str?,tls-hostname:str?,tls-authz:str?,max-bandwidth:int?,avail-switchover-bandwidth:int?,downtime-limit:int?,multifd-channels:int?,multifd-compression:str?,xbzrle-cache-size:int?,max-postcopy-bandwidth:int?,max-cpu-throttle:int?,mode:str?"
 
+#define COPY_JOB "job-id:str?,device:str,target:str,sync:MirrorSyncMode,speed:int?,on-source-error:BlockdevOnError?,on-target-error:BlockdevOnError?,filter-node-name:str?,auto-finalize:bool?,auto-dismiss:bool?"
+#define COPY_FILE ",format:str?,mode:NewImageMode?"
+#define MIRROR ",replaces:str?,granularity:int?,buf-size:int?,copy-mode:MirrorCopyMode?"
+
 static const struct schema_type types[] = {
 	{ "RunState", "debug|inmigrate|internal-error|io-error|paused|postmigrate|prelaunch|finish-migrate|restore-vm|running|save-vm|shutdown|suspended|watchdog|guest-panicked|colo" },
 	{ "ShutdownCause", "none|host-error|host-qmp-quit|host-qmp-system-reset|host-signal|host-ui|guest-shutdown|guest-reset|guest-panic|subsystem-reset|snapshot-load" },
@@ -64,6 +68,9 @@ static const struct schema_type types[] = {
 	{ "BlockInfo", "device:str,qdev:str?,type:str,removable:bool,locked:bool,inserted:BlockDeviceInfo?" },
 	{ "JobType", "commit|stream|mirror|backup|create|amend|snapshot-load|snapshot-save|snapshot-delete" },
 	{ "JobStatus", "undefined|created|running|paused|ready|standby|waiting|pending|aborting|concluded|null" },
+	{ "MirrorSyncMode", "top|full|none|incremental|bitmap" }, { "NewImageMode", "existing|absolute-paths" },
+	{ "BlockdevOnError", "report|ignore|enospc|stop|auto" }, { "MirrorCopyMode", "background|write-blocking" },
+	{ "BlockErrorAction", "ignore|report|stop" }, { "IoOperationType", "read|write" },
 	{ "JobInfo", "id:str,type:JobType,status:JobStatus,current-progress:int,total-progress:int,error:str?" },
 	{ "BlockDeviceStats", "rd_bytes:int,wr_bytes:int,zone_append_bytes:int,unmap_bytes:int,rd_operations:int,wr_operations:int,zone_append_operations:int,flush_operations:int,unmap_operations:int,rd_total_time_ns:int,wr_total_time_ns:int,zone_append_total_time_ns:int,flush_total_time_ns:int,unmap_total_time_ns:int,wr_highest_offset:int,rd_merged:int,wr_merged:int,zone_append_merged:int,unmap_merged:int,failed_rd_operations:int,failed_wr_operations:int,failed_zone_append_operations:int,failed_flush_operations:int,failed_unmap_operations:int,invalid_rd_operations:int,invalid_wr_operations:int,invalid_zone_append_operations:int,invalid_flush_operations:int,invalid_unmap_operations:int,account_invalid:bool,account_failed:bool,timed_stats:[any]" },
 	{ "BlockStats", "device:str?,qdev:str?,node-name:str?,stats:BlockDeviceStats,parent:BlockStats?" },
@@ -132,6 +139,15 @@ static const struct schema_entry commands[] = {
 	{ "snapshot-load", "job-id:str,tag:str,vmstate:str,devices:[str]", NULL },
 	{ "snapshot-delete", "job-id:str,tag:str,devices:[str]", NULL },
 	{ "query-jobs", "", "[JobInfo]" }, { "job-dismiss", "id:str", NULL }, { "job-cancel", "id:str", NULL },
+	{ "job-pause", "id:str", NULL }, { "job-resume", "id:str", NULL }, { "job-complete", "id:str", NULL },
+	{ "job-finalize", "id:str", NULL },
+	{ "block-job-cancel", "device:str,force:bool?", NULL }, { "block-job-pause", "device:str", NULL },
+	{ "block-job-resume", "device:str", NULL }, { "block-job-complete", "device:str", NULL },
+	{ "block-job-finalize", "id:str", NULL }, { "block-job-dismiss", "id:str", NULL },
+	{ "block-job-set-speed", "device:str,speed:int", NULL },
+	{ "blockdev-backup", COPY_JOB ",compress:bool?", NULL }, { "drive-backup", COPY_JOB COPY_FILE ",compress:bool?", NULL },
+	{ "blockdev-mirror", COPY_JOB MIRROR, NULL },
+	{ "drive-mirror", COPY_JOB COPY_FILE MIRROR ",node-name:str?,unmap:bool?", NULL },
 	{ "migrate", "uri:str,detach:bool?", NULL }, { "migrate-incoming", "uri:str", NULL }, { "migrate_cancel", "", NULL },
 };
 
@@ -141,6 +157,11 @@ static const struct schema_entry events[] = {
 	{ "GUEST_PANICKED", "action:GuestPanicAction", NULL }, { "DUMP_COMPLETED", "result:DumpQueryResult,error:str?", NULL },
 	{ "BLOCK_EXPORT_DELETED", "id:str", NULL },
 	{ "JOB_STATUS_CHANGE", "id:str,status:JobStatus", NULL },
+	{ "BLOCK_JOB_COMPLETED", "type:JobType,device:str,len:int,offset:int,speed:int,error:str?", NULL },
+	{ "BLOCK_JOB_CANCELLED", "type:JobType,device:str,len:int,offset:int,speed:int", NULL },
+	{ "BLOCK_JOB_READY", "type:JobType,device:str,len:int,offset:int,speed:int", NULL },
+	{ "BLOCK_JOB_ERROR", "device:str,operation:IoOperationType,action:BlockErrorAction", NULL },
+	{ "BLOCK_JOB_PENDING", "type:JobType,id:str", NULL },
 	{ "BALLOON_CHANGE", "actual:int", NULL },
 };
 
