@@ -247,7 +247,7 @@ void gen_recode(struct gen *g)
 
 	if (m) {
 		f.rm = gen_mem_at(g, m->size, m->access & X86_ACC_W);
-		if (wants && !g->fl_host) {
+		if (wants) {
 			e_mov(&g->b, T2, T0);
 			f.rm.reg = T2;
 		}

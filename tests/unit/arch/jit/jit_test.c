@@ -217,6 +217,7 @@ GUEST(together,
       "	mov $0x40e80, %esi\n	mov $96, %ecx\n	mov $77, %ebx\n	mov $2, %r13d\n"
       "1:	mov %rbx, (%rsi)\n	mov %rcx, 24(%rsi)\n	mov 3(%rsi), %eax\n	add %rax, 9(%rsi)\n	mov %rsi, %rdi\n	mov %bl, -17(%rdi)\n"
       "	add $8, %rsi\n	mov 4(%rsi), %rdx\n	cmp %rdx, %rbx\n	mov -4(%rsi), %r12\n	adc %r12, %rbx\n	mov 33(%rdi), %r14w\n"
+      "	bsf %rbx, %r10\n	incl 2(%rdi)\n	adc $0, %rbx\n"
       "	lea 5(%rsi), %rbp\n	sbb %rbx, (%rbp)\n	xor 1(%rbp), %bx\n	incl 7(%rbp, %rcx, 4)\n	rcl $1, %rbx\n	notq 11(%rbp, %rcx, 4)\n"
       "	mov 8(%rbp, %rcx, 4), %r8\n	cmpxchg %r8, (%rsi, %r13, 2)\n	lea (%rdx, %r8), %edx\n	mov 6(%rsi, %r13, 2), %r9\n"
       "	add %r9, %rbx\n	mov (%rsi), %rsi\n	lea 8(%rdi), %rsi\n	add 16(%rsi), %rbx\n	xor %rdx, %rbx\n	dec %ecx\n	jnz 1b\n" EXIT);
