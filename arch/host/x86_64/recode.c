@@ -58,6 +58,25 @@ static unsigned gpr_field(struct gen *g, struct fields *f, const struct x86_oper
 	return h;
 }
 
+/*
+ * A register that stays in memory may be the memory operand of the same instruction: one that reads it, or writes all
+ * of it (a part would make the next load of the whole wait).
+ */
+static bool in_memory(const struct x86_insn *in, const struct x86_operand *o)
+{
+	if (o->kind != X86_OPND_GPR || gen_pin[o->reg] != H_NONE || ((o->access & X86_ACC_W) && o->size != 8))
+		return false;
+	switch (in->op) {
+	case X86_OP_ADD: case X86_OP_OR: case X86_OP_ADC: case X86_OP_SBB: case X86_OP_AND: case X86_OP_SUB:
+	case X86_OP_XOR: case X86_OP_CMP: case X86_OP_TEST: case X86_OP_INC: case X86_OP_DEC: case X86_OP_NEG:
+	case X86_OP_NOT: case X86_OP_IMUL: case X86_OP_MOVSX: case X86_OP_MOVSXD: case X86_OP_MOVZX:
+	case X86_OP_SHL: case X86_OP_SHR: case X86_OP_SAR: case X86_OP_ROL: case X86_OP_ROR:
+		return true;
+	default:
+		return in->op >= X86_OP_CMOVO && in->op <= X86_OP_CMOVNLE;
+	}
+}
+
 static void place(struct gen *g, struct fields *f, unsigned n)
 {
 	const struct x86_insn *in = &g->i->in;
@@ -69,7 +88,10 @@ static void place(struct gen *g, struct fields *f, unsigned n)
 		return;
 	switch ((enum x86_method)x86_spec_infos[spec].method) {
 	case METHOD_E: case METHOD_R: case METHOD_W: case METHOD_U: case METHOD_M: case METHOD_Q: case METHOD_N:
-		f->rm = r_(gpr ? gpr_field(g, f, o, T2) : o->reg);
+		if (in_memory(in, o))
+			f->rm = GPR_SLOT(o->reg);
+		else
+			f->rm = r_(gpr ? gpr_field(g, f, o, T2) : o->reg);
 		break;
 	case METHOD_Z:
 		f->rm = r_(gpr_field(g, f, o, T2));
@@ -234,6 +256,21 @@ static void flags_by_count(struct gen *g, u32 undef, bool saved)
 	g->fl_host = false;
 }
 
+/* XOR of a register that stays in memory with itself: its old value is not needed. */
+static bool clears(struct gen *g)
+{
+	const struct x86_insn *in = &g->i->in;
+	const struct x86_operand *o = in->opnd;
+
+	if (in->op != X86_OP_XOR || o[0].kind != X86_OPND_GPR || o[1].kind != X86_OPND_GPR || o[0].reg != o[1].reg ||
+	    o[0].size < 4 || gen_pin[o[0].reg] != H_NONE)
+		return false;
+	e_op(&g->b, 0x33, 0, T0, r_(T0));
+	e_st(&g->b, GPR_SLOT(o[0].reg), T0);
+	gen_flags_made(g);
+	return true;
+}
+
 void gen_recode(struct gen *g)
 {
 	struct jit_insn *i = g->i;
@@ -245,6 +282,8 @@ void gen_recode(struct gen *g)
 	bool wants = wants_flags(i, writes);
 	struct fields f = { .rm = r_(0) };
 
+	if (clears(g))
+		return;
 	if (m) {
 		f.rm = gen_mem_at(g, m->size, m->access & X86_ACC_W);
 		if (wants) {

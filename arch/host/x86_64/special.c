@@ -47,9 +47,18 @@ static bool gen_mov(struct gen *g)
 		return false;
 	h = gen_pin[d->reg] == H_NONE ? T0 : gen_pin[d->reg];
 	if (s->kind == X86_OPND_IMM) {
-		e_movi(b, h, d->size == 8 ? in->imm : (u32)in->imm);
+		u64 imm = d->size == 8 ? in->imm : (u32)in->imm;
+
+		if (h == T0 && (s64)imm == (s32)imm) {
+			e_op(b, 0xc7, E_W, 0, GPR_SLOT(d->reg));
+			e32(b, (u32)imm);
+			return true;
+		}
+		e_movi(b, h, imm);
+	} else if (s->kind == X86_OPND_GPR && gen_pin[s->reg] == H_NONE) {
+		e_op(b, 0x8b, d->size == 8 ? E_W : 0, h, GPR_SLOT(s->reg));
 	} else if (s->kind == X86_OPND_GPR) {
-		unsigned sh = gen_use(g, s->reg, T0);
+		unsigned sh = gen_pin[s->reg];
 
 		if (d->size == 4)
 			e_mov32(b, h, sh);
