@@ -127,6 +127,8 @@ struct jit_insn {
 	u8  raw[15];
 };
 
+#define JIT_TRACE_PIECE 256
+
 struct jit_trace {
 	struct x86_cpu *cpu;
 	u64 gpa;		/* of the page */
@@ -141,7 +143,9 @@ struct jit_trace {
 	bool vec, x87;		/* uses vector registers, the x87 stack natively */
 	unsigned nranges;
 	struct { u16 off, len; } range[JIT_RANGES];
-	u8 page[4096 + 16];	/* copy of the code */
+	const u8 *host;		/* the page itself, which others may write to */
+	u8 page[4096 + 16];	/* copy of the code, in pieces as they are looked at */
+	u32 copied;		/* of JIT_TRACE_PIECE bytes each */
 	struct jit_insn insn[JIT_INSNS];
 };
 

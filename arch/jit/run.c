@@ -222,7 +222,8 @@ static struct jit_block *translate(struct x86_cpu *cpu, u64 gpa, const u8 *host,
 	t->start = gpa & X86_PAGE_MASK;
 	t->mode = mode;
 	t->gpa2 = s->gpa;
-	__builtin_memcpy(t->page, host_page, 4096);
+	t->host = host_page;
+	t->copied = 0;
 	if (s->gpa != JIT_NO_PAGE)
 		__builtin_memcpy(t->page + 4096, s->host, 15);
 	jit_trace_decode(t);

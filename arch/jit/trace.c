@@ -25,8 +25,20 @@ static bool note_range(struct jit_trace *t, unsigned off, unsigned len)
 	return true;
 }
 
+/* Bytes are read once: what is decoded, compared and generated is all of one copy. */
+static void copy_page(struct jit_trace *t, unsigned off, unsigned len)
+{
+	for (unsigned n = off / JIT_TRACE_PIECE; n * JIT_TRACE_PIECE < MIN(off + len, 4096u); n++) {
+		if (t->copied >> n & 1)
+			continue;
+		__builtin_memcpy(t->page + n * JIT_TRACE_PIECE, t->host + n * JIT_TRACE_PIECE, JIT_TRACE_PIECE);
+		t->copied |= 1u << n;
+	}
+}
+
 static int decode_at(struct jit_trace *t, unsigned off, struct x86_insn *in)
 {
+	copy_page(t, off, 15);
 	return x86_decode(in, t->page + off, MIN(t->limit - off, 15u), t->mode & X86_MODEF_SIZE);
 }
 
@@ -281,5 +293,5 @@ void jit_trace_decode(struct jit_trace *t)
 	if (t->count)
 		find_live(t);
 	else
-		note_range(t, t->start, 4096 - t->start);	/* it goes over the end of the page */
+		note_range(t, t->start, 4096 - t->start);	/* it goes over the end of the page, and is all copied */
 }

@@ -145,7 +145,8 @@ struct x86_run_cache {
 	u8 kind;
 };
 
-#define MMU_WMAP_BITS 14
+#define MMU_WMAP_BITS 12
+#define MMU_WMAP_WAYS 4
 
 struct x86_mmu {
 	struct x86_tlb_set set[X86_TLB_CLASSES];
@@ -169,11 +170,11 @@ struct x86_mmu {
 	u64 phys_generation;
 	u64 pdpte[4];			/* PAE: loaded at CR3 writes */
 	/*
-	 * Where a host page is in the write sides of the first level: at wmap's linear address and
-	 * nowhere else, unless its bit in wlost says that there may be more.
+	 * Where host pages are in the write sides of the first level and in what generated code remembers of
+	 * them: nowhere but at the linear addresses that are here. What leaves a full set leaves those too.
 	 */
-	struct { u64 host, lin; } wmap[1u << MMU_WMAP_BITS];
-	u64 wlost[1024];
+	struct mmu_wmap { u64 host, lin; } wmap[1u << MMU_WMAP_BITS][MMU_WMAP_WAYS];
+	u8 wmap_victim;
 };
 
 /* Result of a translation for one access inside one page. */

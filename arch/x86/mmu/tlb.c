@@ -101,33 +101,16 @@ found:
 
 /* ---- from host pages to the first level's writable entries ---- */
 
-static u64 lost_bit(u64 host, unsigned *word)
-{
-	u64 p = host >> 12;
-
-	*word = ((p ^ p >> 16) >> 6) & (ARRAY_SIZE(((struct x86_mmu *)0)->wlost) - 1);
-	return BIT((p ^ p >> 16) & 63);
-}
-
 static void wmap_forget(struct x86_mmu *m)
 {
 	__builtin_memset(m->wmap, 0, sizeof(m->wmap));
-	__builtin_memset(m->wlost, 0, sizeof(m->wlost));
 }
 
-static void wmap_note(struct x86_mmu *m, u64 host, u64 lin)
+static struct mmu_wmap *wmap_set(struct x86_mmu *m, u64 host)
 {
-	unsigned n = (host >> 12) & ((1u << MMU_WMAP_BITS) - 1), word;
+	u64 p = host >> 12;
 
-	if (m->wmap[n].host == host && m->wmap[n].lin == lin)
-		return;
-	if (m->wmap[n].host) {
-		u64 bit = lost_bit(m->wmap[n].host, &word);
-
-		m->wlost[word] |= bit;
-	}
-	m->wmap[n].host = host;
-	m->wmap[n].lin = lin;
+	return m->wmap[(p ^ p >> MMU_WMAP_BITS) & ((1u << MMU_WMAP_BITS) - 1)];
 }
 
 static void w_drop_lin(struct x86_mmu *m, u64 lin)
@@ -140,22 +123,12 @@ static void w_drop_lin(struct x86_mmu *m, u64 lin)
 	}
 }
 
-/* By looking at every entry; what is found is noted anew. */
-static void w_drop_host(struct x86_mmu *m, u64 host)
+static void w_drop_all(struct x86_mmu *m)
 {
 	wmap_forget(m);
 	for (unsigned c = 0; c < X86_TLB_CLASSES; c++)
-		for (unsigned i = 0; i < X86_TLB_SIZE; i++) {
-			struct x86_tlb_entry *e = &m->set[c].w[i];
-			u64 lin = e->tag & ~X86_PAGE_MASK;
-
-			if (e->tag == TAG_NONE)
-				continue;
-			if (!host || lin + e->addend == host)
-				e->tag = TAG_NONE;
-			else
-				wmap_note(m, lin + e->addend, lin);
-		}
+		for (unsigned i = 0; i < X86_TLB_SIZE; i++)
+			m->set[c].w[i].tag = TAG_NONE;
 }
 
 static void l1_clear(struct x86_mmu *m)
@@ -203,6 +176,32 @@ static void pages_drop_lin(struct x86_cpu *cpu, u64 lin, unsigned first)
 		for (unsigned write = first; write < 2; write++)
 			if (!((cpu->jit.pages[set][write][i].page ^ lin) & ~X86_PAGE_MASK))
 				page_unuse(cpu->jit.pages[set][write], i);
+}
+
+/* What lay in the write side at lin goes, and what generated code remembers of it; slots go with each mmu_drop_writes(). */
+static void w_drop_page(struct x86_cpu *cpu, u64 lin)
+{
+	w_drop_lin(cpu->mmu, lin);
+	pages_drop_lin(cpu, lin, 1);
+}
+
+/* Before an entry for lin goes into the write side. */
+static void wmap_note(struct x86_cpu *cpu, u64 host, u64 lin)
+{
+	struct x86_mmu *m = cpu->mmu;
+	struct mmu_wmap *set = wmap_set(m, host), *e = NULL;
+
+	for (unsigned i = 0; i < MMU_WMAP_WAYS; i++) {
+		if (set[i].host == host && set[i].lin == lin)
+			return;
+		if (!set[i].host)
+			e = &set[i];
+	}
+	if (!e) {
+		e = &set[m->wmap_victim++ % MMU_WMAP_WAYS];
+		w_drop_page(cpu, e->lin);
+	}
+	*e = (struct mmu_wmap){ host, lin };
 }
 
 static void set_clear(struct x86_cpu *cpu, unsigned set)
@@ -458,23 +457,24 @@ void mmu_drop_write_slots(struct x86_cpu *cpu)
 	slots_clear(cpu, 1, X86_JIT_SLOTS);
 }
 
-/* A page that went into a slot of host_page's leaves the write side of the first level. */
 void mmu_drop_writes(struct x86_cpu *cpu, const u8 *host_page)
 {
 	struct x86_mmu *m = cpu->mmu;
-	u64 host = (uintptr_t)host_page, bit;
-	unsigned n = (host >> 12) & ((1u << MMU_WMAP_BITS) - 1), word;
+	u64 host = (uintptr_t)host_page;
+	struct mmu_wmap *set = wmap_set(m, host);
 
 	mmu_drop_write_slots(cpu);
-	bit = lost_bit(host, &word);
-	if (!host || (m->wlost[word] & bit)) {
-		w_drop_host(m, host);
+	if (!host) {
+		w_drop_all(m);
 		pages_clear(cpu, 0, 1);
 		pages_clear(cpu, 1, 1);
-	} else if (m->wmap[n].host == host) {
-		w_drop_lin(m, m->wmap[n].lin);
-		pages_drop_lin(cpu, m->wmap[n].lin, 1);
+		return;
 	}
+	for (unsigned i = 0; i < MMU_WMAP_WAYS; i++)
+		if (set[i].host == host) {
+			w_drop_page(cpu, set[i].lin);
+			set[i].host = 0;
+		}
 }
 
 /* ---- translation ---- */
@@ -489,6 +489,8 @@ static void l1_insert(struct x86_cpu *cpu, u64 lin, int access, enum x86_tlb_cla
 	/* drx_data() must see every access while a data breakpoint is armed */
 	if (access == X86_EXEC || unlikely(drx_data_armed(cpu)) || (access == X86_WRITE && unlikely(cpu->jit.verify)))
 		return;
+	if (access == X86_WRITE)
+		wmap_note(cpu, (uintptr_t)x->host & ~X86_PAGE_MASK, lin & ~X86_PAGE_MASK);
 	if (cls == X86_TLB_KERNEL)
 		e->tag = (lin & ~X86_PAGE_MASK) | m->kernel.tag[cls];
 	else
@@ -496,7 +498,6 @@ static void l1_insert(struct x86_cpu *cpu, u64 lin, int access, enum x86_tlb_cla
 	e->addend = (uintptr_t)x->host - lin;
 	if (access != X86_WRITE)
 		return;
-	wmap_note(m, e->addend + (lin & ~X86_PAGE_MASK), lin & ~X86_PAGE_MASK);
 	mmu_mark_dirty(x->dirty, x->run_first, x->gpa);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (code_present(cpu->sys, x->gpa))

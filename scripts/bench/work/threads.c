@@ -170,8 +170,8 @@ static u64 mutexes(u64 n)
 }
 
 const struct work thread_works[] = {
-	{ "threads", "cpu-one", cpu_one, 30000000, 0 },
-	{ "threads", "cpu-two", cpu_two, 30000000, 0 },
+	{ "threads", "cpu-one", cpu_one, 400000000, 0 },
+	{ "threads", "cpu-two", cpu_two, 400000000, 0 },
 	{ "threads", "pipe-pingpong", pipe_pingpong, 3000, 0 },
 	{ "threads", "spin-pingpong", spin_pingpong, 300000, 0 },
 	{ "threads", "atomics", atomics, 3000000, 0 },
