@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The protocol "http": reads a file on a web server by byte ranges (RFC 9110,
- * section 14; RFC 9112). A few connections are kept open, as many as threads
+ * The protocols "http" and "https": read a file on a web server by byte ranges
+ * (RFC 9110, section 14; RFC 9112; https.c has TLS). A few connections are kept open, as many as threads
  * ever read at once; small reads fetch a whole window ahead.
  */
 #include <netdb.h>
@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include "block/https.h"
 #include "block/int.h"
 #include "log.h"
 #include "str.h"
@@ -21,6 +22,8 @@
 
 struct conn {
 	int fd;
+	struct nbd_conn *tls;		/* NULL: in the clear; it has the socket then */
+	u64 timeout;
 	bool used;			/* an answer came on it already */
 	u32 start, end;			/* of what is in buf and not consumed */
 	char buf[HEAD_MAX];
@@ -28,7 +31,10 @@ struct conn {
 };
 
 struct http {
-	char *host, *port, *path, *cookie;
+	char *host, *port, *path;
+	char *cookie, *auth;		/* for the host that the user named */
+	bool tls, verify;
+	struct nbd_tls_creds *trust;
 	u64 timeout, readahead;
 	pthread_mutex_t lock;		/* of spare */
 	struct conn *spare;
@@ -47,28 +53,50 @@ struct answer {
 
 /* ---- names ---- */
 
-static int set_url(struct http *h, const char *url, struct err *e)
+/* What the user gave for one host is none of another's business. */
+static void forget_secrets(struct http *h)
 {
-	const char *host, *end, *path, *colon;
+	free(h->cookie);
+	free(h->auth);
+	h->cookie = h->auth = NULL;
+}
 
-	if (!strncmp(url, "https:", 6))
-		return err_set(e, ENOTSUP, "https is not supported; nbdkit's curl plugin reads it");
-	if (strncmp(url, "http://", 7))
-		return err_set(e, EINVAL, "'%s' is not a http:// address", url);
-	host = url + 7;
-	path = host + strcspn(host, "/?#");
-	if (memchr(host, '@', (size_t)(path - host)) || strpbrk(url, " \r\n"))
-		return err_set(e, EINVAL, "'%s' is not an address that can be read", url);
-	end = *host == '[' ? memchr(host, ']', (size_t)(path - host)) : NULL;
-	colon = memchr(end ? end : host, ':', (size_t)(path - (end ? end : host)));
+static int take_url(struct http *h, bool tls, const char *host, const char *path, struct err *e)
+{
+	const char *end = *host == '[' ? memchr(host, ']', (size_t)(path - host)) : NULL;
+	const char *colon = memchr(end ? end : host, ':', (size_t)(path - (end ? end : host)));
+	char *name = strndup(host + !!end, end ? (size_t)(end - host - 1) : (size_t)((colon ? colon : path) - host));
+	char *port = colon ? strndup(colon + 1, (size_t)(path - colon - 1)) : strdup(tls ? "443" : "80");
+
+	if (h->host && name && port && (strcasecmp(h->host, name) || strcmp(h->port, port)))
+		forget_secrets(h);
 	free(h->host);
 	free(h->port);
 	free(h->path);
-	h->host = strndup(host + !!end, end ? (size_t)(end - host - 1) : (size_t)((colon ? colon : path) - host));
-	h->port = colon ? strndup(colon + 1, (size_t)(path - colon - 1)) : strdup("80");
+	h->host = name;
+	h->port = port;
 	h->path = *path == '/' ? strndup(path, strcspn(path, "#")) : strdup("/");
-	if (!h->host || !h->port || !h->path)
-		return -ENOMEM;
+	h->tls = tls;
+	return name && port && h->path ? 0 : err_set(e, ENOMEM, "Out of memory");
+}
+
+static int set_url(struct http *h, const char *url, struct err *e)
+{
+	bool tls = !strncmp(url, "https://", 8);
+	const char *host = url + (tls ? 8 : 7), *path;
+	int ret;
+
+	if (!tls && strncmp(url, "http://", 7))
+		return err_set(e, EINVAL, "'%s' is not a http:// address", url);
+	if (h->tls && !tls)
+		return err_set(e, EPERM, "The server sends us from https to '%s', in the clear", url);
+	path = host + strcspn(host, "/?#");
+	if (memchr(host, '@', (size_t)(path - host)) || strpbrk(url, " \r\n"))
+		return err_set(e, EINVAL, "'%s' is not an address that can be read", url);
+	ret = tls && !h->trust ? https_trust_new(h->verify, &h->trust, e) : 0;
+	ret = ret ?: take_url(h, tls, host, path, e);
+	if (ret)
+		return ret;
 	return *h->host && *h->port ? 0 : err_set(e, EINVAL, "'%s' names no host", url);
 }
 
@@ -76,7 +104,9 @@ static int set_url(struct http *h, const char *url, struct err *e)
 
 static void conn_free(struct conn *c)
 {
-	if (c)
+	if (c && c->tls)
+		https_end(c->tls);
+	else if (c && c->fd >= 0)
 		close(c->fd);
 	free(c);
 }
@@ -105,7 +135,32 @@ static int connect_to(const struct http *h)
 	return fd < 0 ? ret : fd;
 }
 
-static int conn_get(struct http *h, struct conn **out)
+static int conn_new(struct http *h, struct conn **out, struct err *e)
+{
+	int fd = connect_to(h), ret = 0;
+	struct conn *c;
+
+	if (fd < 0)
+		return fd;
+	c = calloc(1, sizeof(*c));
+	if (!c) {
+		close(fd);
+		return -ENOMEM;
+	}
+	c->fd = fd;
+	c->timeout = h->timeout;
+	if (h->tls) {
+		c->fd = -1;
+		ret = https_start(fd, h->trust, h->host, h->timeout, &c->tls, e);
+	}
+	if (ret)
+		conn_free(c);
+	else
+		*out = c;
+	return ret;
+}
+
+static int conn_get(struct http *h, struct conn **out, struct err *e)
 {
 	struct conn *c;
 
@@ -116,18 +171,8 @@ static int conn_get(struct http *h, struct conn **out)
 		h->n_spare--;
 	}
 	pthread_mutex_unlock(&h->lock);
-	if (!c) {
-		int fd = connect_to(h);
-
-		if (fd < 0)
-			return fd;
-		c = calloc(1, sizeof(*c));
-		if (!c) {
-			close(fd);
-			return -ENOMEM;
-		}
-		c->fd = fd;
-	}
+	if (!c)
+		return conn_new(h, out, e);
 	*out = c;
 	return 0;
 }
@@ -147,10 +192,12 @@ static void conn_put(struct http *h, struct conn *c, bool keep)
 		conn_free(c);
 }
 
-static int send_all(int fd, const char *p, size_t len)
+static int send_all(struct conn *c, const char *p, size_t len)
 {
+	if (c->tls)
+		return https_send(c->tls, p, len, c->timeout);
 	while (len) {
-		ssize_t r = send(fd, p, len, MSG_NOSIGNAL);
+		ssize_t r = send(c->fd, p, len, MSG_NOSIGNAL);
 
 		if (r < 0 && errno == EINTR)
 			continue;
@@ -162,12 +209,14 @@ static int send_all(int fd, const char *p, size_t len)
 	return 0;
 }
 
-static int recv_some(int fd, void *p, size_t len, size_t *got)
+static int recv_some(struct conn *c, void *p, size_t len, size_t *got)
 {
 	ssize_t r;
 
+	if (c->tls)
+		return https_recv(c->tls, p, len, c->timeout, got);
 	do
-		r = recv(fd, p, len, 0);
+		r = recv(c->fd, p, len, 0);
 	while (r < 0 && errno == EINTR);
 	if (r <= 0)
 		return r < 0 && errno == EAGAIN ? -ETIMEDOUT : -EPIPE;
@@ -184,15 +233,17 @@ static int ask(const struct http *h, struct conn *c, u64 off, u64 len)
 	int ret;
 
 	strbuf_printf(&b, "GET %s HTTP/1.1\r\nHost: %s%s%s", h->path, v6 ? "[" : "", h->host, v6 ? "]" : "");
-	if (strcmp(h->port, "80"))
+	if (strcmp(h->port, h->tls ? "443" : "80"))
 		strbuf_printf(&b, ":%s", h->port);
 	strbuf_printf(&b, "\r\nUser-Agent: vmbox\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
 		      "Range: bytes=%llu-%llu\r\n", off, off + len - 1);
 	if (h->cookie)
 		strbuf_printf(&b, "Cookie: %s\r\n", h->cookie);
+	if (h->auth)
+		strbuf_printf(&b, "Authorization: Basic %s\r\n", h->auth);
 	strbuf_puts(&b, "\r\n");
 	ret = strbuf_failed(&b);
-	ret = ret ?: send_all(c->fd, b.s, b.len);
+	ret = ret ?: send_all(c, b.s, b.len);
 	strbuf_free(&b);
 	return ret;
 }
@@ -259,7 +310,7 @@ static int hear(struct conn *c, struct answer *a)
 	for (;;) {
 		if (c->end == HEAD_MAX - 1)
 			return -EPROTO;
-		ret = recv_some(c->fd, c->buf + c->end, HEAD_MAX - 1 - c->end, &got);
+		ret = recv_some(c, c->buf + c->end, HEAD_MAX - 1 - c->end, &got);
 		if (ret)
 			return ret;
 		c->end += (u32)got;
@@ -288,7 +339,7 @@ static int body(struct conn *c, struct iov_cur *out, u64 len)
 			struct iov_cur at = *out;
 
 			iov_cur_take(&at, len, &v, 1, &m);
-			ret = recv_some(c->fd, v.iov_base, v.iov_len, &got);
+			ret = recv_some(c, v.iov_base, v.iov_len, &got);
 			if (ret)
 				return ret;
 			iov_cur_take(out, got, &v, 1, &m);
@@ -299,12 +350,12 @@ static int body(struct conn *c, struct iov_cur *out, u64 len)
 }
 
 /* Sends and hears; a kept connection that the server closed meanwhile is replaced once. */
-static int exchange(struct http *h, u64 off, u64 len, struct conn **out, struct answer *a)
+static int exchange(struct http *h, u64 off, u64 len, struct conn **out, struct answer *a, struct err *e)
 {
 	for (;;) {
 		struct conn *c;
 		bool used;
-		int ret = conn_get(h, &c);
+		int ret = conn_get(h, &c, e);
 
 		if (ret)
 			return ret;
@@ -324,11 +375,14 @@ static int fetch(struct blk_node *n, u64 off, struct iov_cur *out, u64 len)
 {
 	struct http *h = n->priv;
 	struct answer a;
+	struct err e = ERR_INIT;
 	struct conn *c;
-	int ret = exchange(h, off, len, &c, &a);
+	int ret = exchange(h, off, len, &c, &a, &e);
 
+	if (ret && e.code)
+		log_error("%s: %s", n->filename, e.msg);
 	if (ret)
-		return ret;
+		return ret == -EPIPE ? -EIO : ret;
 	if (a.status != 206 || !a.has_length || a.length != len || !a.has_range || a.first != off) {
 		log_error("%s: the server answered %d where bytes %llu to %llu were asked for", n->filename, a.status,
 			  off, off + len - 1);
@@ -354,10 +408,10 @@ static int probe_size(struct blk_node *n, struct err *e)
 		struct iovec v = { &one, 1 };
 		struct iov_cur cur = { &v, 1, 0 };
 		struct conn *c;
-		int ret = exchange(h, 0, 1, &c, &a);
+		int ret = exchange(h, 0, 1, &c, &a, e);
 
 		if (ret)
-			return err_set(e, -ret, "http: Could not read '%s': %s", n->filename, strerror(-ret));
+			return err_set(e, ret == -EPIPE ? EIO : -ret, "http: Could not read '%s': %s", n->filename, ret == -EPIPE ? "the connection was closed" : strerror(-ret));
 		conn_put(h, c, a.status == 206 && a.length == 1 && !a.close && !body(c, &cur, 1));
 		if (a.status / 100 != 3 || !a.location[0])
 			break;
@@ -398,7 +452,8 @@ static void http_close(struct blk_node *n)
 	free(h->host);
 	free(h->port);
 	free(h->path);
-	free(h->cookie);
+	forget_secrets(h);
+	https_trust_free(h->trust);
 }
 
 static int take_cookie(struct blk_node *n, struct blk_opts *o, struct err *e)
@@ -424,18 +479,64 @@ static int take_cookie(struct blk_node *n, struct blk_opts *o, struct err *e)
 	return ret;
 }
 
+/* "user:password" in base64, as a header has it (RFC 7617). */
+static int basic_auth(struct http *h, const char *user, const u8 *pw, size_t len)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t k = strlen(user), n = k + 1 + len, i;
+	u8 *text = calloc(1, n + 3);
+	char *out = malloc(DIV_ROUND_UP(n, (size_t)3) * 4 + 1);
+
+	h->auth = out;
+	if (!text || !out) {
+		free(text);
+		return -ENOMEM;
+	}
+	memcpy(text, user, k);
+	text[k] = ':';
+	if (len)
+		memcpy(text + k + 1, pw, len);
+	for (i = 0; i < n; i += 3) {
+		u32 v = (u32)text[i] << 16 | (u32)text[i + 1] << 8 | text[i + 2];
+
+		for (int d = 0; d < 4; d++)
+			*out++ = i + (size_t)d > n ? '=' : digits[v >> (18 - 6 * d) & 63];
+	}
+	*out = '\0';
+	free(text);
+	return 0;
+}
+
+static int take_user(struct blk_node *n, struct blk_opts *o, struct err *e)
+{
+	char *user = blk_opts_take(o, "username"), *id = blk_opts_take(o, "password-secret");
+	const u8 *pw = NULL;
+	size_t len = 0;
+	int ret = id ? blk_graph_secret(n->graph, id, &pw, &len, e) : 0;
+
+	if (!ret && id && !user)
+		ret = err_set(e, EINVAL, "A password-secret needs a username");
+	if (!ret && user && strchr(user, ':'))
+		ret = err_set(e, EINVAL, "A username has no colon");
+	if (!ret && user)
+		ret = basic_auth(n->priv, user, pw, len);
+	free(user);
+	free(id);
+	return ret;
+}
+
 static int http_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 {
 	struct http *h = n->priv;
 	char *url = blk_opts_take(o, "url");
 	int ret;
 
-	*h = (struct http){ .timeout = 5, .readahead = 256 * KiB };
+	*h = (struct http){ .timeout = 5, .readahead = 256 * KiB, .verify = true };
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_mutex_init(&h->window_lock, NULL);
-	if (n->flags & BLK_O_RDWR)
-		ret = err_set(e, EROFS, "curl block device does not support writes");
-	else
+	ret = n->flags & BLK_O_RDWR ? err_set(e, EROFS, "curl block device does not support writes") :
+	      blk_opts_take_bool(o, "sslverify", &h->verify, e);
+	if (!ret)
 		ret = url ? set_url(h, url, e) : err_set(e, EINVAL, "curl block driver requires an 'url' option");
 	ret = ret ?: blk_opts_take_u64(o, "timeout", &h->timeout, e);
 	ret = ret ?: blk_opts_take_size(o, "readahead", &h->readahead, e);
@@ -444,6 +545,7 @@ static int http_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 	if (!ret && (h->readahead % 512 || h->readahead > 64 * MiB))
 		ret = err_set(e, EINVAL, "HTTP_READAHEAD_SIZE %llu is not a multiple of 512", h->readahead);
 	ret = ret ?: take_cookie(n, o, e);
+	ret = ret ?: take_user(n, o, e);
 	if (!ret && url && !n->filename[0]) {
 		free(n->filename);
 		n->filename = strdup(url);
@@ -507,9 +609,13 @@ static int http_status(struct blk_node *n, u64 off, u64 len, struct blk_extent *
 	return 0;
 }
 
-static const struct blk_driver http = {
-	.name = "http", .prefix = "http", .flags = BLK_DRV_PROTOCOL,
-	.priv_size = sizeof(struct http), .parse_filename = http_parse, .open = http_open, .close = http_close,
-	.preadv = http_preadv, .status = http_status,
-};
-BLOCK_FORMAT(http);
+#define WEB_DRIVER(scheme, var) \
+static const struct blk_driver var = { \
+	.name = scheme, .prefix = scheme, .flags = BLK_DRV_PROTOCOL, \
+	.priv_size = sizeof(struct http), .parse_filename = http_parse, .open = http_open, .close = http_close, \
+	.preadv = http_preadv, .status = http_status, \
+}; \
+BLOCK_FORMAT(var)
+
+WEB_DRIVER("http", http);
+WEB_DRIVER("https", https);

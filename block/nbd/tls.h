@@ -16,6 +16,12 @@
  * credentials. From then on nbd_recv() and nbd_send() go through it. 0 or -errno with text.
  */
 int nbd_tls_start(struct nbd_conn *c, const struct nbd_tls_conf *conf, struct err *e);
+/*
+ * Credentials of a client without a key of its own, which believes the authorities in @cafile (PEM), or, NULL,
+ * anybody. *out for nbd_tls_creds_free(). 0 or -errno with text.
+ */
+int nbd_tls_creds_client(const char *cafile, struct nbd_tls_creds **out, struct err *e);
+void nbd_tls_creds_free(struct nbd_tls_creds *k);	/* NULL is fine */
 /* Says goodbye as far as that needs no waiting, and frees. NULL is fine. */
 void nbd_tls_end(struct nbd_tls *t);
 /* At least one byte; 0 at the end, -errno. */

@@ -10,6 +10,7 @@
 #include "block/int.h"
 #include "block/nbd.h"
 #include "block/nbd/authz.h"
+#include "block/nbd/tls.h"
 #include "block/nbd/tls_priv.h"
 #include "block/object.h"
 #include "mem.h"
@@ -239,6 +240,35 @@ static int x509_create(struct blk_graph *g, struct blk_opts *o, void **priv, str
 	mbedtls_ssl_conf_ciphersuites(&k->conf, x509_suites);
 	*priv = k;
 	return 0;
+}
+
+/* A store may hold some that the library does not know; they are passed over. */
+int nbd_tls_creds_client(const char *cafile, struct nbd_tls_creds **out, struct err *e)
+{
+	struct blk_opts none = { 0 };
+	struct nbd_tls_creds *k = NULL;
+	int ret = new_creds(&k, &none, e), r;
+
+	if (!ret && cafile) {
+		k->verify = true;
+		r = mbedtls_x509_crt_parse_file(&k->ca, cafile);
+		ret = r < 0 || !k->ca.version ? bad_file(cafile, r, e) : 0;
+		mbedtls_ssl_conf_ca_chain(&k->conf, &k->ca, NULL);
+	}
+	if (ret) {
+		nbd_tls_creds_free(k);
+		return ret;
+	}
+	mbedtls_ssl_conf_authmode(&k->conf, cafile ? MBEDTLS_SSL_VERIFY_REQUIRED : MBEDTLS_SSL_VERIFY_NONE);
+	mbedtls_ssl_conf_ciphersuites(&k->conf, x509_suites);
+	*out = k;
+	return 0;
+}
+
+void nbd_tls_creds_free(struct nbd_tls_creds *k)
+{
+	if (k)
+		destroy(k);
 }
 
 /* ---- shared keys ---- */

@@ -114,7 +114,6 @@ for kind in grown shift cut; do
 	rm -f out.raw
 	not_ok "$kind: no convert" img convert -f raw -O raw $url/$kind/src.raw out.raw
 done
-like "$(img info https://127.0.0.1/x 2>&1)" 'https' "no https"
 not_ok "nobody listens" img info http://127.0.0.1:1/x
 like "$("$VMBOX" qemu-io -c 'write 0 512' $url/ok/src.raw 2>&1)" 'does not support writes' "no writing"
 done_testing
