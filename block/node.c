@@ -319,6 +319,29 @@ struct blk_node *blk_child_find(struct blk_node *n, const char *role)
 	return NULL;
 }
 
+int blk_set_backing(struct blk_node *n, struct blk_node *base, struct err *e)
+{
+	int ret = 0;
+
+	if (base && !(n->drv->flags & BLK_DRV_BACKING))
+		return err_set(e, ENOTSUP, "The overlay does not support backing images");
+	if (base && n->backing)
+		return err_set(e, EBUSY, "The overlay already has a backing image");
+	for (struct blk_node *p = base; p; p = p->backing)
+		if (p == n)
+			return err_set(e, EINVAL, "'%s' is below itself", blk_node_name(n));
+	blk_drain_begin(n);
+	if (!base && n->backing)
+		blk_detach(n, n->backing);
+	if (base) {
+		ret = blk_attach(n, "backing", blk_ref(base));
+		if (ret)
+			blk_unref(base);
+	}
+	blk_drain_end(n);
+	return ret ? err_set(e, -ret, "out of memory") : 0;
+}
+
 bool blk_has_parent(struct blk_node *n)
 {
 	for (struct blk_node *p = n->graph->nodes; p; p = p->next)

@@ -67,6 +67,11 @@ int blk_job_finish(struct blk_job *j);
 /* Ends the job, whatever its state, and forgets it. */
 void blk_job_free(struct blk_job *j);
 
+/*
+ * What @n leaves open is answered by @base from now on; NULL: by zeros. It must hold what @n left open
+ * until now, or @n be new. -ENOTSUP, -EBUSY with text.
+ */
+int blk_set_backing(struct blk_node *n, struct blk_node *base, struct err *e);
 /* Somebody else's node is built on this one. */
 bool blk_has_parent(struct blk_node *n);
 

@@ -248,6 +248,53 @@ def test_target_full(disk: VirtioBlk):
 
 
 
+def test_snapshot(disk: BlockDevice):
+    """An overlay takes the writes, what was there stays as it was; two of them, and a mirror of it all."""
+    j = Job(disk)
+    states = []
+    for name in ("one", "two"):
+        j.write(5)
+        disk.flush()
+        states.append(bytes(j.model))
+        j.qmp("blockdev-snapshot-sync", device=j.drive, snapshot_file=j.target(name))
+        j.reads_back()
+        j.write(10)
+        disk.flush()
+    j.reads_back()
+    eq(disk.image(), states[0], "the first image")
+    os.system(f"qemu-img convert -U -f qcow2 -O raw {j.target('one')} {j.target('raw')}")
+    j.holds(j.target("raw"), states[1], "the first overlay")
+    os.system(f"qemu-img convert -U -f qcow2 -O raw {j.target('two')} {j.target('raw')}")
+    j.holds(j.target("raw"), j.model, "the second")
+    j.qmp("drive-mirror", device=j.drive, target=j.target(), format="raw", sync="full", speed=SLOW, granularity=4096)
+    j.write(10)
+    j.go()
+    j.status("ready")
+    j.qmp("block-job-complete", device=j.drive)
+    assert "error" not in j.ended()
+    j.write(5)
+    disk.flush()
+    j.holds(j.target(), j.model, "the mirror")
+    j.reads_back()
+
+
+def test_snapshot_node(disk: VirtioBlk):
+    """The same with a node that is there already; one that is in use is refused."""
+    j = Job(disk)
+    then = bytes(j.model)
+    os.system(f"qemu-img create -q -f qcow2 {j.target('over')} {len(then)}")
+    j.qmp("blockdev-add", driver="qcow2", node_name="over", file={"driver": "file", "filename": j.target("over")}, backing=None)
+    node = next(b["inserted"]["node-name"] for b in j.qmp("query-block") if b["device"] == j.drive)
+    j.qmp("blockdev-snapshot", node=node, overlay="over")
+    j.write(20)
+    disk.flush()
+    j.reads_back()
+    eq(disk.image(), then, "the image below")
+    refused(lambda: j.qmp("blockdev-snapshot-sync", device=j.drive, snapshot_file=j.target(), format="raw"),
+            "Backing file not supported for file format 'raw'")
+    refused(lambda: j.qmp("blockdev-snapshot-sync", node_name="over", snapshot_file=j.target()), "New overlay node-name missing")
+
+
 def refused(fn, text):
     try:
         fn()

@@ -147,6 +147,8 @@ static const struct schema_entry commands[] = {
 	{ "block-job-set-speed", "device:str,speed:int", NULL },
 	{ "blockdev-backup", COPY_JOB ",compress:bool?", NULL }, { "drive-backup", COPY_JOB COPY_FILE ",compress:bool?", NULL },
 	{ "blockdev-mirror", COPY_JOB MIRROR, NULL },
+	{ "blockdev-snapshot-sync", "device:str?,node-name:str?,snapshot-file:str,snapshot-node-name:str?,format:str?,mode:NewImageMode?", NULL },
+	{ "blockdev-snapshot", "node:str,overlay:str", NULL },
 	{ "drive-mirror", COPY_JOB COPY_FILE MIRROR ",node-name:str?,unmap:bool?", NULL },
 	{ "migrate", "uri:str,detach:bool?", NULL }, { "migrate-incoming", "uri:str", NULL }, { "migrate_cancel", "", NULL },
 };
