@@ -3,6 +3,7 @@
 #ifndef BLOCK_HTTPS_H
 #define BLOCK_HTTPS_H
 
+#include <errno.h>
 #include "block/nbd/conn.h"
 #include "config.h"
 

@@ -12,6 +12,7 @@
 #ifndef VMBOX_BLOCK_NBD_H
 #define VMBOX_BLOCK_NBD_H
 
+#include <errno.h>
 #include "block/block.h"
 #include "config.h"
 
