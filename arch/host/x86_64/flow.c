@@ -38,6 +38,7 @@ static void gen_push(struct gen *g)
 
 	if (in->opnd[0].kind == X86_OPND_MEM) {
 		e_ld(b, T0, gen_mem_at(g, 8, false));
+		g->in_rax = GEN_NO_GROUP;
 		e_st(b, CPU(jit.spill[0]), T0);
 		gen_push_spilled(g);
 		return;
@@ -80,6 +81,7 @@ static void load_target(struct gen *g)
 
 	if (in->opnd[0].kind == X86_OPND_MEM) {
 		e_ld(&g->b, T0, gen_mem_at(g, 8, false));
+		g->in_rax = GEN_NO_GROUP;
 	} else {
 		e_mov(&g->b, T0, gen_use(g, in->opnd[0].reg, T0));
 	}

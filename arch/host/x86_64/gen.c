@@ -393,9 +393,31 @@ static void make_plan(struct gen *g)
 	}
 }
 
+/* Instructions that use rax for nothing but the address of their access. */
+static bool leaves_rax(const struct x86_insn *in)
+{
+	const struct x86_operand *d = &in->opnd[0];
+	bool pinned = d->kind == X86_OPND_GPR && gen_pin[d->reg] != H_NONE;
+
+	switch (in->op) {
+	case X86_OP_PUSH:
+		return d->kind != X86_OPND_MEM;
+	case X86_OP_POP:
+		return pinned && d->reg != X86_RSP;
+	case X86_OP_MOV:
+		return (pinned && d->size >= 4 && in->opnd[1].kind == X86_OPND_MEM) ||
+		       (d->kind == X86_OPND_MEM && in->opnd[1].kind == X86_OPND_GPR);
+	default:
+		return false;
+	}
+}
+
 static void gen_insn(struct gen *g, unsigned n)
 {
 	g->i = &g->t->insn[n];
+	/* held from one such instruction to the next; an access of no group, or a spill of flags, takes it */
+	if (!n || !leaves_rax(&g->i->in) || !leaves_rax(&g->i[-1].in) || g->plan[n] == PLAN_HELPER || g->plan[n - 1] == PLAN_HELPER)
+		g->in_rax = GEN_NO_GROUP;
 	if (g->plan[n] == PLAN_HELPER)
 		gen_helper(g);
 	else if (!gen_flow(g) && !gen_special(g) && !gen_string(g) && !gen_system(g))

@@ -80,6 +80,7 @@ struct gen {
 	struct cold cold[COLDS];
 	u8 plan[JIT_INSNS];
 	unsigned ngroups;
+	u8 in_rax;		/* the group whose address rax still holds, or GEN_NO_GROUP */
 	struct gen_group group[GEN_GROUPS];
 	struct gen_place place[JIT_INSNS][2];
 };

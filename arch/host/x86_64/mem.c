@@ -172,6 +172,7 @@ static void check_aligned(struct gen *g, unsigned size, s32 add)
 
 void gen_mem(struct gen *g, unsigned size, bool write)
 {
+	g->in_rax = GEN_NO_GROUP;
 	gen_flags_spill(g, g->i->live_in);
 	gen_ea(g);
 	check_aligned(g, size, 0);
@@ -202,6 +203,18 @@ static void group_access(struct gen *g, struct gen_group *gr, int slot)
 	c->link = l;
 	e_st(&g->b, group_slot(gr), T0);
 	gr->open = true;
+	g->in_rax = (u8)(gr - g->group);
+}
+
+/* Another member: rax gets the group's address. */
+static void group_again(struct gen *g, const struct gen_group *gr)
+{
+	unsigned k = (unsigned)(gr - g->group);
+
+	if (g->in_rax == k)
+		return;
+	e_ld(&g->b, T0, group_slot(gr));
+	g->in_rax = (u8)k;
 }
 
 /* The group that the access belongs to; first: it is to make the check. NULL: it stands alone. */
@@ -227,12 +240,14 @@ struct hrm gen_mem_at(struct gen *g, unsigned size, bool write)
 		return m_(T0, 0);
 	}
 	at = (s32)(p->at - gr->low);
-	if (first || aligned)
+	if (first || aligned) {
+		g->in_rax = GEN_NO_GROUP;
 		gen_flags_spill(g, g->i->live_in);
+	}
 	if (first)
 		ea(g, -at);
 	else
-		e_ld(&g->b, T0, group_slot(gr));
+		group_again(g, gr);
 	check_aligned(g, size, at);
 	if (first)
 		group_access(g, gr, slot_of(g));
@@ -247,9 +262,10 @@ struct hrm gen_stack_at(struct gen *g, unsigned reg, s32 disp, bool write)
 	s32 at = gr ? (s32)(p->at - gr->low) : 0;
 
 	if (gr && !first) {
-		e_ld(&g->b, T0, group_slot(gr));
+		group_again(g, gr);
 		return m_(T0, at);
 	}
+	g->in_rax = GEN_NO_GROUP;
 	gen_flags_spill(g, g->i->live_in);
 	if (disp == at)
 		e_mov(&g->b, T0, gen_pin[reg]);

@@ -218,6 +218,8 @@ GUEST(together,
       "1:	mov %rbx, (%rsi)\n	mov %rcx, 24(%rsi)\n	mov 3(%rsi), %eax\n	add %rax, 9(%rsi)\n	mov %rsi, %rdi\n	mov %bl, -17(%rdi)\n"
       "	add $8, %rsi\n	mov 4(%rsi), %rdx\n	cmp %rdx, %rbx\n	mov -4(%rsi), %r12\n	adc %r12, %rbx\n	mov 33(%rdi), %r14w\n"
       "	bsf %rbx, %r10\n	incl 2(%rdi)\n	adc $0, %rbx\n"
+      "	mov 8(%rdi), %r8\n	mov 16(%rdi), %r12\n	mov %r8, 32(%rdi)\n	mov %r12, 40(%rdi)\n	mov 0x2000, %r9\n	mov 8(%rdi), %r10\n"
+      "	mov (%rdi), %r8d\n	mov 0x40f00, %rax\n	mov %al, 1(%rdi)\n	mov %r12w, 4(%rdi)\n	add %r9, %rbx\n	mov %rbx, 48(%rdi)\n	xor %r10, %rbx\n"
       "	lea 5(%rsi), %rbp\n	sbb %rbx, (%rbp)\n	xor 1(%rbp), %bx\n	incl 7(%rbp, %rcx, 4)\n	rcl $1, %rbx\n	notq 11(%rbp, %rcx, 4)\n"
       "	mov 8(%rbp, %rcx, 4), %r8\n	cmpxchg %r8, (%rsi, %r13, 2)\n	lea (%rdx, %r8), %edx\n	mov 6(%rsi, %r13, 2), %r9\n"
       "	add %r9, %rbx\n	mov (%rsi), %rsi\n	lea 8(%rdi), %rsi\n	add 16(%rsi), %rbx\n	xor %rdx, %rbx\n	dec %ecx\n	jnz 1b\n" EXIT);
@@ -225,7 +227,7 @@ GUEST(together,
 /* The same for the stack: pushes, pops, a frame and a call while rSP goes down over page's ends. */
 GUEST(stack_together,
       "	mov %cr4, %rax\n	or $0x200, %eax\n	mov %rax, %cr4\n	mov $0x46010, %esp\n	mov $120, %ecx\n	xor %ebx, %ebx\n	mov $0x123456789, %r15\n"
-      "1:	push %rcx\n	push %rbx\n	push %r15\n	push $-5\n	mov 16(%rsp), %rax\n	add %rax, 8(%rsp)\n	pop %rdx\n	add %rdx, %rbx\n"
+      "1:	push %rcx\n	push %rbx\n	push %r15\n	push $-5\n	push 8(%rsp)\n	push (%rsp)\n	pop %r8\n	pop %r9\n	mov 16(%rsp), %rax\n	add %rax, 8(%rsp)\n	pop %rdx\n	add %rdx, %rbx\n"
       "	pop %r15\n	pop %rsi\n	adc %rsi, %rbx\n	pop %rcx\n	call 2f\n	push 8(%rsp)\n	pop %r14\n	add %r14, %rbx\n"
       "	sub $112, %rsp\n	mov %rbx, 8(%rsp)\n	mov 10(%rsp), %rdi\n	movaps %xmm0, 16(%rsp)\n	and $0xffffff, %edi\n	xor %rdi, %r15\n"
       "	dec %ecx\n	jnz 1b\n" EXIT
