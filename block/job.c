@@ -184,6 +184,9 @@ static int copy_range(struct blk_job *j, u64 off, u64 len, u8 *buf, bool *read)
 	u32 piece = j->c.compress ? 1U << j->shift : MAX(PIECE, 1U << j->shift);
 	int ret = 0;
 
+	*read = false;
+	if (j->c.kind == BLK_JOB_STREAM)
+		return blk_node_fill(j->c.src, j->c.base, off, len);
 	while (!ret && len) {
 		struct blk_status st;
 		u64 m = MIN(len, (u64)piece);
@@ -318,10 +321,10 @@ static int after(struct blk_watch *w, u64 off, u64 len)
 
 /* ---- threads ---- */
 
-/* All of a backup is there. */
+/* All of it is there. A mirror goes on. */
 static bool complete(const struct blk_job *j)
 {
-	return j->c.kind == BLK_JOB_BACKUP && j->c.sync != BLK_SYNC_NONE && !j->n_dirty && !j->n_busy;
+	return j->c.kind != BLK_JOB_MIRROR && j->c.sync != BLK_SYNC_NONE && !j->n_dirty && !j->n_busy;
 }
 
 static void check_ready(struct blk_job *j)
@@ -472,6 +475,23 @@ static int choose_clusters(struct blk_job *j, struct err *e)
 	return 0;
 }
 
+/* What the node and those between it and the base hold. */
+static int mark_above(struct blk_job *j, struct err *e)
+{
+	struct blk_status st;
+	u64 off;
+
+	for (off = 0; off < j->size; off += st.len) {
+		int ret = blk_status_chain(j->c.src, j->c.base, off, j->size - off, &st);
+
+		if (ret || !st.len)
+			return err_errno(e, ret ? -ret : EIO, "cannot find out what '%s' holds", blk_filename(j->c.src));
+		if (st.flags & BLK_ST_ALLOCATED)
+			set_dirty(j, off >> j->shift, ((off + st.len - 1) >> j->shift) - (off >> j->shift) + 1);
+	}
+	return 0;
+}
+
 /* All, or what the node holds by itself. */
 static int mark_first(struct blk_job *j, struct err *e)
 {
@@ -479,6 +499,8 @@ static int mark_first(struct blk_job *j, struct err *e)
 
 	if (j->c.sync == BLK_SYNC_NONE && j->c.kind == BLK_JOB_MIRROR)
 		return 0;
+	if (j->c.base && j->c.kind != BLK_JOB_STREAM)
+		return mark_above(j, e);
 	if (j->c.sync != BLK_SYNC_TOP) {
 		set_dirty(j, 0, j->clusters);
 		return 0;
@@ -541,11 +563,9 @@ struct blk_job *blk_job_start(const struct blk_job_conf *c, struct err *e)
 	}
 	if (mark_first(j, e) < 0)
 		goto fail;
-	if (c->kind == BLK_JOB_BACKUP)
-		j->watch.before = before;
-	else
-		j->watch.after = after;
-	blk_watch_add(c->src, &j->watch);
+	j->watch.before = c->kind == BLK_JOB_BACKUP ? before : NULL;
+	j->watch.after = c->kind == BLK_JOB_MIRROR ? after : NULL;
+	blk_watch_add(c->src, &j->watch);	/* of the others it keeps the size */
 	j->watched = true;
 	if (start_threads(j, e) < 0)
 		goto fail;

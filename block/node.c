@@ -342,6 +342,27 @@ int blk_set_backing(struct blk_node *n, struct blk_node *base, struct err *e)
 	return ret ? err_set(e, -ret, "out of memory") : 0;
 }
 
+int blk_change_backing(struct blk_node *n, struct blk_node *base, const char *file, const char *fmt, struct err *e)
+{
+	int ret;
+
+	if (!n->drv->change_backing)
+		return err_set(e, ENOTSUP, "'%s' cannot name another backing file", blk_node_name(n));
+	blk_drain_begin(n);
+	ret = n->drv->change_backing(n, file, fmt, e) ?: blk_node_flush(n);
+	if (!ret && base)
+		blk_ref(base);		/* it may live by the old one alone */
+	if (!ret && n->backing)
+		blk_detach(n, n->backing);
+	if (!ret && base) {
+		ret = blk_attach(n, "backing", base);
+		if (ret)
+			blk_unref(base);
+	}
+	blk_drain_end(n);
+	return ret ? err_set(e, -ret, "Could not change the backing file of '%s'", blk_node_name(n)) : 0;
+}
+
 bool blk_has_parent(struct blk_node *n)
 {
 	for (struct blk_node *p = n->graph->nodes; p; p = p->next)

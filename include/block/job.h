@@ -4,7 +4,10 @@
  * node is copied in clusters by threads of the job. A mirror copies again
  * what was written meanwhile and is ready when both are the same; a backup
  * holds the moment of its start: what a write is about to change is copied
- * first. blk_copy_run() is for nodes that stand still.
+ * first. A stream fills a node with what its backing nodes hold; a commit
+ * takes what nodes above a base hold down to it, from a top that nobody writes
+ * to (from one in use it is a mirror). blk_copy_run() is for nodes that stand
+ * still.
  *
  * Threads: all functions belong to one thread (the owner's); notify() comes
  * from any thread and says that blk_job_info() has news.
@@ -14,7 +17,7 @@
 
 #include "block/block.h"
 
-enum blk_job_kind { BLK_JOB_MIRROR, BLK_JOB_BACKUP };
+enum blk_job_kind { BLK_JOB_MIRROR, BLK_JOB_BACKUP, BLK_JOB_STREAM, BLK_JOB_COMMIT };
 /* What is copied: all, what the node itself holds (not its backing nodes), nothing but what is written. */
 enum blk_job_sync { BLK_SYNC_FULL, BLK_SYNC_TOP, BLK_SYNC_NONE };
 /* What an I/O error does: ends the job, is tried again, pauses the job (ENOSPC only: the others end it). */
@@ -23,7 +26,8 @@ enum blk_job_on_error { BLK_ON_ERROR_REPORT, BLK_ON_ERROR_IGNORE, BLK_ON_ERROR_S
 struct blk_job_conf {
 	enum blk_job_kind kind;
 	enum blk_job_sync sync;
-	struct blk_node *src, *dst;	/* the job takes references; dst is at least as long */
+	struct blk_node *src, *dst;	/* the job takes references; dst is at least as long; a stream has one node */
+	struct blk_node *base;		/* what it and those below it hold is not copied; NULL: all is. Lives as long as src */
 	enum blk_job_on_error on_source_error, on_target_error;
 	u32 granularity;		/* bytes of a cluster, a power of two from 512 to 64 MiB; 0: the target's */
 	u64 speed;			/* bytes a second; 0: no limit */
@@ -72,6 +76,11 @@ void blk_job_free(struct blk_job *j);
  * until now, or @n be new. -ENOTSUP, -EBUSY with text.
  */
 int blk_set_backing(struct blk_node *n, struct blk_node *base, struct err *e);
+/*
+ * Another base for @n, which answers the same: its header names it as @file (NULL: none) of @fmt.
+ * No request of a user is in flight above @n.
+ */
+int blk_change_backing(struct blk_node *n, struct blk_node *base, const char *file, const char *fmt, struct err *e);
 /* Somebody else's node is built on this one. */
 bool blk_has_parent(struct blk_node *n);
 

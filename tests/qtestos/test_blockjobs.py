@@ -278,6 +278,100 @@ def test_snapshot(disk: BlockDevice):
     j.reads_back()
 
 
+def chain(j, *names):
+    """The disk under overlays, with writes into each of them."""
+    for name in names:
+        j.write(8)
+        j.qmp("blockdev-snapshot-sync", device=j.drive, snapshot_file=j.target(name))
+    j.write(8)
+
+
+def backing_of(path):
+    with os.popen(f"qemu-img info -U {path}") as f:
+        return next((line.split(": ", 1)[1].split(" (")[0].strip() for line in f if line.startswith("backing file:")), None)
+
+
+def converted(j, name, fmt="qcow2"):
+    os.system(f"qemu-img convert -U -f {fmt} -O raw {j.target(name)} {j.target('raw')}")
+    return j.target("raw")
+
+
+@params(base=(False, True))
+def test_stream(disk: VirtioBlk, base: bool):
+    """The overlay takes what is below it, down to a base or all of it."""
+    j = Job(disk)
+    chain(j, "one", "two")
+    then = disk.image()
+    more = {"base": disk.node.data["image"]} if base else {}
+    j.qmp("block-stream", device=j.drive, speed=SLOW, **more)
+    j.write(10)
+    j.go()
+    got = j.ended()
+    eq((got["type"], got.get("error"), got["len"], got["offset"]), ("stream", None, len(j.model), len(j.model)))
+    j.write(10)
+    disk.flush()
+    j.reads_back()
+    eq(backing_of(j.target("two")), disk.node.data["image"] if base else None)
+    j.holds(converted(j, "two"), j.model, "the overlay")
+    eq(disk.image(), then, "the base")
+
+
+def test_commit_active(disk: BlockDevice):
+    """The base takes what is above it, and the device goes over to it."""
+    j = Job(disk)
+    chain(j, "one", "two")
+    j.qmp("block-commit", device=j.drive, speed=SLOW)
+    j.write(10)
+    j.go()
+    j.status("ready")
+    j.write(10)
+    j.qmp("block-job-complete", device=j.drive)
+    got = j.ended()
+    eq((got["type"], got.get("error")), ("commit", None))
+    j.write(10)
+    disk.flush()
+    j.reads_back()
+    j.holds(disk.node.data["image"], j.model, "the base")
+
+
+def test_commit_between(disk: VirtioBlk):
+    """An overlay in the middle goes into the one below it, or two into the base."""
+    j = Job(disk)
+    chain(j, "one", "two", "three")
+    j.qmp("block-commit", device=j.drive, top=j.target("two"), base=j.target("one"), speed=SLOW)
+    j.write(10)
+    j.go()
+    eq(j.ended().get("error"), None)
+    j.reads_back()
+    eq(backing_of(j.target("three")), j.target("one"))
+    j.qmp("block-commit", device=j.drive, top=j.target("one"))
+    eq(j.ended().get("error"), None)
+    j.write(10)
+    disk.flush()
+    j.reads_back()
+    eq(backing_of(j.target("three")), disk.node.data["image"])
+    j.holds(converted(j, "three"), j.model, "the chain")
+
+
+def test_chain_cancel(disk: VirtioBlk):
+    """What is cancelled leaves the chain as it was."""
+    j = Job(disk)
+    chain(j, "one", "two")
+    for order in ("block-stream", "block-commit"):
+        j.qmp(order, device=j.drive, speed=1)
+        j.write(3)
+        j.qmp("block-job-cancel", device=j.drive, force=True)
+        j.status("null")
+        j.qmp.wait_event("BLOCK_JOB_CANCELLED")
+        j.reads_back()
+    disk.flush()
+    eq((backing_of(j.target("two")), backing_of(j.target("one"))), (j.target("one"), disk.node.data["image"]))
+    j.holds(converted(j, "two"), j.model, "the chain")
+    refused(lambda: j.qmp("block-commit", device=j.drive, top=j.target("no")),
+            f"Top image file {j.target('no')} not found")
+    refused(lambda: j.qmp("block-stream", device=j.drive, base="no"), "Can't find 'no' in the backing chain")
+
+
 def test_snapshot_node(disk: VirtioBlk):
     """The same with a node that is there already; one that is in use is refused."""
     j = Job(disk)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "blockjob.h"
 #include "dev/blkdev.h"
+#include "log.h"
 #include "mem.h"
 #include "str.h"
 
@@ -64,14 +65,32 @@ static void read_progress(struct blockjob *b, struct blk_job_info *info)
 	b->speed = info->speed;
 }
 
+static bool has_user(const struct vm *vm, const struct blk_node *n)
+{
+	const struct drive *d;
+
+	for (d = vm->drives.first; d; d = d->next)
+		if (d->node == n && (d->in_use || !d->is_node))
+			return true;
+	return false;
+}
+
 /* The threads, the target and the drives are free again. */
 static void release(struct blockjob *b)
 {
-	if (!b->copy)
-		return;
+	struct err err = ERR_INIT;
+
 	blk_job_free(b->copy);
 	b->copy = NULL;
+	if (!b->target)
+		return;
+	if (b->was_read_only && !has_user(b->vm, b->target) &&
+	    blk_reopen(b->target, NULL, blk_flags(b->target) & ~(u32)BLK_O_RDWR, &err) < 0)
+		log_warn("'%s' stays open for writing: %s", blk_filename(b->target), err.msg);
 	loop_bh_del(&b->news);
+	blk_unref(b->base);
+	blk_unref(b->overlay);
+	b->base = b->overlay = NULL;
 	b->src->jobs--;
 	if (b->dst)
 		b->dst->jobs--;
@@ -135,6 +154,18 @@ int blockjob_switch(struct vm *vm, struct drive *d, struct drive *to, struct err
 	return 0;
 }
 
+/* The target as a drive that a device can have. */
+static struct drive *drive_of(struct blockjob *b)
+{
+	struct drive *d = drive_lookup(&b->vm->drives, blk_node_name(b->target));
+
+	if (!d && (d = drive_adopt(&b->vm->drives, b->target, &b->job->err)))
+		blk_ref(b->target);
+	if (d)
+		d->read_only = blk_read_only(b->target);
+	return d;
+}
+
 /* Nobody writes to the source now. */
 static int finish_mirror(void *opaque)
 {
@@ -145,20 +176,42 @@ static int finish_mirror(void *opaque)
 	if (ret < 0 || !b->completing)
 		return ret;
 	if (!to && b->src->is_node) {
-		to = drive_adopt(&b->vm->drives, b->target, &b->job->err);
+		to = drive_of(b);
 		if (!to)
 			return -b->job->err.code;
-		blk_ref(b->target);
 	}
 	return blockjob_switch(b->vm, b->src, to ? to : &plain, &b->job->err);
+}
+
+/* Nobody reads now. What the backing nodes between have said is said by others from now on. */
+static int finish_chain(void *opaque)
+{
+	struct blockjob *b = opaque;
+	const char *file = b->backing_file ? b->backing_file : b->base ? blk_filename(b->base) : NULL;
+	u32 flags = blk_flags(b->overlay);
+	bool shut = !(flags & BLK_O_RDWR);
+	int ret;
+
+	blk_job_free(b->copy);		/* the overlay may change now */
+	b->copy = NULL;
+	if (shut && blk_reopen(b->overlay, NULL, flags | BLK_O_RDWR, &b->job->err) < 0)
+		return -b->job->err.code;
+	ret = blk_change_backing(b->overlay, b->base, file, b->base ? blk_driver_name(b->base) : NULL, &b->job->err);
+	if (shut)
+		blk_reopen(b->overlay, NULL, flags, NULL);
+	return ret;
 }
 
 static void finalize(struct blockjob *b)
 {
 	struct blk_job_info info;
-	int ret = b->mirror ? blockjob_quiet(b->vm, b->src, finish_mirror, b) : 0;
+	int ret = 0;
 
+	if (b->kind == BLK_JOB_MIRROR)
+		ret = blockjob_quiet(b->vm, b->src, finish_mirror, b);
 	read_progress(b, &info);
+	if (b->overlay)
+		ret = blockjob_quiet(b->vm, b->src, finish_chain, b);
 	if (ret < 0)
 		fail(b, ret);
 	else
@@ -273,7 +326,7 @@ static int op_complete(struct vm_job *j, struct err *err)
 {
 	struct blockjob *b = j->opaque;
 
-	if (!b->mirror)
+	if (b->kind != BLK_JOB_MIRROR)
 		return err_set(err, ENOTSUP, "Job '%s' cannot be completed", j->id);
 	leave_mirror(b, true);
 	return 0;
@@ -292,6 +345,7 @@ static void op_free(struct vm_job *j)
 
 	if (b->job)
 		release(b);
+	mem_free(b->backing_file);
 	mem_free(b);
 }
 
@@ -332,9 +386,19 @@ static bool is_busy(struct qmp_call *c, const struct drive *d)
 	return j;
 }
 
+int blockjob_set_backing(struct blockjob *b, struct blk_node *overlay, struct blk_node *base, const char *file, struct err *err)
+{
+	if (file && !(b->backing_file = str_dup(file)))
+		return err_set(err, ENOMEM, "out of memory");
+	b->overlay = blk_ref(overlay);
+	b->base = base ? blk_ref(base) : NULL;
+	return 0;
+}
+
 struct blockjob *blockjob_start(struct qmp_call *c, const struct blk_job_conf *conf, const struct blockjob_args *a,
 				struct drive *src, struct drive *dst, struct blk_node *target)
 {
+	static const char *const types[] = { "mirror", "backup", "stream", "commit" };
 	struct blk_job_conf full = *conf;
 	struct blockjob *b;
 
@@ -356,16 +420,17 @@ struct blockjob *blockjob_start(struct qmp_call *c, const struct blk_job_conf *c
 	b->vm = c->vm;
 	b->src = src;
 	b->dst = dst;
-	b->mirror = conf->kind == BLK_JOB_MIRROR;
+	b->kind = conf->kind;
 	b->manual_finalize = a->manual_finalize;
-	b->job = vm_job_new(c->vm, a->id ? a->id : src->id, b->mirror ? "mirror" : "backup", &blockjob_ops, b, &c->err);
+	b->job = vm_job_new(c->vm, a->id ? a->id : src->id, a->type ? a->type : types[conf->kind], &blockjob_ops, b, &c->err);
 	if (!b->job) {
 		mem_free(b);
 		return NULL;
 	}
 	b->job->keep = a->manual_dismiss;
 	loop_bh_init(c->vm->loop, &b->news, on_news, b, "job", b->job->id);
-	full.src = src->node;
+	if (!full.src)
+		full.src = src->node;
 	full.dst = target;
 	full.notify = notify;
 	full.opaque = b;

@@ -22,6 +22,7 @@ struct schema_entry {
 #define MIGRATION_PARAMETERS "announce-initial:int?,announce-max:int?,announce-rounds:int?,announce-step:int?,throttle-trigger-threshold:int?,cpu-throttle-initial:int?,cpu-throttle-increment:int?,cpu-throttle-tailslow:bool?,tls-creds:str?,tls-hostname:str?,tls-authz:str?,max-bandwidth:int?,avail-switchover-bandwidth:int?,downtime-limit:int?,multifd-channels:int?,multifd-compression:str?,xbzrle-cache-size:int?,max-postcopy-bandwidth:int?,max-cpu-throttle:int?,mode:str?"
 
 #define COPY_JOB "job-id:str?,device:str,target:str,sync:MirrorSyncMode,speed:int?,on-source-error:BlockdevOnError?,on-target-error:BlockdevOnError?,filter-node-name:str?,auto-finalize:bool?,auto-dismiss:bool?"
+#define CHAIN_JOB "job-id:str?,device:str,backing-file:str?,speed:int?,on-error:BlockdevOnError?,filter-node-name:str?,auto-finalize:bool?,auto-dismiss:bool?,"
 #define COPY_FILE ",format:str?,mode:NewImageMode?"
 #define MIRROR ",replaces:str?,granularity:int?,buf-size:int?,copy-mode:MirrorCopyMode?"
 
@@ -149,6 +150,8 @@ static const struct schema_entry commands[] = {
 	{ "blockdev-mirror", COPY_JOB MIRROR, NULL },
 	{ "blockdev-snapshot-sync", "device:str?,node-name:str?,snapshot-file:str,snapshot-node-name:str?,format:str?,mode:NewImageMode?", NULL },
 	{ "blockdev-snapshot", "node:str,overlay:str", NULL },
+	{ "block-stream", CHAIN_JOB "base:str?,base-node:str?", NULL },
+	{ "block-commit", CHAIN_JOB "base:str?,base-node:str?,top:str?,top-node:str?", NULL },
 	{ "drive-mirror", COPY_JOB COPY_FILE MIRROR ",node-name:str?,unmap:bool?", NULL },
 	{ "migrate", "uri:str,detach:bool?", NULL }, { "migrate-incoming", "uri:str", NULL }, { "migrate_cancel", "", NULL },
 };
