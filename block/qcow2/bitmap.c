@@ -9,6 +9,8 @@
 #include "json.h"
 #include "bitmap.h"
 
+#define MAX_BITS (512 * MiB)	/* bytes of a bitmap, as in QEMU */
+
 void qcow2_bms_free(struct bm *v, u32 n)
 {
 	for (u32 i = 0; v && i < n; i++)
@@ -37,7 +39,7 @@ static int parse_entry(struct qcow2 *q, const u8 *p, u64 left, struct bm *b, u64
 	need = ALIGN_UP(24 + (u64)b->extra_len + name_len, 8);
 	if (need > left || !name_len || name_len > 1023 || p[16] != 1 || b->gran_bits < 9 ||
 	    b->gran_bits > 31 || q_in_cluster(q, b->table_off) || !b->table_off ||
-	    b->table_size > 0x8000000 || b->flags & ~F_KNOWN)
+	    b->table_size > MAX_BITS / q->cluster_size || b->flags & ~F_KNOWN)
 		return err_set(e, EINVAL, "Broken bitmap directory");
 	if (b->extra_len) {
 		b->extra = malloc(b->extra_len);
@@ -52,7 +54,7 @@ static int parse_entry(struct qcow2 *q, const u8 *p, u64 left, struct bm *b, u64
 
 int qcow2_bms_read(struct qcow2 *q, struct bm **out, struct err *e)
 {
-	u64 len = q->bitmaps_size, at = 0;
+	u64 len = q->bitmaps_size, at = 0, tables = 0;
 	struct bm *v;
 	u8 *dir;
 	int ret = 0;
@@ -73,6 +75,10 @@ int qcow2_bms_read(struct qcow2 *q, struct bm **out, struct err *e)
 
 		ret = parse_entry(q, dir + at, len - at, &v[i], &used, e);
 		at += used;
+		tables += v[i].table_size * 8ULL;
+		/* Each has its own place in the file: else a few bytes would be work for hours. */
+		if (!ret && tables > blk_length(q->n->file))
+			ret = err_set(e, EINVAL, "Broken bitmap directory: the tables are larger than the file");
 	}
 	free(dir);
 	if (ret) {
@@ -138,17 +144,32 @@ static u64 table_want(const struct qcow2 *q, u32 gran_bits)
 	return DIV_ROUND_UP(DIV_ROUND_UP(bits, 8), q->cluster_size);
 }
 
-int qcow2_bm_free_table(struct qcow2 *q, const struct bm *b)
+/* The clusters that the table names, zeros and ones alone apart. */
+static int each_cluster(struct qcow2 *q, const struct bm *b, int (*fn)(void *opaque, u64 off, u64 len), void *opaque)
 {
+	u8 t[4096];
 	int ret = 0;
 
-	for (u64 i = 0; !ret && i < b->table_size; i++) {
-		u8 t[8];
+	for (u64 i = 0; !ret && i < b->table_size; i += sizeof(t) / 8) {
+		u64 n = MIN(b->table_size - i, sizeof(t) / 8);
 
-		ret = blk_node_pread(q->n->file, b->table_off + i * 8, t, 8);
-		if (!ret && get_be64(t) & L1_OFFSET_MASK)
-			ret = qcow2_free_now(q, get_be64(t) & L1_OFFSET_MASK, q->cluster_size);
+		ret = blk_node_pread(q->n->file, b->table_off + i * 8, t, n * 8);
+		for (u64 k = 0; !ret && k < n; k++)
+			if (get_be64(t + k * 8) & L1_OFFSET_MASK)
+				ret = fn(opaque, get_be64(t + k * 8) & L1_OFFSET_MASK, q->cluster_size);
 	}
+	return ret;
+}
+
+static int free_cluster(void *opaque, u64 off, u64 len)
+{
+	return qcow2_free_now(opaque, off, len);
+}
+
+int qcow2_bm_free_table(struct qcow2 *q, const struct bm *b)
+{
+	int ret = each_cluster(q, b, free_cluster, q);
+
 	return ret ?: qcow2_free_now(q, b->table_off, b->table_size * 8ULL);
 }
 
@@ -535,13 +556,7 @@ int qcow2_bitmaps_walk(struct qcow2 *q, int (*cb)(void *opaque, u64 off, u64 len
 		return ret;
 	for (u32 i = 0; !ret && i < q->nb_bitmaps; i++) {
 		ret = cb(opaque, v[i].table_off, v[i].table_size * 8ULL);
-		for (u64 k = 0; !ret && k < v[i].table_size; k++) {
-			u8 t[8];
-
-			ret = blk_node_pread(q->n->file, v[i].table_off + k * 8, t, 8);
-			if (!ret && get_be64(t) & L1_OFFSET_MASK)
-				ret = cb(opaque, get_be64(t) & L1_OFFSET_MASK, q->cluster_size);
-		}
+		ret = ret ?: each_cluster(q, &v[i], cb, opaque);
 	}
 	qcow2_bms_free(v, q->nb_bitmaps);
 	return ret;
