@@ -688,6 +688,15 @@ static void choose_sizes(struct copy_run *r)
 		r->buf_size = r->granule;
 }
 
+/* Tells all that is written of @n that a copy begins (@d 1) or ended (-1). */
+static void count_bulk(struct blk_node *n, int d)
+{
+	__atomic_add_fetch(&n->bulk, d, __ATOMIC_RELAXED);
+	for (int i = 0; i < n->n_children; i++)
+		if (n->child[i].node != n->backing)
+			count_bulk(n->child[i].node, d);
+}
+
 /* Does @n end the same in whatever order it is written? Where anything is allocated by us it does not. */
 static bool takes_any_order(const struct blk_node *n)
 {
@@ -720,6 +729,7 @@ int blk_copy_run(struct blk_copy *c, struct err *e)
 	for (int i = 0; i < c->n_src; i++)
 		r.total += c->src[i].len;
 	ret = make_slots(&r);
+	count_bulk(c->dst, 1);
 	for (; !ret && n < want; n++)
 		if (thread_create(&th[n], "blk-copy", THREAD_STACK_BIG, worker, &r, e))
 			break;
@@ -735,6 +745,7 @@ int blk_copy_run(struct blk_copy *c, struct err *e)
 	pthread_mutex_unlock(&r.lock);
 	while (n > 0)
 		thread_join(&th[--n]);
+	count_bulk(c->dst, -1);
 	if (c->progress.update && !r.ret)
 		c->progress.update(c->progress.opaque, r.total, r.total);
 	free_slots(&r);

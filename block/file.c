@@ -24,6 +24,8 @@
 #define PERM_WRITE_UNCHANGED	2
 #define PERM_RESIZE		3
 
+#define WRITE_BACK		(8U << 20)	/* bytes: large writes, and the disk soon has some */
+
 struct file_priv {
 	int fd;
 	bool device, locked;
@@ -32,6 +34,7 @@ struct file_priv {
 	pthread_mutex_t grow;
 	/* The last answer of SEEK_DATA/HOLE: [start, end) is data or a hole. */
 	u64 seek_start, seek_end;
+	u64 waiting;			/* bytes of a copy that the disk was not told of; atomic */
 	bool seek_data;
 	unsigned int seek_gen, gen;	/* the answer is good while they are equal */
 };
@@ -322,13 +325,26 @@ static void forget_seek(struct file_priv *f)
 	__atomic_add_fetch(&f->gen, 1, __ATOMIC_RELEASE);
 }
 
+/*
+ * A copy that is flushed at its end waits for the disk then: better the disk works meanwhile. Only a
+ * hint: what cannot be written is an error of the flush.
+ */
+static void write_back(struct blk_node *n, struct file_priv *f, u64 len)
+{
+	if (likely(!__atomic_load_n(&n->bulk, __ATOMIC_RELAXED)) || n->flags & (BLK_O_NO_FLUSH | BLK_O_DIRECT) ||
+	    __atomic_add_fetch(&f->waiting, len, __ATOMIC_RELAXED) < WRITE_BACK)
+		return;
+	__atomic_store_n(&f->waiting, 0, __ATOMIC_RELAXED);
+	(void)!sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 static int file_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len,
 			u32 flags)
 {
 	struct file_priv *f = n->priv;
 	struct iov_cur c = { iov, niov, 0 };
 	struct iovec part[64];
-	u64 end = off + len;
+	u64 start = off, end = off + len;
 
 	if (f->device && end > blk_length(n))
 		return -ENOSPC;
@@ -355,6 +371,7 @@ static int file_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, in
 	}
 	grew(n, end);
 	forget_seek(f);
+	write_back(n, f, end - start);
 	if (flags & BLK_FUA && !(n->flags & BLK_O_NO_FLUSH) && fdatasync(f->fd) < 0)
 		return -errno;
 	return 0;

@@ -114,7 +114,7 @@ static const int reading[] = {
 };
 
 static const int writing[] = {
-	SYS_pwrite64, SYS_pwritev, SYS_ftruncate, SYS_fallocate, SYS_unlinkat, SYS_copy_file_range,
+	SYS_pwrite64, SYS_pwritev, SYS_ftruncate, SYS_fallocate, SYS_unlinkat, SYS_copy_file_range, SYS_sync_file_range,
 #ifdef __x86_64__
 	SYS_unlink,
 #endif

@@ -225,6 +225,7 @@ struct blk_node {
 	bool encrypted, probed;
 	enum blk_zeroes detect_zeroes;
 	bool written;			/* will_write() was called; atomic */
+	int bulk;			/* copies that write this node; atomic. Where a flush follows the disk may begin at once */
 	void *ranges;			/* range lock */
 	void *units;			/* decompressed units */
 	struct blk_watch *watches;	/* changed while drained */

@@ -30,6 +30,12 @@ head -c 70000 /dev/zero >pre
 same bs=512 seek=5 count=2 conv=notrunc
 same bs=512 seek=5 count=2
 rm pre
+head -c 20M /dev/zero | tr '\0' x >big
+for fmt in raw qcow2; do	# large enough for the disk to be told early
+	ok "conv=fdatasync, $fmt" "$VMBOX" img dd -f raw -O $fmt bs=64k conv=fdatasync if=big of=big.$fmt
+	ok "the same" qemu-img compare -q -f raw -F $fmt big big.$fmt
+done
+rm big big.*
 is "$(cat in | "$VMBOX" img dd bs=700 count=3 iflag=fullblock status=none | cksum)" \
 	"$(head -c 2100 in | cksum)" "a pipe on both sides"
 ok "into an image" sh -c "cat in | '$VMBOX' img dd -O qcow2 of=x.qcow2 bs=4k status=none"

@@ -3,7 +3,7 @@
 # What goes wrong in the middle of convert and dd: signals, full disks, read
 # and write errors, a source that changes. A clear error, no damage, and
 # never success with wrong data.
-import os, random, resource, signal, subprocess, sys, tempfile, time
+import ctypes, os, random, resource, signal, struct, subprocess, sys, tempfile, time
 
 vmbox = os.environ.get('VMBOX') or os.path.join(os.environ.get('objtree', '.'), 'vmbox')
 vmbox = os.path.abspath(vmbox)
@@ -51,6 +51,26 @@ for sig in (signal.SIGINT, signal.SIGTERM):
     c = img('check', 'cut.q')
     check('and its target is in order', c.returncode == 0, c)
     os.unlink('cut.q')
+
+# ---- what dd leaves to the system: a disk that fails when it is flushed ----
+def flush_fails():
+    nr = {'x86_64': 75, 'aarch64': 83}[os.uname().machine]
+    code = struct.pack('<HBBIHBBIHBBIHBBI', 0x20, 0, 0, 0, 0x15, 0, 1, nr, 6, 0, 0, 0x50005, 6, 0, 0, 0x7fff0000)
+    held = ctypes.create_string_buffer(code)
+    prog = struct.pack('@HP', 4, ctypes.addressof(held))
+    libc = ctypes.CDLL(None)
+    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, prog):
+        raise OSError('seccomp')
+
+
+for how, want in (('img', 0), ('img conv=fdatasync', 1), ('qemu-img', 1)):
+    who, *more = how.split()
+    p = subprocess.run([vmbox, who, 'dd', '-f', 'raw', '-O', 'raw', 'bs=64k', 'if=src', 'of=out', *more], stderr=subprocess.PIPE,
+                       timeout=120, preexec_fn=flush_fails)
+    check('%s dd %s' % (how, 'tells of a flush that fails' if want else 'does not flush'), p.returncode == want and
+          (not want or b'Input/output error' in p.stderr), p)
+    check('%s dd copied all' % how, open('src', 'rb').read() == open('out', 'rb').read())
+    os.unlink('out')
 
 # ---- the source changes ----
 def changed(name, change, *opts):

@@ -222,6 +222,13 @@ static int close_sandbox(struct dd *d)
 	return img_sandbox_places(d->g, &d->a->a, p, ARRAY_SIZE(p));
 }
 
+/* As qemu-img has it, what was written is on the disk at the end, also without a format. */
+static void sync_as_qemu(struct dd *d)
+{
+	if (d->as_qemu && dd_is_file(d->ofd))
+		d->conv |= CONV_FDATASYNC;
+}
+
 static int dd_job(struct dd *d)
 {
 	int ret = close_sandbox(d) ?: dd_open_in(d);
@@ -229,6 +236,7 @@ static int dd_job(struct dd *d)
 	if (!ret && d->skip_missed && d->status != STATUS_NONE)
 		img_error("'%s': cannot skip to specified offset", d->a->in ? d->a->in : "standard input");
 	ret = ret ?: dd_open_out(d);
+	sync_as_qemu(d);
 	if (!ret)
 		ret = d->stream ? dd_stream(d) : d->spool ? dd_through_spool(d) :
 		      dd_engine_fits(d) ? dd_engine(d) : dd_copy(d);
@@ -243,9 +251,10 @@ static int dd_job(struct dd *d)
 static int run(void *args, const struct opt_call *call)
 {
 	struct dd d = { .a = args, .ifd = -1, .ofd = -1, .spool_fd = -1, .odd = -1,
-			.status = img_as_qemu(call) ? STATUS_NONE : 0 };	/* qemu-img says nothing */
+			.as_qemu = img_as_qemu(call) };
 	int ret;
 
+	d.status = d.as_qemu ? STATUS_NONE : STATUS_DEFAULT;	/* qemu-img says nothing */
 	if (parse_all(&d))
 		return 1;
 	d.g = img_graph(&d.a->a, call);

@@ -34,6 +34,7 @@ struct dd {
 	u64 max_records;			/* records of ibs; ~0: no limit */
 	u32 conv, iflag, oflag;
 	int status;
+	bool as_qemu;
 	/* sides: a descriptor, or a node for formats other than raw */
 	int ifd, ofd;
 	struct blk_node *in, *out;
@@ -73,6 +74,7 @@ int dd_open_image(struct dd *d, u64 size);
 int dd_copy(struct dd *d);
 void dd_count_out(struct dd *d, size_t n);
 void dd_write_error(const struct dd *d, int ret);
+bool dd_is_file(int fd);	/* a regular one */
 /* dd_engine.c: by the copy engine, as a stream, through a temporary file */
 bool dd_engine_fits(const struct dd *d);
 int dd_engine(struct dd *d);

@@ -17,7 +17,7 @@
 #define CHANGES_BYTES (CONV_NOERROR | CONV_SYNC | CONV_SWAB | CONV_LCASE | CONV_UCASE)
 #define SPECIAL_IO (FL_DIRECT | FL_DSYNC | FL_SYNC | FL_APPEND | FL_NOCACHE | FL_NONBLOCK)
 
-static bool is_file(int fd)
+bool dd_is_file(int fd)
 {
 	struct stat st;
 
@@ -40,9 +40,9 @@ static struct blk_node *node_of(struct dd *d, int fd, u32 flags)
 
 bool dd_engine_fits(const struct dd *d)
 {
-	bool out_file = is_file(d->ofd);
+	bool out_file = dd_is_file(d->ofd);
 
-	if (d->conv & CHANGES_BYTES || (d->iflag | d->oflag) & SPECIAL_IO || !(d->in || is_file(d->ifd)))
+	if (d->conv & CHANGES_BYTES || (d->iflag | d->oflag) & SPECIAL_IO || !(d->in || dd_is_file(d->ifd)))
 		return false;
 	/* Holes are left over old bytes by notrunc, and their size is obs. */
 	if (out_file && d->conv & CONV_SPARSE && (d->conv & CONV_NOTRUNC || d->obs % 4096))
@@ -91,9 +91,11 @@ static int run_engine(struct dd *d, struct blk_node *in, struct blk_node *out, u
 
 int dd_engine(struct dd *d)
 {
+	/* GNU dd leaves it to the system when all is on the disk, unless told. */
+	u32 flags = BLK_O_RDWR | (d->conv & (CONV_FSYNC | CONV_FDATASYNC) ? 0 : BLK_O_NO_FLUSH);
 	u64 len = dd_expected(d);
 	struct blk_node *in = d->in ? blk_ref(d->in) : node_of(d, d->ifd, 0);
-	struct blk_node *out = d->out ? blk_ref(d->out) : in ? node_of(d, d->ofd, BLK_O_RDWR | BLK_O_NO_FLUSH) : NULL;
+	struct blk_node *out = d->out ? blk_ref(d->out) : in ? node_of(d, d->ofd, flags) : NULL;
 	int ret = !in || !out ? -EIO : len ? run_engine(d, in, out, len) : 0;
 
 	blk_unref(in);
@@ -207,7 +209,7 @@ static int stream_node(struct dd *d, struct blk_node *n, u64 off, u64 len, bool 
 
 int dd_stream(struct dd *d)
 {
-	bool direct = !(d->conv & CHANGES_BYTES) && (d->in || is_file(d->ifd));
+	bool direct = !(d->conv & CHANGES_BYTES) && (d->in || dd_is_file(d->ifd));
 	struct blk_node *n;
 	u64 len = 0;
 	int ret;
