@@ -197,6 +197,7 @@ int blk_flush(struct blk_node *n)
 
 int blk_node_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, struct err *e)
 {
+	u64 old = blk_length(n), below = n->backing ? blk_length(n->backing) : 0;
 	int ret;
 
 	if (!(n->flags & BLK_O_RDWR))
@@ -206,6 +207,9 @@ int blk_node_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, st
 	if (!n->drv->truncate)
 		return err_set(e, ENOTSUP, "Image format driver does not support resize");
 	ret = n->drv->truncate(n, size, exact, prealloc, e);
+	/* New space is zeros, whatever a larger backing file has there. */
+	if (!ret && size > old && below > old)
+		ret = blk_node_zero(n, old, MIN(size, below) - old, 0);
 	if (ret)
 		err_errno(e, -ret, "Could not resize the image");
 	return ret;
