@@ -25,26 +25,12 @@ static int write_in_use(struct blk_bat *bat, u32 v)
 	return ret ?: blk_node_flush(bat->n->file);
 }
 
-static int par_reserve(struct blk_bat *b, u64 index, u32 *raw, u64 *host)
+int par_mark(struct parallels *p)
 {
-	struct parallels *p = b->n->priv;
-	u64 at = b->end;
-	int ret = 0;
+	int ret = p->marked ? 0 : write_in_use(&p->bat, PAR_IN_USE);
 
-	if (!p->marked) {
-		ret = write_in_use(b, PAR_IN_USE);
-		p->marked = !ret;
-	}
-	if (at / p->unit > 0xffffffffULL)
-		return -EFBIG;
-	if (!ret && at + b->block > blk_length(b->n->file))
-		ret = blk_node_truncate(b->n->file, at + b->block + p->ahead, false, p->ahead ? p->ahead_mode : 0, NULL);
-	if (ret)
-		return ret;
-	*raw = (u32)(at / p->unit);
-	*host = at;
-	b->end = at + b->block;
-	return 0;
+	p->marked |= !ret;
+	return ret;
 }
 
 static int check_header(const struct parallels_header *h, struct blk_node *n, struct parallels *p, struct err *e)
@@ -89,8 +75,10 @@ static int growth_options(struct parallels *p, struct blk_opts *o, struct err *e
 static void lay_out(struct blk_node *n, struct parallels *p, const struct parallels_header *h)
 {
 	u64 table = sizeof(*h) + p->bat.entries * 4, off = (u64)le32_to_cpu(h->data_off) * 512;
+	u64 unit = MAX(p->unit, 512ULL), first = DIV_ROUND_UP(table, unit) * unit;
 
-	p->data_off = off >= table ? off : ALIGN_UP(table, 512);
+	p->bad_off = (off || p->unit > 512) && (off < first || off > ALIGN_UP(blk_length(n->file), 512));
+	p->data_off = off && !p->bad_off ? off : first;
 	p->bat.end = MAX(p->data_off, ALIGN_UP(blk_length(n->file), 512));
 	p->bat.end = p->data_off + DIV_ROUND_UP(p->bat.end - p->data_off, p->bat.block) * p->bat.block;
 	if (p->unit > 512)	/* entries count clusters from the start of the file */
@@ -99,16 +87,24 @@ static void lay_out(struct blk_node *n, struct parallels *p, const struct parall
 	p->unclean = le32_to_cpu(h->in_use) == PAR_IN_USE;
 }
 
-/* As QEMU 10: an image that was not closed is repaired by whoever writes to it next. */
-static int repair(struct blk_node *n, struct parallels *p, struct err *e)
+/* As QEMU 10: what is not in order is repaired by whoever may write to it next. */
+static int prepare_writing(struct blk_node *n, struct parallels *p, struct err *e)
 {
 	struct blk_check c = { .fix = BLK_FIX_ERRORS | BLK_FIX_LEAKS, .log = blk_repair_log };
+	bool odd = false;
 	int ret;
 
-	if (!p->unclean || !(n->flags & BLK_O_RDWR) || n->flags & (BLK_O_CHECK | BLK_O_INACTIVE))
+	if (!(n->flags & BLK_O_RDWR) || n->flags & (BLK_O_CHECK | BLK_O_INACTIVE))
+		return 0;
+	ret = par_space_walk(n, p, &odd);
+	if (ret)
+		return err_errno(e, -ret, "Could not read the block table");
+	if (!odd && !p->unclean && !p->bad_off)
 		return 0;
 	ret = par_check(n, &c, e);
-	return ret || c.corruptions || c.check_errors ? err_set(e, ret ? -ret : EIO, "Could not repair corrupted image") : 0;
+	if (ret || c.corruptions || c.check_errors)
+		return err_set(e, ret ? -ret : EIO, "Could not repair corrupted image");
+	return 0;
 }
 
 static int par_open(struct blk_node *n, struct blk_opts *o, struct err *e)
@@ -121,7 +117,7 @@ static int par_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 		return err_errno(e, -ret, "Could not read the Parallels header");
 	if (memcmp(h.magic, "WithoutFreeSpace", 16) && memcmp(h.magic, "WithouFreSpacExt", 16))
 		return err_set(e, EINVAL, "Image not in Parallels format");
-	p->bat = (struct blk_bat){ .decode = par_decode, .reserve = par_reserve };
+	p->bat = (struct blk_bat){ .decode = par_decode, .reserve = par_space_reserve };
 	ret = check_header(&h, n, p, e);
 	ret = ret ?: growth_options(p, o, e);
 	if (ret)
@@ -137,9 +133,10 @@ static int par_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 		par_ext_free(p);
 		return ret;
 	}
-	ret = repair(n, p, e);
+	ret = prepare_writing(n, p, e);
 	if (ret) {
 		blk_bat_free(&p->bat);
+		par_space_forget(p);
 		par_ext_free(p);
 	}
 	return ret;
@@ -150,12 +147,10 @@ static int par_will_write(struct blk_node *n)
 {
 	struct parallels *p = n->priv;
 	static const u8 none[8];
-	int ret = 0;
+	int ret;
 
 	pthread_mutex_lock(&p->bat.lock);
-	if (!p->marked)
-		ret = write_in_use(&p->bat, PAR_IN_USE);
-	p->marked |= !ret;
+	ret = par_mark(p);
 	if (!ret && p->ext_off)
 		ret = blk_bat_poke(&p->bat, offsetof(struct parallels_header, ext_off), none, sizeof(none));
 	if (!ret)
@@ -184,6 +179,7 @@ static void par_close(struct blk_node *n)
 	struct parallels *p = n->priv;
 
 	blk_bat_free(&p->bat);
+	par_space_forget(p);
 	par_ext_free(p);
 }
 
@@ -200,11 +196,6 @@ static int par_alloc(struct blk_node *n, u64 off, u64 len, struct blk_alloc *a)
 static int par_commit(struct blk_node *n, struct blk_alloc *a)
 {
 	return blk_bat_commit(&((struct parallels *)n->priv)->bat, a);
-}
-
-static int par_zero(struct blk_node *n, u64 off, u64 len, u32 flags)
-{
-	return blk_bat_zero(&((struct parallels *)n->priv)->bat, off, len, flags);
 }
 
 static int par_flush(struct blk_node *n)
@@ -262,6 +253,6 @@ static const struct blk_driver parallels_driver = {
 	.name = "parallels", .flags = BLK_DRV_GROWS | BLK_DRV_BACKING, .priv_size = sizeof(struct parallels), .create_opts = par_opts,
 	.probe = par_probe, .open = par_open, .will_write = par_will_write, .settle = par_settle, .close = par_close,
 	.bitmaps = &par_bitmaps, .create = par_create, .map = par_map,
-	.alloc = par_alloc, .commit = par_commit, .zero = par_zero, .flush = par_flush, .check = par_check,
+	.alloc = par_alloc, .commit = par_commit, .zero = par_zero, .discard = par_discard, .flush = par_flush, .check = par_check,
 };
 BLOCK_FORMAT(parallels_driver);

@@ -31,6 +31,10 @@ struct parallels {
 	bool unclean;			/* in_use was set when we came */
 	u64 ahead;			/* bytes that the file grows at once; 0: as it must */
 	int ahead_mode;			/* BLK_PREALLOC_... */
+	bool bad_off;			/* data_off of the header cannot be */
+	u8 *used;			/* a bit a cluster of the data area; NULL: not known */
+	u64 slots, free_from;		/* bits of it; none is clear below */
+	bool freed;			/* clusters that the disk's table may still name */
 	u64 ext_off;			/* bytes; 0: no format extension */
 	struct par_bitmap *maps;
 	u32 n_maps;
@@ -41,6 +45,22 @@ struct parallels {
 int par_ext_read(struct blk_node *n, struct parallels *p, struct err *e);
 void par_ext_free(struct parallels *p);
 extern const struct blk_bitmap_ops par_bitmaps;
+
+/* The clusters that belong to the extension, for @take. */
+void par_ext_each(struct parallels *p, void (*take)(void *opaque, u64 host), void *opaque);
+
+/* ---- parallels_space.c ---- */
+/* Looks up which clusters are taken; *odd: an entry is outside of the file or taken twice. */
+int par_space_walk(struct blk_node *n, struct parallels *p, bool *odd);
+void par_space_forget(struct parallels *p);
+/* The entry at or after @i to look at; *known: up to which it is known that the file of @size bytes has data. */
+u64 par_skip_hole(struct blk_node *n, struct blk_bat *b, u64 i, u64 size, u64 *known);
+int par_space_reserve(struct blk_bat *b, u64 index, u32 *raw, u64 *host);
+int par_discard(struct blk_node *n, u64 off, u64 len);
+int par_zero(struct blk_node *n, u64 off, u64 len, u32 flags);
+
+/* ---- parallels.c ---- */
+int par_mark(struct parallels *p);	/* in use, on the disk */
 
 /* ---- parallels_check.c ---- */
 int par_check(struct blk_node *n, struct blk_check *c, struct err *e);

@@ -52,15 +52,9 @@ static bool take(struct par_walk *w, u64 host)
 	return free_slot;
 }
 
-static void take_extension(struct par_walk *w)
+static void take_ext(void *opaque, u64 host)
 {
-	if (!w->p->ext_off)
-		return;
-	take(w, w->p->ext_off);
-	for (u32 i = 0; i < w->p->n_maps; i++)
-		for (u32 k = 0; k < w->p->maps[i].n_l1; k++)
-			if (w->p->maps[i].l1[k] > 1)
-				take(w, w->p->maps[i].l1[k] * 512);
+	take(opaque, host);
 }
 
 /* The second user of a cluster gets one of its own. */
@@ -122,20 +116,6 @@ static int check_end(struct par_walk *w)
 	return blk_node_truncate(w->n->file, end, true, 0, NULL);
 }
 
-/* The entry at or after @i to look at; *known: up to which it is known that the file has data. */
-static u64 skip_hole(struct par_walk *w, u64 i, u64 *known)
-{
-	u64 off = w->p->bat.table_off + i * 4;
-	struct blk_status st;
-
-	if (off < *known)
-		return i;
-	if (blk_status(w->n->file, off, w->size - off, &st) || st.len < 4)
-		return i;
-	*known = off + st.len;
-	return st.flags & BLK_ST_ZERO ? i + st.len / 4 : i;
-}
-
 static int check_entries(struct par_walk *w)
 {
 	struct blk_bat *b = &w->p->bat;
@@ -144,7 +124,7 @@ static int check_entries(struct par_walk *w)
 
 	/* What the file does not hold of the table reads as zeros: no clusters. */
 	for (u64 i = 0; !ret && i < b->entries && b->table_off + i * 4 < w->size; i++) {
-		u64 next = skip_hole(w, i, &known);
+		u64 next = par_skip_hole(w->n, b, i, w->size, &known);
 
 		if (next == i)
 			ret = check_entry(w, i);
@@ -154,12 +134,29 @@ static int check_entries(struct par_walk *w)
 	return ret;
 }
 
+static int check_data_off(struct par_walk *w)
+{
+	u8 off[4];
+
+	if (!w->p->bad_off)
+		return 0;
+	say(w, "data_off field has incorrect value");
+	count(w);
+	if (!w->fix)
+		return 0;
+	put_le32(off, (u32)(w->p->data_off / 512));
+	w->p->bad_off = false;
+	return par_mark(w->p) ?: blk_bat_poke(&w->p->bat, offsetof(struct parallels_header, data_off), off, 4);
+}
+
 int par_check(struct blk_node *n, struct blk_check *c, struct err *e)
 {
 	struct parallels *p = n->priv;
 	struct par_walk w = { .n = n, .p = p, .c = c, .size = blk_length(n->file), .fix = c->fix & BLK_FIX_ERRORS };
+	bool odd;
 	int ret = 0;
 
+	par_space_forget(p);		/* copies go to the end */
 	w.slots = w.size / p->bat.block + 1;
 	w.used = blk_table_alloc(w.slots / 8 + 1, 1, blk_max_meta(n), &ret);
 	if (!w.used)
@@ -170,14 +167,17 @@ int par_check(struct blk_node *n, struct blk_check *c, struct err *e)
 		p->marked |= w.fix;	/* closing takes the mark away */
 		p->unclean = !w.fix;
 	}
+	ret = check_data_off(&w);
 	c->image_end_offset = p->data_off;
-	take_extension(&w);
-	ret = check_entries(&w);
+	par_ext_each(p, take_ext, &w);
+	ret = ret ?: check_entries(&w);
 	ret = ret ?: check_end(&w);
 	if (!ret && c->fix)
 		ret = blk_bat_flush(&p->bat);
 	c->total_clusters = p->bat.entries;
 	c->bfi_valid = true;
 	free(w.used);
+	if (!ret && n->flags & BLK_O_RDWR)
+		ret = par_space_walk(n, p, &odd);
 	return ret;
 }

@@ -13,6 +13,17 @@
 #define BITMAP_MAGIC	0x20385fae252cb34aULL
 #define MAX_EXT		(64U << 20)
 
+void par_ext_each(struct parallels *p, void (*take)(void *opaque, u64 host), void *opaque)
+{
+	if (!p->ext_off)
+		return;
+	take(opaque, p->ext_off);
+	for (u32 i = 0; i < p->n_maps; i++)
+		for (u32 k = 0; k < p->maps[i].n_l1; k++)
+			if (p->maps[i].l1[k] > 1)
+				take(opaque, p->maps[i].l1[k] * 512);
+}
+
 void par_ext_free(struct parallels *p)
 {
 	for (u32 i = 0; i < p->n_maps; i++)
