@@ -109,17 +109,18 @@ static int rules_of_options(struct debug *d, struct blk_opts *o, const char *gro
 		char *dot = strchr(all.v[i].key, '.');
 		size_t n = dot ? (size_t)(dot - all.v[i].key) : 0;
 
-		if (!dot || n >= sizeof(cur)) {
+		if (n >= sizeof(cur)) {
 			ret = err_set(e, EINVAL, "Invalid rule '%s'", all.v[i].key);
 			break;
 		}
+		/* "inject-error.event" is of the only rule, "inject-error.0.event" of one of several. */
 		if (!r || strlen(cur) != n || strncmp(cur, all.v[i].key, n)) {
 			r = new_rule(d, group[0] == 'i');
 			snprintf(cur, sizeof(cur), "%.*s", (int)n, all.v[i].key);
 			if (!r)
 				ret = -ENOMEM;
 		}
-		ret = ret ?: set_field(r, dot + 1, all.v[i].val, e);
+		ret = ret ?: set_field(r, dot ? dot + 1 : all.v[i].key, all.v[i].val, e);
 	}
 	blk_opts_free(&all);
 	return ret;

@@ -32,6 +32,7 @@ struct blk_mcache {
 	u32 log_max;
 	int (*log)(void *opaque, const u64 *off, void *const *data, u32 n);
 	void *log_opaque;
+	const char *load, *update;	/* names of events */
 };
 
 struct blk_mcache *blk_mcache_new(struct blk_node *n, u32 slice, u32 max)
@@ -64,6 +65,12 @@ void blk_mcache_free(struct blk_mcache *c)
 	free(c->s);
 	free(c->hash);
 	free(c);
+}
+
+void blk_mcache_set_events(struct blk_mcache *c, const char *load, const char *update)
+{
+	c->load = load;
+	c->update = update;
 }
 
 void blk_mcache_set_node(struct blk_mcache *c, struct blk_node *n)
@@ -137,6 +144,8 @@ static int write_slice(struct blk_mcache *c, struct slice *s)
 	if (!s->used || !s->dirty)
 		return 0;
 	ret = write_before(c);
+	if (!ret && c->update)
+		blk_event(c->node, c->update);
 	if (!ret)
 		ret = blk_node_pwrite(c->node, s->off, s->data, c->size);
 	if (!ret) {
@@ -246,6 +255,8 @@ int blk_mcache_get(struct blk_mcache *c, u64 off, bool read, void **p)
 		ret = victim(c, &s);
 		if (ret)
 			return ret;
+		if (read && c->load)
+			blk_event(c->node, c->load);
 		if (read)
 			ret = blk_node_pread(c->node, off, s->data, c->size);
 		else

@@ -47,18 +47,33 @@ static bool holds_nothing(struct blk_node *n, u64 off, u64 len)
 	return true;
 }
 
+/* What a driver's zero() takes: a cluster, or the part of it that can be allocated alone. */
+static u64 zero_unit(const struct blk_node *n)
+{
+	u64 unit = !blk_is_mapping(n) ? n->lim.request_align : n->lim.cow_unit ? n->lim.cow_unit : n->lim.cluster;
+
+	return unit ? unit : 1;
+}
+
+static void lock_clusters(struct blk_node *n, struct blk_range *r, u64 off, u64 len)
+{
+	u64 cl = blk_is_mapping(n) && n->lim.cluster ? n->lim.cluster : 1, s = off / cl * cl;
+
+	blk_range_lock(n, r, s, DIV_ROUND_UP(off + len, cl) * cl - s, true);
+}
+
 /*
- * A part of a cluster without data, whose other bytes read as zeros: the whole cluster says so
+ * A part of a unit without data, whose other bytes read as zeros: the whole unit says so
  * without data. It is judged and done while nobody else writes to the cluster.
  */
 static int zero_whole(struct blk_node *n, u64 off, u64 len, u32 flags)
 {
-	u64 cl = n->lim.cluster, s = off / cl * cl, up = DIV_ROUND_UP(off + len, cl) * cl;
+	u64 cl = zero_unit(n), s = off / cl * cl, up = DIV_ROUND_UP(off + len, cl) * cl;
 	u64 end = MIN(up, blk_length(n)), behind = MIN(off + len, end);
 	int ret = -ENOTSUP;
 	struct blk_range r;
 
-	blk_range_lock(n, &r, s, up - s, true);
+	lock_clusters(n, &r, s, up - s);
 	if (holds_nothing(n, s, end - s) && blk_node_zero_locked(n, s, off - s) &&
 	    blk_node_zero_locked(n, behind, end - behind))
 		ret = n->drv->zero(n, s, end - s, flags);
@@ -66,11 +81,11 @@ static int zero_whole(struct blk_node *n, u64 off, u64 len, u32 flags)
 	return ret;
 }
 
-/* Less than a cluster at a time. */
+/* Less than a unit at a time. */
 static int zero_edge(struct blk_node *n, u64 off, u64 len, u32 flags)
 {
 	bool mapped = blk_is_mapping(n) && n->drv->zero && off < blk_length(n);
-	u64 cl = n->lim.cluster;
+	u64 cl = zero_unit(n);
 	int ret = 0;
 
 	while (!ret && len) {
@@ -93,11 +108,10 @@ static int zero_middle(struct blk_node *n, u64 off, u64 len, u32 flags)
 		int ret = -ENOTSUP;
 
 		if (n->drv->zero) {
-			blk_range_lock(n, &r, off, m, true);
+			lock_clusters(n, &r, off, m);
 			ret = n->drv->zero(n, off, m, flags);
 			blk_range_unlock(n, &r);
-			if (!ret)
-				blk_units_forget(n, off, m);
+			blk_units_forget(n, off, m);	/* of a failure too: a part may have changed */
 		}
 		if (ret == -ENOTSUP && !(flags & BLK_NO_FALLBACK))
 			ret = write_zero_bytes(n, off, m, flags);
@@ -111,8 +125,7 @@ static int zero_middle(struct blk_node *n, u64 off, u64 len, u32 flags)
 
 int blk_node_zero(struct blk_node *n, u64 off, u64 len, u32 flags)
 {
-	u64 unit = blk_is_mapping(n) ? n->lim.cluster : n->lim.request_align;
-	u64 size = blk_length(n), start, end;
+	u64 unit = zero_unit(n), size = blk_length(n), start, end;
 	int ret;
 
 	if (!len)
@@ -122,7 +135,6 @@ int blk_node_zero(struct blk_node *n, u64 off, u64 len, u32 flags)
 	ret = blk_will_write(n, off, len);
 	if (ret)
 		return ret;
-	unit = unit ? unit : 1;
 	start = DIV_ROUND_UP(off, unit) * unit;
 	end = (off + len) / unit * unit;
 	if (off + len == size)		/* the last cluster may be a part of one */

@@ -13,6 +13,10 @@ int qcow2_caches_new(struct qcow2 *q, u64 l2_bytes, u64 ref_bytes)
 	q->l1 = blk_mcache_new(f, q->slice, 8);
 	if (!q->ref || !q->rt || !q->l2 || !q->l1)
 		return -ENOMEM;
+	blk_mcache_set_events(q->ref, "refblock_load", "refblock_update_part");
+	blk_mcache_set_events(q->rt, "reftable_load", "reftable_update");
+	blk_mcache_set_events(q->l2, "l2_load", "l2_update");
+	blk_mcache_set_events(q->l1, "l1_load", "l1_update");
 	qcow2_caches_order(q);
 	return 0;
 }

@@ -526,24 +526,39 @@ static void zero_entry(const struct qcow2 *q, u64 e, bool unmap, u64 *ne, u64 *n
 		*ne |= e & OFLAG_COPIED;
 }
 
+/* Some subclusters of an entry; one that is compressed cannot have such. */
+static int zero_subs(const struct qcow2 *q, u64 e, u64 bm, u32 from, u32 to, u64 *nbm)
+{
+	u64 range = ((1ULL << to) - 1) & ~((1ULL << from) - 1);
+
+	if (e & OFLAG_COMPRESSED)
+		return -ENOTSUP;
+	*nbm = (bm | range << 32) & ~range;
+	return 0;
+}
+
 static int zero_one_table(struct qcow2 *q, u64 *off, u64 end, bool unmap)
 {
 	u64 l2;
 	int ret = qcow2_l2_for_write(q, *off, &l2);
 
 	for (u32 idx = l2_index(q, *off); !ret && idx < l2_entries(q) && *off < end; idx++) {
-		u64 e, bm, ne, nbm;
-		bool drop;
+		u64 e, bm, ne, nbm, at = q_in_cluster(q, *off), m = MIN(q->cluster_size - at, end - *off);
+		bool drop = false;
 
 		ret = qcow2_entry(q, l2, idx, &e, &bm);
 		if (ret)
 			break;
-		zero_entry(q, e, unmap, &ne, &nbm, &drop);
-		if (ne != e || nbm != bm)
+		ne = e;
+		if (m == q->cluster_size)
+			zero_entry(q, e, unmap, &ne, &nbm, &drop);
+		else
+			ret = zero_subs(q, e, bm, (u32)(at / q->sub_size), (u32)((at + m) / q->sub_size), &nbm);
+		if (!ret && (ne != e || nbm != bm))
 			ret = qcow2_set_entry(q, l2, idx, ne, nbm);
 		if (!ret && drop)
 			ret = qcow2_free_entry(q, e);
-		*off += q->cluster_size;
+		*off += m;
 	}
 	return ret;
 }
@@ -563,6 +578,8 @@ int qcow2_zero(struct blk_node *n, u64 off, u64 len, u32 flags)
 	}
 	pthread_mutex_lock(&q->lock);
 	ret = before_change(q);
+	if (end >= q->size)	/* behind the disk's end there is nothing to keep */
+		end = ALIGN_UP(end, q->sub_size);
 	while (!ret && off < end)
 		ret = zero_one_table(q, &off, end, flags & BLK_MAY_UNMAP && !q->data_raw);
 	pthread_mutex_unlock(&q->lock);

@@ -356,8 +356,10 @@ int qcow2_add_refcount(struct qcow2 *q, u64 off, u64 len, int delta)
 
 int qcow2_free_now(struct qcow2 *q, u64 off, u64 len)
 {
-	int ret = qcow2_add_refcount(q, off, len, -1);
+	int ret;
 
+	blk_event(q->n->file, "cluster_free");
+	ret = qcow2_add_refcount(q, off, len, -1);
 	if (ret == -EINVAL)
 		return qcow2_corrupt(q, false, off, "Cannot free cluster at %#llx: its refcount is 0 already", off);
 	return ret;

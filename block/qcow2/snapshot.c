@@ -331,7 +331,7 @@ static int snap_create(struct blk_node *n, struct blk_snapshot *s, struct err *e
 	int ret;
 
 	if (cnt >= MAX_SNAPSHOTS)
-		return err_set(e, EFBIG, "Too many snapshots");
+		return -EFBIG;
 	if (q->has_data_file)
 		return err_set(e, ENOTSUP, "Snapshots are not possible with an external data file");
 	pthread_mutex_lock(&q->lock);

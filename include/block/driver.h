@@ -10,8 +10,8 @@
  * Locking, held by the engine while it calls:
  *   LOCK_NONE	preadv pwritev flush status map alloc commit abort compressed
  *		zero discard encrypt decrypt: from any thread, several at once.
- *		alloc..commit, zero and discard hold the byte range, aligned to
- *		lim.cluster, exclusively; map and in-place data I/O hold it shared.
+ *		alloc..commit, zero and discard hold the byte range, extended to
+ *		whole clusters, exclusively; map and in-place data I/O hold it shared.
  *		A driver guards its own tables with its own mutex, and never holds
  *		that mutex while it waits for a range.
  *   LOCK_DRAINED	truncate reopen snapshot_* check amend make_empty bitmap_*: no I/O.
@@ -154,7 +154,7 @@ struct blk_driver {
 	/* @key_off: guest or host offset, as the format's tweak wants it, computed by @guest, @host. */
 	int (*crypt)(struct blk_node *n, bool encrypt, u64 guest, u64 host, void *buf, size_t len);
 
-	/* both; offsets aligned to lim.cluster (or request_align). -ENOTSUP: the engine does without */
+	/* both; offsets aligned to lim.cluster (or request_align), those of zero() to lim.cow_unit. -ENOTSUP: the engine does without */
 	int (*zero)(struct blk_node *n, u64 off, u64 len, u32 flags);
 	int (*discard)(struct blk_node *n, u64 off, u64 len);
 	int (*flush)(struct blk_node *n);	/* own metadata, in order; the engine flushes children after */
@@ -288,6 +288,8 @@ struct blk_mcache;
  */
 struct blk_mcache *blk_mcache_new(struct blk_node *n, u32 slice, u32 max);
 void blk_mcache_free(struct blk_mcache *c);	/* drops dirty slices: write first */
+/* What the fault injector calls reading a slice, and writing one. NULL: nothing. */
+void blk_mcache_set_events(struct blk_mcache *c, const char *load, const char *update);
 void blk_mcache_set_node(struct blk_mcache *c, struct blk_node *n);
 /*
  * Dirty slices are shown to @log before they are written, at most @max at a time: a write-ahead

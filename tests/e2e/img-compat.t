@@ -192,4 +192,87 @@ if grep -q '^CONFIG_BLOCK_CRYPTO=y' "$objtree/.config"; then
 		'^image: json:.*key-secret' "its name says what opens it"
 fi
 
+# ---- compare ----
+img create -q -f qcow2 a.qcow2 1M
+img create -q -f qcow2 b.qcow2 2M
+qio -c 'write -P 1 1M 64k' b.qcow2 >/dev/null
+is "$(text compare a.qcow2 b.qcow2)" "Warning: Image size mismatch!
+Content mismatch at offset 1048576!" "what one image has more"
+is "$(text compare --image-opts driver=qcow2,file.filename=a.qcow2 \
+	driver=qcow2,file.driver=blkdebug,file.image.filename=b.qcow2,file.inject-error.event=read_aio 2>&1)" \
+	"qemu-img: Error while reading offset 1048576 of driver=qcow2,file.driver=blkdebug,file.image.filename=b.qcow2,file.inject-error.event=read_aio: Input/output error
+Warning: Image size mismatch!" "and cannot read"
+like "$(qio -c 'read 1M 64k' --image-opts driver=qcow2,file.driver=blkdebug,file.image.filename=b.qcow2,file.inject-error.event=l2_load 2>&1)" \
+	"^read failed: Input/output error" "the fault injector knows when tables are read"
+rm -f a.qcow2 b.qcow2
+
+# ---- parts of clusters become zeros ----
+img create -q -f qcow2 -o extended_l2=on x.qcow2 1M
+bits() { # of the first entry
+	python3 -c "import struct
+f = open('x.qcow2', 'rb'); f.seek(40); f.seek(struct.unpack('>Q', f.read(8))[0])
+f.seek((struct.unpack('>Q', f.read(8))[0] & 0xfffffffffffe00) + 8); print('%016x' % struct.unpack('>Q', f.read(8)))"
+}
+qio -c 'write -P 1 0 64k' -c 'write -z 2k 4k' x.qcow2 >/dev/null
+is "$(bits)" 00000006fffffff9 "zeros in a cluster with data are flags of its subclusters"
+qio -c 'write -z -u 0 32k' x.qcow2 >/dev/null
+is "$(bits)" 0000ffffffff0000 "also when space might be freed"
+qio -c 'write -z 33k 3k' x.qcow2 >/dev/null
+is "$(bits)" 0002fffffffd0000 "half of one is written"
+ok "Debian's tools read the same" qemu-io -r -c 'read -P 0 0 32k' -c 'read -P 1 32k 1k' -c 'read -P 0 33k 3k' -c 'read -P 1 36k 28k' x.qcow2
+ok "and find no fault" qemu-img check -q x.qcow2
+qio -c 'write -c -P 7 64k 64k' -c 'read 64k 64k' -c 'write -z 66k 2k' -c 'read -P 7 64k 2k' -c 'read -P 0 66k 2k' x.qcow2 >qio.log 2>&1
+is $? 0 "zeros in a compressed cluster"
+ok "are there for others" qemu-io -r -c 'read -P 7 64k 2k' -c 'read -P 0 66k 2k' -c 'read -P 7 68k 60k' x.qcow2
+qio -c 'write -P 1 960k 64k' -c 'write -z 1000k 24k' x.qcow2 >/dev/null
+ok "up to the end" qemu-io -r -c 'read -P 1 960k 40k' -c 'read -P 0 1000k 24k' x.qcow2
+ok "still no fault" qemu-img check -q x.qcow2
+rm -f x.qcow2
+
+# ---- growing on a larger backing file ----
+for f in qcow2 qed; do
+	grep -q "^CONFIG_BLOCK_$(echo $f | tr a-z A-Z)=y" "$objtree/.config" || continue
+	img create -q -f raw big.raw 2M
+	qio -f raw -c 'write -P 255 0 2M' big.raw >/dev/null
+	for pre in off metadata falloc; do
+		[ $f$pre = qedmetadata ] || [ $f$pre = qedfalloc ] && continue
+		img create -q -f $f -b big.raw -F raw over.img 503k
+		img resize -q -f $f --preallocation=$pre over.img 1013k
+		ok "$f grown with $pre: new space is zeros, not what is below" qemu-io -r -f $f -c 'read -P 255 0 503k' -c 'read -P 0 503k 510k' over.img
+		img resize -q -f $f over.img 3M
+		ok "and behind the backing file's end" qemu-io -r -f $f -c 'read -P 0 503k 2569k' over.img
+	done
+	rm -f big.raw over.img
+done
+
+# ---- Parallels: space that is free again, repairs on opening ----
+if grep -q '^CONFIG_BLOCK_PARALLELS=y' "$objtree/.config"; then
+	par() { qio -f parallels "$@" p.par; }
+	mapped() { img map --output=json -f parallels p.par | python3 -c 'import json, sys
+print(*["%d:%d" % (e["start"] >> 20, e["offset"] >> 20) for e in json.load(sys.stdin) if e["data"]])'; }
+	img create -q -f parallels p.par 8M
+	par -c 'write -P 1 2M 2M' -c 'discard 2M 1M' >/dev/null
+	is "$(mapped)" "3:2" "what is discarded is given back"
+	ok "and reads as zeros" par -c 'read -P 0 2M 1M'
+	par -c 'write -P 2 512k 1M' >/dev/null
+	is "$(mapped)" "0:1 1:3 3:2" "a new cluster goes where one was, then to the end"
+	ok "beside the data are zeros" qemu-io -r -f parallels -c 'read -P 0 0 512k' -c 'read -P 2 512k 1M' -c 'read -P 0 1536k 1536k' -c 'read -P 1 3M 1M' p.par
+	par -c 'write -z 3M 1M' >/dev/null
+	is "$(mapped)" "0:1 1:3" "whole clusters of zeros too"
+	is "$(stat -c %s p.par)" 4194304 "the file is no larger than that"
+	ok "no fault" qemu-img check -q -f parallels p.par
+	par -c 'write -P 3 3M 1M' >/dev/null
+	printf '\001\000\000\000' | dd of=p.par bs=1 seek=68 conv=notrunc status=none # entry 1: as entry 0
+	is "$(par -c 'read -P 2 512k 512k' 2>&1 | sed -n 1p)" "Repairing duplicate offset in BAT entry 1" "whoever may write repairs"
+	par -c 'write -P 9 0 1M' >/dev/null
+	ok "each has a cluster of its own" par -r -c 'read -P 9 0 1M' -c 'read -P 2 1536k 512k'
+	printf '\377\377\377\377' | dd of=p.par bs=1 seek=48 conv=notrunc status=none # where data begin
+	ok "reading does without the bad field" par -r -c 'read -P 9 0 1M'
+	is "$(par -c 'read -P 9 0 1M' 2>&1 | sed -n 1p)" "Repairing data_off field has incorrect value" "writing repairs it"
+	ok "no fault is left" img check -q -f parallels p.par
+	printf '\100\000\000\000' | dd of=p.par bs=1 seek=64 conv=notrunc status=none
+	is "$(par -c 'read -P 0 0 1M' 2>&1 | sed -n 1p)" "Repairing cluster 0 is outside image" "an entry that leads nowhere"
+	rm -f p.par
+fi
+
 done_testing

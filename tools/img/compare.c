@@ -25,17 +25,18 @@ static int say(const struct compare_args *c, const char *fmt, u64 off)
 	return 1;
 }
 
+/* What one image has beyond the other's end must be zeros. The warning follows an error, as qemu-img's does. */
 static int check_rest(const struct compare_args *c, struct blk_node *n, const char *name, u64 off)
 {
 	u64 end = blk_length(n);
 	u8 *buf = malloc(2 * MiB);
+	size_t at = 0;
 	int code = buf ? 0 : 4;
 
 	while (!code && off < end) {
 		struct blk_status st;
 		int ret = blk_status_chain(n, NULL, off, end - off, &st);
 		u64 m;
-		size_t at;
 
 		if (ret) {
 			img_error("Sector allocation test failed for %s", name);
@@ -55,9 +56,12 @@ static int check_rest(const struct compare_args *c, struct blk_node *n, const ch
 		}
 		at = buf_find_nonzero(buf, m);
 		if (at < m)
-			code = say(c, "Content mismatch at offset %llu!", off + at / 512 * 512);
+			break;
 		off += m;
 	}
+	say(c, "Warning: Image size mismatch!", 0);
+	if (!code && off < end)
+		code = say(c, "Content mismatch at offset %llu!", off + at / 512 * 512);
 	free(buf);
 	return code;
 }
@@ -86,7 +90,6 @@ static int compare(const struct compare_args *c, struct blk_node *a, struct blk_
 	}
 	img_progress_end();
 	if (la != lb) {
-		say(c, "Warning: Image size mismatch!", 0);
 		ret = check_rest(c, la > lb ? a : b, la > lb ? c->file1 : c->file2, la < lb ? la : lb);
 		if (ret)
 			return ret;

@@ -122,6 +122,7 @@ static int run_args(struct qio *s, int argc, char **argv)
 		fprintf(stderr, "qemu-io: Block node is read-only\n");
 		return -EACCES;
 	}
+	s->wrote |= c->writes;
 	return c->run(s, argc, argv);
 }
 
@@ -210,12 +211,14 @@ static int open_first(struct qio *s, const struct args *a, u32 flags)
 	return qio_open(s, a->file, &o, flags);
 }
 
-/* Was something of an image that was closed, now or by a command, not stored? */
-static bool lost(const struct blk_graph *g)
+/* Was something of an image that was closed, now or by a command, not stored? Nothing is lost where nothing was written. */
+static bool lost(const struct qio *s)
 {
 	bool told = false;
-	int ret = g ? blk_graph_lost(g, &told) : 0;
+	int ret = s->g ? blk_graph_lost(s->g, &told) : 0;
 
+	if (!told && !s->wrote)
+		return false;
 	if (ret && !told)
 		fprintf(stderr, "qemu-io: Error while closing the image: %s\n", strerror(-ret));
 	return ret;
@@ -254,7 +257,7 @@ static int run(void *args, const struct opt_call *call)
 	fflush(stdout);
 	if (s.n)
 		qio_close(&s);
-	bad |= lost(s.g) || failed || s.errors;
+	bad |= lost(&s) || failed || s.errors;
 	blk_opts_free(&s.opts);
 	blk_graph_free(s.g);
 	return bad ? 1 : 0;

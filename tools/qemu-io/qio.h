@@ -14,6 +14,7 @@ struct qio {
 	u32 flags;
 	bool image_opts;		/* "open" takes options where it took a name */
 	bool misalign, quit, snapshot, breaks;
+	bool wrote;			/* a command that may change an image was run */
 	int errors;
 	bool sandbox;
 };
