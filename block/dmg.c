@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include "block/int.h"
+#include "log.h"
 
 enum {
 	UDZE = 0, UDRW = 1, UDIG = 2,
 	UDZO = (int)0x80000005, UDBZ = (int)0x80000006, ULFO = (int)0x80000007,
-	UDCM = 0x7ffffffe, UDLE = -1,
+	ADC = (int)0x80000004, LZMA = (int)0x80000008, UDCM = 0x7ffffffe, UDLE = -1,
 };
 #define KOLY_MAGIC	0x6b6f6c79U
 #define MISH_MAGIC	0x6d697368U
@@ -244,6 +245,35 @@ static bool part_ok(u64 off, u64 len, u64 end)
 	return off <= end && len <= end - off;
 }
 
+/* How the chunk is packed, if that is nothing we know; else NULL. */
+static const char *unknown_packing(const struct dmg_chunk *c)
+{
+	switch (c->type) {
+	case UDBZ:
+		return blk_codec_present(BLK_CODEC_BZIP2) ? NULL : "bzip2";
+	case ULFO:
+		return blk_codec_present(BLK_CODEC_LZFSE) ? NULL : "LZFSE";
+	case LZMA:
+		return "LZMA";
+	case ADC:
+		return "ADC";
+	}
+	return NULL;
+}
+
+/* The rest of the disk can be read; who reads these parts gets an I/O error, and should know why. */
+static void warn_of_packing(const struct blk_node *n, const struct dmg *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		const char *name = unknown_packing(&d->chunk[i]);
+
+		if (name) {
+			log_warn("%s: parts of this disk are packed with %s, which cannot be read", n->filename, name);
+			return;
+		}
+	}
+}
+
 static int dmg_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 {
 	struct dmg *d = n->priv;
@@ -276,6 +306,7 @@ static int dmg_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 			return err_set(e, EINVAL, "The chunks of the dmg image overlap");
 		}
 	n->size = sectors * 512;
+	warn_of_packing(n, d);
 	return 0;
 }
 

@@ -86,6 +86,9 @@ koly[0:4] = b'koly'
 struct.pack_into('>QQ', koly, 0xd8, len(data), len(plist))
 struct.pack_into('>Q', koly, 0x1ec, sector)
 open('x.dmg', 'wb').write(data + plist + koly)
+other = base64.b64encode(head + mish.replace(struct.pack('>I', 0x80000005), struct.pack('>I', 0x80000007)))
+with open('lzfse.dmg', 'wb') as f:
+    f.write(data + b'<plist><data>\n\t' + other + b'\n</data></plist>' + koly)
 open('dmg.raw', 'wb').write(b''.join(p for _, p in parts))
 
 blocks = [bytes([i]) * 65536 for i in range(9)]
@@ -116,6 +119,7 @@ for f in dmg cloop bochs; do
 	ok "in pieces too" img dd -f $f -O raw bs=1000 if=x.$f of=y.raw
 	ok "the same" cmp y.raw $f.raw
 	not_ok "but not written" img dd -f raw -O $f conv=notrunc if=y.raw of=x.$f
+	[ $f != dmg ] || like "$(img dd -f dmg -O raw if=lzfse.dmg of=y.raw 2>&1)" 'packed with LZFSE' "LZFSE is named"
 	[ $f = dmg ] || ok "qemu-img agrees" qemu-img compare -q -f $f -F raw x.$f $f.raw
 done
 done_testing
