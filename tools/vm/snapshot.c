@@ -331,6 +331,7 @@ static int load_from(struct vm *vm, const struct disks *all, const char *name, u
 int vm_snapshot_load(struct vm *vm, const char *name, const struct vm_snapshot_disks *d, struct err *err)
 {
 	bool ran = vm->m->state == RUN_RUNNING;
+	const struct drive *busy;
 	struct blk_snapshot s;
 	struct disks all;
 	size_t i;
@@ -339,6 +340,10 @@ int vm_snapshot_load(struct vm *vm, const char *name, const struct vm_snapshot_d
 	if (may_begin(vm, err) < 0)
 		return -err->code;
 	ret = list_disks(vm, d, true, &all, err);
+	/* A job would not see that the disk changes under it. */
+	for (busy = vm->drives.first; ret == 0 && busy; busy = busy->next)
+		if (busy->jobs)
+			ret = err_set(err, EBUSY, "Node '%s' is busy: block device is in use by a block job", busy->id);
 	for (i = 0; ret == 0 && i < all.n; i++)
 		if (!find_snapshot(&all.v[i], name, &s))
 			ret = err_set(err, ENOENT, "Snapshot '%s' does not exist in one or more devices", name);
