@@ -164,7 +164,7 @@ struct x86_mmu {
 	enum x86_tlb_class cls;
 	bool align;			/* CPL 3 with CR0.AM and EFLAGS.AC: misaligned accesses fault */
 	enum x86_tlb_class walk_cls;	/* class of the supervisor walk under way */
-	u64 exec_filter[64];		/* pages that cached code targets rely on */
+	u64 exec_filter[2][2][64];	/* pages that cached code targets rely on: [CPL 3][upper half] */
 	struct x86_run_cache run[4];
 	unsigned run_next;
 	u64 phys_generation;

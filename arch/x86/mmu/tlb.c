@@ -377,23 +377,25 @@ static void l1_drop_page(struct x86_mmu *m, u64 lin)
 	}
 }
 
-static void exec_forget(struct x86_cpu *cpu)
+/* No cached target of kernel code, or of user code, is good any more. */
+static void exec_forget(struct x86_cpu *cpu, unsigned user)
 {
 	struct x86_mmu *m = cpu->mmu;
 
-	m->kernel.xtag = ++m->xtag_next;
-	for (unsigned i = 0; i < MMU_CONTEXTS; i++)
+	if (!user)
+		m->kernel.xtag = ++m->xtag_next;
+	for (unsigned i = 0; user && i < MMU_CONTEXTS; i++)
 		m->user[i].xtag = ++m->xtag_next;
-	__builtin_memset(m->exec_filter, 0, sizeof(m->exec_filter));
+	__builtin_memset(m->exec_filter[user], 0, sizeof(m->exec_filter[user]));
 	x86_mmu_context(cpu);
 }
 
-static u64 exec_filter_bit(u64 lin, unsigned *word)
+static u64 *exec_filter(struct x86_mmu *m, unsigned user, u64 lin, u64 *bit)
 {
 	u64 p = (lin >> 12) ^ (lin >> 24);
 
-	*word = (p >> 6) & 63;
-	return BIT(p & 63);
+	*bit = BIT(p & 63);
+	return &m->exec_filter[user][lin >> 63][(p >> 6) & 63];
 }
 
 /* Drops second-level entries for lin of one PCID, and global ones if asked. True: a large page was among them. */
@@ -422,8 +424,7 @@ static bool l2_drop_page(struct x86_cpu *cpu, u64 lin, u64 gen, bool global)
 static void flush_page(struct x86_cpu *cpu, u64 lin, u32 pcid, bool global)
 {
 	struct x86_mmu *m = cpu->mmu;
-	unsigned word;
-	u64 bit = exec_filter_bit(lin, &word);
+	u64 bit;
 
 	if (l2_drop_page(cpu, lin, m->gen_pcid[pcid], global) || m->large_orphans) {
 		mmu_retag(cpu);
@@ -435,8 +436,9 @@ static void flush_page(struct x86_cpu *cpu, u64 lin, u32 pcid, bool global)
 		slots_clear(cpu, 0, 0);
 		slots_clear(cpu, 1, 0);
 	}
-	if (m->exec_filter[word] & bit)
-		exec_forget(cpu);
+	for (unsigned user = 0; user < 2; user++)
+		if (*exec_filter(m, user, lin, &bit) & bit)
+			exec_forget(cpu, user);
 }
 
 void x86_tlb_flush_page(struct x86_cpu *cpu, u64 lin)
@@ -522,9 +524,9 @@ static void note_use(struct x86_cpu *cpu, u64 lin, int access, enum x86_tlb_clas
 	struct x86_mmu *m = cpu->mmu;
 
 	if (access == X86_EXEC) {
-		unsigned word;
-		u64 bit = exec_filter_bit(lin, &word);
-		m->exec_filter[word] |= bit;
+		u64 bit, *word = exec_filter(m, cls == X86_TLB_USER, lin, &bit);
+
+		*word |= bit;
 	}
 	/* code of the override class runs under the kernel's xtag too */
 	if (cls != X86_TLB_USER && (!(flags & XL_G) || (flags & XL_US)))
