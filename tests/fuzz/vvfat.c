@@ -93,12 +93,14 @@ static void see(struct blk_node *n, struct folder *f)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static const char *const types[] = { NULL, "12", "16", "32" };
-	char dir[] = "/tmp/fuzz-vvfat.XXXXXX";
+	const char *tmp = getenv("TMPDIR");
+	char dir[256];
 	struct blk_graph *g;
 	struct blk_node *n = NULL;
 	struct blk_opts o = { 0 };
 	struct folder f = { 0 };
 
+	snprintf(dir, sizeof(dir), "%s/fuzz-vvfat.XXXXXX", tmp ? tmp : "/tmp");
 	if (size < 2 || size > 4096 || !mkdtemp(dir))
 		return 0;
 	f.fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
