@@ -12,8 +12,8 @@
 #include "asan.h"
 #include "mem.h"
 
-#define CACHE_DEFAULT	(64 * MiB)
-#define META_BYTES	(8 * MiB)	/* of a region */
+#define CACHE_DEFAULT	(96 * MiB)
+#define META_BYTES	(11 * MiB)	/* of a region */
 
 static unsigned hash_of(u64 gpa, u32 mode)
 {
