@@ -113,7 +113,8 @@ static void credit(struct vsx_side *from, const struct vsx_side *to, const struc
 	from->buf_alloc = p->buf_alloc;
 	from->fwd_cnt = p->fwd_cnt;
 	from->credit_known = TRUE;
-	if (p->buf_alloc && to->tx - p->fwd_cnt >= p->buf_alloc && p->vop != VSC_VIRTIO_RST)
+	/* Of a stream whose start is missing nobody knows how much was sent. */
+	if (f->stream->request_frame && p->buf_alloc && to->tx - p->fwd_cnt >= p->buf_alloc)
 		f->notes |= VSX_ZERO_WINDOW;
 }
 

@@ -116,7 +116,6 @@ static const val64_string well_known_cids[] = {
 FIELDS
 #undef X
 
-/* Names of the built-in dissector, so that old display filters go on to work. */
 static expert_field ei_short = EI_INIT, ei_address = EI_INIT, ei_length = EI_INIT, ei_unknown = EI_INIT, ei_reserved = EI_INIT,
 	ei_overrun = EI_INIT, ei_zero = EI_INIT, ei_useless = EI_INIT, ei_after = EI_INIT, ei_no_request = EI_INIT, ei_backwards = EI_INIT,
 	ei_shrinks = EI_INIT, ei_refused = EI_INIT, ei_closed = EI_INIT, ei_aborted = EI_INIT, ei_reopened = EI_INIT, ei_op = EI_INIT;
@@ -360,10 +359,10 @@ static void analysis(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const 
 	generated(top);
 	generated(it);
 	generated(proto_tree_add_boolean(t, hf_from_server, tvb, 0, 0, f->from_server));
-	if (p->virtio) {
+	if (p->virtio)
 		generated(proto_tree_add_uint(t, hf_seq, tvb, 0, 0, f->seq));
+	if (p->virtio && s->request_frame)	/* else nobody knows what was sent before */
 		generated(proto_tree_add_uint(t, hf_in_flight, tvb, 0, 0, f->in_flight));
-	}
 	if (f->window_known)
 		generated(proto_tree_add_uint(t, hf_window, tvb, 0, 0, f->window));
 	if (p->vop == VSC_VIRTIO_REQUEST)

@@ -173,6 +173,10 @@ want = {"zero_window": {"4"}, "overrun": {"5", "8"}, "useless_credit": {"4"}, "f
 for n, frames in want.items():
     got = marks(n)
     check(frames <= got, f"expert: {n}", f"{got}, wanted {frames}")
+# A capture that begins in the midst: how much was sent before is not known.
+pcap("midst.pcap", [packet(G, H, RW, b"x" * 10, fwd=70000), packet(H, G, CU, fwd=90000), packet(G, H, RW, b"y" * 10, fwd=70000)])
+rows = fields("midst.pcap", "vsockx.in_flight", "vsockx.window", filter="vsockx.expert.zero_window or vsockx.in_flight or vsockx.window")
+check(not [r for r in rows if any(r)], "no credit is made up without the start", rows)
 
 pcap("broken.pcap", [
     b"", b"short", packet(G, H, RW, b"data")[:40], packet(G, H, RW, b"data", tlen=0), packet(G, H, RW, b"data", vlen=9),
