@@ -57,7 +57,12 @@ u32 apic_timer_count(struct x86_cpu *cpu)
 	if (!a->deadline_ns || apic_timer_mode(a) == 2)
 		return 0;
 	now = x86_now_ns(cpu);
-	return now >= a->deadline_ns ? 0 : (u32)((a->deadline_ns - now) / divisor(a));
+	if (now < a->deadline_ns)
+		return (u32)((a->deadline_ns - now) / divisor(a));
+	if (apic_timer_mode(a) != 1 || !a->initial_count)
+		return 0;
+	/* The period is over, its expiry was not looked at yet: the count has begun anew. */
+	return (u32)(a->initial_count - (now - a->deadline_ns) / divisor(a) % a->initial_count);
 }
 
 void apic_tsc_deadline_write(struct x86_cpu *cpu, u64 val)

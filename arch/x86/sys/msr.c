@@ -7,6 +7,10 @@
 
 #define MTRR_VARIABLE 8
 
+/* Counters that every AMD processor has, without a CPUID bit: they are there and never count. */
+#define K7_EVNTSEL0	0xc0010000
+#define K7_PERFCTR3	0xc0010007
+
 u64 sys_tsc(const struct x86_cpu *cpu)
 {
 	u64 ns = x86_now_ns(cpu), hz = cpu->sys->model.tsc_hz;
@@ -98,6 +102,7 @@ int msr_read(struct x86_cpu *cpu, u32 n, u64 *val)
 		return 0;
 	}
 	switch (n) {
+	case K7_EVNTSEL0 ... K7_PERFCTR3: *val = 0; return 0;
 	case 0x10: *val = sys_tsc(cpu); return 0;
 	case 0x1b: *val = cpu->msr.apic_base; return 0;
 	case 0x3b: *val = cpu->msr.tsc_adjust; return sys_extra(cpu, X86_EXTRA_TSC_ADJUST) ? 0 : -1;
@@ -152,6 +157,7 @@ int msr_write(struct x86_cpu *cpu, u32 n, u64 val)
 		return 0;
 	}
 	switch (n) {
+	case K7_EVNTSEL0 ... K7_PERFCTR3: return 0;
 	case 0x10: return write_tsc(cpu, val);
 	case 0x1b: return apic_base_write(cpu, val);
 	case 0x3b:

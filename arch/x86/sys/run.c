@@ -53,6 +53,12 @@ static bool clears_tf(unsigned op)
 	       op == X86_OP_SYSENTER;
 }
 
+/* Behind a load of SS: Intel's processors hold code breakpoints too, AMD's do not. */
+static bool code_breaks_held(const struct x86_cpu *cpu)
+{
+	return (cpu->shadow & X86_SHADOW_SS) && cpu->sys->model.vendor[0] == 'G';
+}
+
 /* One instruction with all that can be special about it. True: exit. */
 static bool single(struct x86_cpu *cpu)
 {
@@ -62,7 +68,7 @@ static bool single(struct x86_cpu *cpu)
 	if (cpu->dbg.count && debugger_break(cpu, lin))
 		return debug_exit(cpu, X86_DEBUG_STOP_BREAK);
 	cpu->dbg.watched = 0;
-	if ((cpu->dr7 & 0xff) && !(cpu->eflags & X86_FL_RF) && !(cpu->shadow & X86_SHADOW_SS) && drx_code_hit(cpu, lin))
+	if ((cpu->dr7 & 0xff) && !(cpu->eflags & X86_FL_RF) && !code_breaks_held(cpu) && drx_code_hit(cpu, lin))
 		x86_raise(cpu, X86_EXC_DB);
 	cpu->eflags &= ~X86_FL_RF;
 	cpu->shadow = 0;

@@ -195,3 +195,43 @@ TEST(cpu_model_arguments)
 	err_clear(&e);
 	CHECK_EQ(x86_cpu_model_parse(&m, "pentium9", &e), -EINVAL);
 }
+
+GUEST(counters, "	mov $0xc0010000, %ecx\n	rdmsr\n	wrmsr\n	mov $0xc0010007, %ecx\n	rdmsr\n	wrmsr\n	mov $1, %esi\n" EXIT);
+
+/* AMD's first counters need no CPUID bit: whoever clears them gets no #GP. */
+TEST(k7_counters_are_there)
+{
+	struct bare *b = bare_create("vmbox");
+
+	long_enter(b, 0, 0x2000);
+	BARE_LOAD(b, 0x2000, counters);
+	b->cpu->gpr[X86_RSI] = 0;
+	CHECK_EQ(x86_cpu_run(b->cpu), X86_EXIT_REQUEST);
+	CHECK_EQ(b->cpu->gpr[X86_RSI], 1);
+	bare_destroy(b);
+}
+
+GUEST(period_start, "	mov $0x1b, %ecx\n	rdmsr\n	or $0xc00, %eax\n	wrmsr\n	xor %edx, %edx\n"
+      "	mov $0x832, %ecx\n	mov $0x30020, %eax\n	wrmsr\n	mov $0x83e, %ecx\n	mov $0xb, %eax\n	wrmsr\n"
+      "	mov $0x838, %ecx\n	mov $1000, %eax\n	wrmsr\n" EXIT);
+GUEST(period_read, "	mov $0x839, %ecx\n	rdmsr\n	mov %eax, %esi\n" EXIT);
+
+/* Whoever is late to look at a periodic timer reads what is left of the period of now. */
+TEST(periodic_count_goes_on)
+{
+	static const struct { u64 ns; u32 count; } steps[] = { { 300, 700 }, { 1200, 800 }, { 3999, 1 } };
+	struct bare *b = bare_create("max");
+
+	long_enter(b, 0, 0x2000);
+	BARE_LOAD(b, 0x2000, period_start);
+	BARE_LOAD(b, 0x3000, period_read);
+	CHECK_EQ(x86_cpu_run(b->cpu), X86_EXIT_REQUEST);
+	u64 start = b->now_ns;
+	for (unsigned i = 0; i < ARRAY_SIZE(steps); i++) {
+		b->now_ns = start + steps[i].ns;
+		b->cpu->rip = 0x3000;
+		CHECK_EQ(x86_cpu_run(b->cpu), X86_EXIT_REQUEST);
+		CHECK_EQ((u32)b->cpu->gpr[X86_RSI], steps[i].count);
+	}
+	bare_destroy(b);
+}

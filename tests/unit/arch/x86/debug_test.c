@@ -148,3 +148,27 @@ TEST(step_without_interrupts)
 	CHECK_EQ(x86_cpu_run(c), X86_EXIT_DEBUG);
 	bare_destroy(b);
 }
+
+/* Code 1 has a breakpoint of the processor's own. */
+GUEST(ss_load, "	lea 1f(%rip), %rax\n	mov %rax, %dr0\n	mov $0x402, %eax\n	mov %rax, %dr7\n"
+      "	mov $0x10, %eax\n	mov %eax, %ss\n1:	xor %eax, %eax\n" EXIT);
+GUEST(resume_handler, "	inc %ebp\n	orl $0x10000, 16(%rsp)\n	iretq\n");
+
+/* Intel's processors hold it behind a load of SS, AMD's do not. */
+TEST(code_breakpoint_behind_a_load_of_ss)
+{
+	static const char *const models[] = { "max", "max,vendor=GenuineIntel" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(models); i++) {
+		struct bare *b = bare_create(models[i]);
+
+		long_enter(b, 0, 0x2000);
+		BARE_LOAD(b, 0x2000, ss_load);
+		BARE_LOAD(b, 0x4000, resume_handler);
+		long_gate(b, 1, 0x4000, 0);
+		b->cpu->gpr[X86_RBP] = 0;
+		CHECK_EQ(x86_cpu_run(b->cpu), X86_EXIT_REQUEST);
+		CHECK_EQ(b->cpu->gpr[X86_RBP], i ? 0 : 1);
+		bare_destroy(b);
+	}
+}
