@@ -138,6 +138,9 @@ struct find {
 	int count;
 };
 
+/* QEMU has a device of its own for what is behind a virtio transport; here it is one with that. */
+#define VIRTIO_BACKEND "/virtio-backend"
+
 static int match_device(struct device *dev, int depth, void *opaque)
 {
 	struct find *f = opaque;
@@ -152,9 +155,17 @@ static int match_device(struct device *dev, int depth, void *opaque)
 
 struct device *device_find(struct machine *m, const char *name)
 {
-	const char *last = strrchr(name, '/');
-	struct find f = { .name = last ? last + 1 : name };
+	char text[128];
+	size_t n = str_ends(name, VIRTIO_BACKEND) ? strlen(name) - strlen(VIRTIO_BACKEND) : strlen(name);
+	struct find f = { .name = text };
+	const char *last;
 
+	if (n >= sizeof(text))
+		return NULL;
+	memcpy(text, name, n);
+	text[n] = '\0';
+	last = strrchr(text, '/');
+	f.name = last ? last + 1 : text;
 	device_walk(m, match_device, &f);
 	return f.dev;
 }

@@ -95,6 +95,9 @@ const char *blk_node_name(const struct blk_node *n);
 bool blk_read_only(const struct blk_node *n);
 u32 blk_request_align(const struct blk_node *n);	/* 1 unless O_DIRECT or the like */
 struct blk_node *blk_backing(struct blk_node *n);	/* no reference; NULL without one */
+/* All nodes of a graph, the newest first; after NULL the first. No reference taken. */
+struct blk_node *blk_node_next(struct blk_graph *g, const struct blk_node *n);
+bool blk_has_parent(struct blk_node *n);		/* another node is made of it */
 struct blk_node *blk_file(struct blk_node *n);		/* primary child; NULL for protocols */
 
 /* ---- I/O: 0 or -errno; whole request or error, never short ---- */

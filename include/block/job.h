@@ -81,7 +81,5 @@ int blk_set_backing(struct blk_node *n, struct blk_node *base, struct err *e);
  * No request of a user is in flight above @n.
  */
 int blk_change_backing(struct blk_node *n, struct blk_node *base, const char *file, const char *fmt, struct err *e);
-/* Somebody else's node is built on this one. */
-bool blk_has_parent(struct blk_node *n);
 
 #endif

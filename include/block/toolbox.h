@@ -8,6 +8,8 @@
 
 #include "block/copy.h"
 
+struct json;
+
 #define BLK_FIX_LEAKS	BIT(0)
 #define BLK_FIX_ERRORS	BIT(1)
 
@@ -43,6 +45,12 @@ struct blk_snapshot_ops {
 	int (*load)(struct blk_node *n, const char *id, const char *name, struct err *e);
 };
 const struct blk_snapshot_ops *blk_snapshots(struct blk_node *n, struct blk_node **owner);
+
+/*
+ * What @n is, in the form of QEMU's ImageInfo; with what its format is made of if
+ * @children. May run beside I/O. NULL: an image that cannot be read, or no memory.
+ */
+struct json *blk_describe(struct blk_node *n, bool children);
 
 struct blk_bitmap {
 	char name[1024];

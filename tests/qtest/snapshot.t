@@ -117,6 +117,10 @@ def test_jobs(t):
         t.ok("does not support snapshots" in m.hmp("savevm"), "a disk that cannot")
     with Vm() as m:
         t.ok("no block device can store vmstate" in m.hmp("savevm x"), "no disk at all")
+    with Vm("-blockdev", "driver=file,filename=a.qcow2,node-name=f", "-blockdev", "driver=qcow2,file=f,node-name=q",
+            "-device", "virtio-blk-pci,drive=q") as m:
+        t.eq(m.hmp("savevm of-nodes"), "", "a file's node below a disk's is no disk")
+        t.ok("of-nodes" in m.hmp("info snapshots"), "it is listed")
 
 
 def test_resize_and_statistics(t):

@@ -156,16 +156,21 @@ void hmp_info_block(struct hmp_call *c)
 		const char *qdev = json_to_str(json_get(o, "qdev"));
 		bool ro = false;
 
-		strbuf_printf(c->out, "%s%s", i ? "\n" : "", json_to_str(json_get(o, "device")));
-		if (!ins) {
-			strbuf_puts(c->out, ": [not inserted]\n");
-			continue;
-		}
+		const char *device = json_to_str(json_get(o, "device")), *node = json_to_str(json_get(ins, "node-name"));
+
+		strbuf_printf(c->out, "%s%s", i ? "\n" : "", *device ? device : node ? node : qdev ? qdev : "<anonymous>");
+		if (*device && node)
+			strbuf_printf(c->out, " (%s)", node);
 		json_to_bool(json_get(ins, "ro"), &ro);
-		strbuf_printf(c->out, " (%s): %s (%s%s)\n", json_to_str(json_get(ins, "node-name")),
-			      json_to_str(json_get(ins, "file")), json_to_str(json_get(ins, "drv")), ro ? ", read-only" : "");
+		if (ins)
+			strbuf_printf(c->out, ": %s (%s%s)\n", json_to_str(json_get(ins, "file")), json_to_str(json_get(ins, "drv")),
+				      ro ? ", read-only" : "");
+		else
+			strbuf_puts(c->out, ": [not inserted]\n");
 		if (qdev)
 			strbuf_printf(c->out, "    Attached to:      %s\n", qdev);
+		if (!ins)
+			continue;
 		if (json_get(ins, "backing_file"))
 			strbuf_printf(c->out, "    Backing file:     %s\n", json_to_str(json_get(ins, "backing_file")));
 	}

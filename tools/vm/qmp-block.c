@@ -2,6 +2,7 @@
 /* QMP's queries of block devices and nodes; shapes are QEMU 10's (qapi/block-core.json). */
 #include <stdio.h>
 #include "block/block.h"
+#include "block/toolbox.h"
 #include "dev/blkdev.h"
 #include "qmp-util.h"
 #include "str.h"
@@ -16,14 +17,15 @@ static struct json *object(struct json *array)
 
 static void put_image(struct json *info, struct blk_node *n)
 {
-	struct json *image = json_new(JSON_OBJECT);
+	struct json *image = blk_describe(n, false);
 
+	if (!image) {	/* what is known without reading */
+		image = json_new(JSON_OBJECT);
+		qmp_str(image, "filename", blk_filename(n));
+		qmp_str(image, "format", blk_driver_name(n));
+		qmp_int(image, "virtual-size", blk_length(n));
+	}
 	json_set(info, "image", image);
-	qmp_str(image, "filename", blk_filename(n));
-	qmp_str(image, "format", blk_driver_name(n));
-	qmp_int(image, "virtual-size", blk_length(n));
-	if (str_eq(blk_driver_name(n), "qcow2"))
-		qmp_bool(image, "dirty-flag", false);
 }
 
 static void put_node(struct json *o, struct blk_node *n)
@@ -70,18 +72,30 @@ static int find_owner(struct device *dev, int depth, void *opaque)
 	return 1;
 }
 
-/* "device" and "qdev" of a drive. */
-static void put_owner(struct qmp_call *c, struct json *o, const struct drive *d)
+static struct device *owner(struct qmp_call *c, const struct drive *d)
 {
 	struct owner w = { .id = d->id };
-	char path[128];
 
 	device_walk(c->m, find_owner, &w);
-	qmp_str(o, "device", d->id);
-	if (!w.dev)
+	return w.dev;
+}
+
+/*
+ * "device" and "qdev" of a drive. A virtio disk behind a transport is a part of
+ * the device that the user named, so it goes by its path.
+ */
+static void put_owner(struct json *o, const struct drive *d, const struct device *dev)
+{
+	char path[128];
+	bool inner;
+
+	qmp_str(o, "device", d->is_node ? "" : d->id);
+	if (!dev)
 		return;
-	snprintf(path, sizeof(path), "/machine/peripheral%s/%s", w.dev->id ? "" : "-anon", w.dev->id ? w.dev->id : w.dev->path);
-	qmp_str(o, "qdev", w.dev->id ? w.dev->id : path);
+	inner = str_starts(dev->cls->name, "virtio-blk", NULL);
+	snprintf(path, sizeof(path), "/machine/peripheral%s/%s%s", dev->id ? "" : "-anon", dev->id ? dev->id : dev->path,
+		 inner ? "/virtio-backend" : "");
+	qmp_str(o, "qdev", dev->id && !inner ? dev->id : path);
 }
 
 static int query_block(struct qmp_call *c)
@@ -91,9 +105,15 @@ static int query_block(struct qmp_call *c)
 	if (qmp_new(c, JSON_ARRAY) < 0)
 		return -c->err.code;
 	for (d = c->vm->drives.first; d; d = d->next) {
-		struct json *o = object(c->ret), *ins;
+		struct device *dev = owner(c, d);
+		struct json *o, *ins;
 
-		put_owner(c, o, d);
+		if (d->is_node && !dev)		/* only a node: query-named-block-nodes has it */
+			continue;
+		o = object(c->ret);
+		put_owner(o, d, dev);
+		if (dev)
+			qmp_str(o, "io-status", "ok");
 		qmp_str(o, "type", "unknown");
 		qmp_bool(o, "removable", d->cdrom);
 		qmp_bool(o, "locked", false);
@@ -107,26 +127,16 @@ static int query_block(struct qmp_call *c)
 }
 QMP("query-block", query_block);
 
-/* A node and what is below it. */
-static void add_nodes(struct json *list, struct blk_node *n, unsigned depth)
-{
-	if (!n || depth > 64)
-		return;
-	put_node(object(list), n);
-	add_nodes(list, blk_file(n), depth + 1);
-	add_nodes(list, blk_backing(n), depth + 1);
-}
-
 static int query_named_block_nodes(struct qmp_call *c)
 {
+	struct blk_node *n = NULL;
 	bool flat;
-	struct drive *d;
 
 	qopts_bool(c->args, "flat", &flat, &c->err);
 	if (err_is_set(&c->err) || qmp_new(c, JSON_ARRAY) < 0)
 		return -c->err.code;
-	for (d = c->vm->drives.first; d; d = d->next)
-		add_nodes(c->ret, d->node, 0);
+	while ((n = blk_node_next(c->vm->drives.graph, n)))
+		put_node(object(c->ret), n);
 	return 0;
 }
 QMP("query-named-block-nodes", query_named_block_nodes);
@@ -195,13 +205,14 @@ static int query_blockstats(struct qmp_call *c)
 		return -c->err.code;
 	for (d = c->vm->drives.first; d; d = d->next) {
 		struct drive_stats st = stats_of(d);
+		struct device *dev = owner(c, d);
 		struct json *o;
 
-		if (nodes && !d->node)
+		if (nodes ? !d->node : d->is_node && !dev)
 			continue;
 		o = object(c->ret);
 		if (!nodes)
-			put_owner(c, o, d);
+			put_owner(o, d, dev);
 		if (d->node)
 			qmp_str(o, "node-name", blk_node_name(d->node) ? blk_node_name(d->node) : "");
 		put_stats(o, nodes ? NULL : &st, st.highest);

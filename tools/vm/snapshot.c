@@ -72,6 +72,12 @@ static int check_names(struct vm *vm, const struct json *names, struct err *err)
 	return 0;
 }
 
+/* All that can be written, but for nodes that are only a part of others. */
+static bool wanted(struct drive *d)
+{
+	return !blk_read_only(d->node) && (d->in_use || !d->is_node || !blk_has_parent(d->node));
+}
+
 static int add_disk(struct disks *all, struct drive *d, const char *state, struct err *err)
 {
 	struct disk *k = &all->v[all->n];
@@ -115,7 +121,7 @@ static int list_disks(struct vm *vm, const struct vm_snapshot_disks *which, bool
 		return err_set(err, ENOMEM, "out of memory");
 	memset(all->v, 0, (n + 1) * sizeof(*all->v));
 	for (d = vm->drives.first; d; d = d->next)
-		if (d->node && (which->names ? named(d, which->names) : !blk_read_only(d->node)) && add_disk(all, d, which->state, err) < 0)
+		if (d->node && (which->names ? named(d, which->names) : wanted(d)) && add_disk(all, d, which->state, err) < 0)
 			return -err->code;
 	for (i = 0; i < all->n && !all->state; i++)
 		if (all->v[i].takes_state)
