@@ -91,7 +91,7 @@ def differences(ours, theirs, path=""):
 
 
 # What 10.0 has and Debian's 7.2 has not yet.
-NEWER = (".opts_type is", ".subordinate", ".target")
+NEWER = (".opts_type is", ".subordinate", ".target", ".dirty-flag is")	# and a raw image on null-co has no flag there
 SAME_SHAPE = ["query-status", "query-version", "query-name", "query-uuid", "query-kvm", "query-cpus-fast", "query-machines",
               "query-cpu-definitions", "query-target", "query-chardev", "query-memory-size-summary", "query-iothreads", "query-pci",
               "query-named-block-nodes", "query-block", "query-blockstats", "query-jobs", "query-memdev", "query-migrate-capabilities", "query-block-jobs", "query-commands", "query-migrate", "stop", "system_powerdown",
@@ -176,7 +176,7 @@ def test_memory_commands(t):
         t.eq(hmp("p 1/0"), "division by zero\n", "division by zero")
         t.ok("rb: filename=ringbuf" in hmp("info chardev"), "info chardev")
         t.ok("io0" in hmp("info iothreads"), "info iothreads")
-        t.ok("n0" in hmp("info block"), "info block")
+        t.eq(hmp("info block"), "", "info block: a node that no device has is none")
         t.ok("LVT0" in hmp("info lapic"), "info lapic")
         name = "blkdev_submit"
         t.ok(name in [e["name"] for e in vm.cmd("trace-event-get-state", name="blkdev_*")["return"]], "trace points by pattern")
@@ -237,6 +237,65 @@ def test_monitor(t):
     t.ok("did you mean 'info'" in say(b"infa\r"), "a wrong word")
     vm.cmd("qmp_capabilities")
     vm.end()
+
+
+def test_nodes_of_devices(t):
+    """Libvirt's way: a node for the file, one for the format, a device on that."""
+    args = ["-blockdev", '{"driver":"null-co","node-name":"p0","size":1048576,"read-zeroes":true}', "-blockdev", "driver=raw,file=p0,node-name=q0",
+            "-device", "virtio-blk-pci,drive=q0,id=vb0", "-drive", "driver=null-co,size=1M,if=none,id=d0", "-device", "ide-hd,drive=d0,id=hd0"]
+    vms = Vm([harness.VMBOX, "vm"], *args), Vm(["qemu-system-x86_64", "-accel", "tcg"], *args)
+    for vm in vms:
+        vm.cmd("qmp_capabilities")
+    both = lambda fn: [fn(vm) for vm in vms]
+    same = lambda fn, name: t.eq(*both(fn), name)
+    same(lambda vm: sorted((b["device"], b.get("qdev"), b.get("io-status")) for b in vm.cmd("query-block")["return"]), "query-block")
+    same(lambda vm: sorted((b["device"], b.get("qdev")) for b in vm.cmd("query-blockstats")["return"]), "query-blockstats")
+    same(lambda vm: [n["node-name"] for n in vm.cmd("query-named-block-nodes")["return"] if n["node-name"][0] != "#"], "nodes, each once")
+    same(lambda vm: sorted(set(vm.cmd("query-block")["return"][0]["inserted"]["image"]) - {"dirty-flag"}), "what is told of an image")
+    same(lambda vm: vm.cmd("qom-get", path="/machine/peripheral/vb0/virtio-backend", property="logical_block_size"), "a virtio device's own path")
+    t.ok(all("in use" in e["error"]["desc"] for e in both(lambda vm: vm.cmd("blockdev-del", **{"node-name": "p0"}))), "a node below another stays")
+    for vm in vms:
+        vm.end()
+
+
+def test_conversation(t):
+    for vm in (Vm([harness.VMBOX, "vm"]), Vm(["qemu-system-x86_64", "-accel", "tcg"])):
+        t.eq(vm.cmd("qmp_capabilities", enable=["nothing"])["error"]["class"], "GenericError", "an unknown capability")
+        t.eq(vm.cmd("query-name")["error"]["class"], "CommandNotFound", "is no end of the negotiation")
+        t.eq(vm.raw("{'execute': 'qmp_capabilities'}"), {"return": {}}, "single quotes")
+        t.eq(vm.raw("{'execute': 'query-name', 'id': 'it\\'s'}"), {"return": {"name": "fred"}, "id": "it's"}, "and one within")
+        vm.end()
+
+
+def test_mon(t):
+    with tempfile.TemporaryDirectory() as d:
+        for mode, first in (("control", "QMP"), ("readline", "(qemu) ")):
+            path = os.path.join(d, mode)
+            vm = Vm([harness.VMBOX, "vm"], "-chardev", "socket,id=m,server=on,wait=off,path=" + path, "-mon", "chardev=m,mode=" + mode)
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(30)
+                s.connect(path)
+                t.ok(first in s.recv(200).decode(), "-mon mode=" + mode)
+            vm.cmd("qmp_capabilities")
+            vm.end()
+    for args, want in ((["-mon", "chardev=nobody"], "nobody"), (["-mon", "mode=control"], "chardev"), (["-smp", "3,sockets=2,cores=2"], "topology"),
+                       (["-smp", "2,maxcpus=1"], "maxcpus"), (["-boot", "order=cc"], "once"), (["-daemonize", "-nographic"], "-daemonize")):
+        r = subprocess.run([harness.VMBOX, "vm", *args], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        t.ok(r.returncode == 1 and want in r.stderr and len(r.stderr.splitlines()) == 1, "%s: one line" % args)
+
+
+def test_processors(t):
+    for smp in ("4,sockets=2", "4,threads=2", "cpus=3,cores=3"):
+        vms = Vm([harness.VMBOX, "vm"], "-smp", smp), Vm(["qemu-system-x86_64", "-accel", "tcg"], "-smp", smp)
+        got = []
+        for vm in vms:
+            vm.cmd("qmp_capabilities")
+            got.append([c["props"] for c in vm.cmd("query-cpus-fast")["return"]])
+            if vm is vms[0]:
+                names = [(c["name"], c["typename"]) for c in vm.cmd("query-cpu-definitions")["return"]]
+            vm.end()
+        t.eq(*got, "query-cpus-fast with -smp " + smp)
+    t.eq(names, [(n, n + "-x86_64-cpu") for n in ("vmbox", "qemu64", "max")], "query-cpu-definitions")
 
 
 def test_action(t):

@@ -283,7 +283,7 @@ static int parse_boot(struct vm *vm, struct err *err)
 	qopts_s64(q, "reboot-timeout", -1, 65535, &timeout, err);
 	if (qopts_done(q, err) == 0) {
 		if (order && !pc_boot_order_ok(order))
-			err_set(err, EINVAL, "-boot: invalid order '%s': up to three of the letters a, c, d, n", order);
+			err_set(err, EINVAL, "-boot: invalid order '%s': up to three of the letters a, c, d, n, each once", order);
 		else if (set_text(&vm->boot_order, order) < 0)
 			err_set(err, ENOMEM, "out of memory");
 		vm->cfg.boot_order = vm->boot_order;
@@ -296,9 +296,41 @@ static int parse_boot(struct vm *vm, struct err *err)
 	return -err->code;
 }
 
+/* What is not said follows from the rest; cores before sockets (QEMU since 6.2). 0: not said. */
+static int complete_smp(struct vm *vm, u64 cpus, u64 max, u64 sockets, u64 dies, u64 cores, u64 threads, struct err *err)
+{
+	u64 total;
+
+	max = max ? max : cpus;
+	if (max && !cores)
+		cores = max / ((sockets ? sockets : 1) * dies * (threads ? threads : 1));
+	else if (max && !sockets)
+		sockets = max / (dies * cores * (threads ? threads : 1));
+	sockets = sockets ? sockets : 1;
+	cores = cores ? cores : 1;
+	if (!threads)
+		threads = max ? MAX(max / (sockets * dies * cores), 1ULL) : 1;
+	total = sockets * dies * cores * threads;
+	max = max ? max : total;
+	cpus = cpus ? cpus : max;
+	vm->topology = (struct vm_topology){ (unsigned)dies, (unsigned)cores, (unsigned)threads };
+	vm->cfg.cpus = vm->cfg.max_cpus = (unsigned)cpus;
+	if (total != max)
+		return err_set(err, EINVAL, "-smp: Invalid CPU topology: product of the hierarchy must match maxcpus: sockets (%llu) * "
+			       "dies (%llu) * cores (%llu) * threads (%llu) != maxcpus (%llu)", sockets, dies, cores, threads, max);
+	if (max < cpus)
+		return err_set(err, EINVAL, "-smp: Invalid CPU topology: maxcpus must be equal to or greater than smp: "
+			       "maxcpus (%llu) < smp_cpus (%llu)", max, cpus);
+	if (max != cpus)
+		return err_set(err, ENOTSUP, "-smp: processors cannot be added later: maxcpus must be %llu", cpus);
+	if (cpus > X86_CPUS_MAX)
+		return err_set(err, EINVAL, "-smp: at most %u processors", X86_CPUS_MAX);
+	return 0;
+}
+
 static int parse_smp(struct vm *vm, struct err *err)
 {
-	u64 cpus = 0, max = 0, sockets = 1, cores = 1, threads = 1, dies = 1;
+	u64 cpus = 0, max = 0, sockets = 0, cores = 0, threads = 0, dies = 1;
 	struct qopts *q;
 
 	vm->cfg.cpus = vm->cfg.max_cpus = 1;
@@ -314,18 +346,8 @@ static int parse_smp(struct vm *vm, struct err *err)
 	qopts_u64(q, "dies", 1, X86_CPUS_MAX, &dies, err);
 	qopts_u64(q, "cores", 1, X86_CPUS_MAX, &cores, err);
 	qopts_u64(q, "threads", 1, X86_CPUS_MAX, &threads, err);
-	if (qopts_done(q, err) == 0) {
-		if (cpus && !qopts_has(q, "cores"))
-			cores = MAX(cpus / (sockets * dies * threads), 1ULL);
-		vm->topology = (struct vm_topology){ (unsigned)dies, (unsigned)cores, (unsigned)threads };
-		if (!cpus)
-			cpus = sockets * dies * cores * threads;
-		if (max && max != cpus)
-			err_set(err, ENOTSUP, "-smp: processors cannot be added later: maxcpus must be %llu", cpus);
-		if (cpus > X86_CPUS_MAX)
-			err_set(err, EINVAL, "-smp: at most %u processors", X86_CPUS_MAX);
-		vm->cfg.cpus = vm->cfg.max_cpus = (unsigned)cpus;
-	}
+	if (qopts_done(q, err) == 0)
+		complete_smp(vm, cpus, max, sockets, dies, cores, threads, err);
 	qopts_free(q);
 	return -err->code;
 }
@@ -485,6 +507,8 @@ static int parse_display(struct vm *vm, struct err *err)
 		return err_set(err, ENOTSUP, "-display %s: only none and curses are supported", a->display);
 	if (a->nographic && vm->display)
 		return err_set(err, EINVAL, "-nographic and -display %s exclude each other", a->display);
+	if (a->nographic && a->daemonize)
+		return err_set(err, EINVAL, "-nographic cannot be used with -daemonize");
 	if (a->vga && !str_eq(a->vga, "none") && !str_eq(a->vga, "std"))
 		return err_set(err, ENOTSUP, "-vga %s: only std and none are supported", a->vga);
 	if (vm->microvm && a->vga && str_eq(a->vga, "std"))

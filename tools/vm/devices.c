@@ -178,7 +178,7 @@ static int add_serials(struct vm *vm, struct err *err)
 static int add_default_console(struct vm *vm, struct err *err)
 {
 	const struct vm_args *a = vm->args;
-	bool serial = !a->serial.n && !a->nodefaults, monitor = !a->monitor.n && !a->nodefaults;
+	bool serial = !a->serial.n && !a->nodefaults, monitor = !a->monitor.n && !a->mon.n && !a->nodefaults;
 	const char *spec = vm->display ? "null" : monitor ? "mon:stdio" : "stdio";
 	struct chardev *chr;
 
@@ -200,6 +200,34 @@ int vm_create_chardevs(struct vm *vm, struct err *err)
 	return 0;
 }
 
+/* -mon: a monitor of either kind on a backend that has a name. */
+static int add_mon(struct vm *vm, const char *text, struct err *err)
+{
+	static const char *const modes[] = { "readline", "control", NULL };
+	struct qopts *q = qopts_parse("-mon", text, "chardev", err);
+	const char *id = NULL;
+	struct chardev *chr;
+	bool pretty = false;
+	int mode = 0;
+
+	if (!q)
+		return -err->code;
+	qopts_str(q, "chardev", &id, err);
+	qopts_enum(q, "mode", modes, &mode, err);
+	qopts_bool(q, "pretty", &pretty, err);
+	if (!err_is_set(err) && !id)
+		err_set(err, EINVAL, "-mon: Parameter 'chardev' is missing");
+	if (!err_is_set(err) && pretty)
+		err_set(err, ENOTSUP, "-mon: pretty=on is not supported");
+	chr = id ? chardev_find(vm->chardevs, id) : NULL;
+	if (!err_is_set(err) && !chr)
+		err_set(err, ENOENT, "-mon: chardev \"%s\" not found", id);
+	if (!err_is_set(err) && qopts_done(q, err) == 0)
+		mode ? qmp_start(vm, chr, err) : hmp_start(vm, chr, err);
+	qopts_free(q);
+	return -err->code;
+}
+
 static int add_servers(struct vm *vm, struct err *err)
 {
 	const struct vm_args *a = vm->args;
@@ -208,6 +236,9 @@ static int add_servers(struct vm *vm, struct err *err)
 
 	for (i = 0; i < a->monitor.n; i++)
 		if (add_legacy(vm, "compat_monitor", i, a->monitor.v[i].val, &chr, err) < 0 || (chr && hmp_start(vm, chr, err) < 0))
+			return -err->code;
+	for (i = 0; i < a->mon.n; i++)
+		if (add_mon(vm, a->mon.v[i].val, err) < 0)
 			return -err->code;
 	for (i = 0; i < a->qmp.n; i++)
 		if (add_legacy(vm, "qmp", i, a->qmp.v[i].val, &chr, err) < 0 || (chr && qmp_start(vm, chr, err) < 0))

@@ -190,12 +190,16 @@ QMP("query-pci", query_pci);
 
 static void add_model(void *ctx, const char *line)
 {
-	struct json *o = object(ctx);
-	const char *name = line + strspn(line, " ");
-	size_t n = strcspn(name, " \t");
+	size_t n = strcspn(line, " :");
+	struct json *o;
+	char type[64];
 
-	json_set(o, "name", json_new_strn(name, n));
-	json_set(o, "typename", json_new_str("x86_64-cpu"));
+	if (line[n] != ' ' || !n)	/* "Features:" and what is below it */
+		return;
+	o = object(ctx);
+	snprintf(type, sizeof(type), "%.*s-x86_64-cpu", (int)n, line);
+	json_set(o, "name", json_new_strn(line, n));
+	qmp_str(o, "typename", type);
 	json_set(o, "unavailable-features", json_new(JSON_ARRAY));
 	qmp_bool(o, "migration-safe", true);
 	qmp_bool(o, "static", false);

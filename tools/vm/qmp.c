@@ -98,7 +98,8 @@ static const struct qmp_command *find(const char *name)
 	return NULL;
 }
 
-static void call(struct qmp *q, const struct qmp_command *cmd, struct json *args, const struct json *id)
+/* 0: it was done. */
+static int call(struct qmp *q, const struct qmp_command *cmd, struct json *args, const struct json *id)
 {
 	struct qmp_call c = { .m = q->vm->m, .vm = q->vm };
 	int ret = -ENOMEM;
@@ -117,6 +118,7 @@ static void call(struct qmp *q, const struct qmp_command *cmd, struct json *args
 	else
 		reply(q, c.ret, id);
 	json_free(c.ret);
+	return ret;
 }
 
 static void handle(struct qmp *q, struct json *msg)
@@ -163,14 +165,13 @@ static void handle(struct qmp *q, struct json *msg)
 		return;
 	}
 	args = json_take(msg, "arguments");
-	if (str_eq(name, "qmp_capabilities"))
+	if (call(q, cmd, args, id) == 0 && str_eq(name, "qmp_capabilities"))
 		q->negotiated = true;
-	call(q, cmd, args, id);
 }
 
 static void handle_text(struct qmp *q)
 {
-	struct json_limits lim = { .max_depth = 64, .max_bytes = MESSAGE_MAX };
+	struct json_limits lim = { .max_depth = 64, .max_bytes = MESSAGE_MAX, .flags = JSON_SINGLE_QUOTES };
 	struct err err = ERR_INIT;
 	struct json *msg = json_parse(q->text.s, q->text.len, &lim, &err);
 	char text[600];

@@ -30,7 +30,7 @@ struct vm_args {
 	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb, *boot, *incoming, *loadvm;
 	const char *display, *vga, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
 	const char *hd[4], *cdrom;
-	struct opt_list accel, device, chardev, serial, monitor, qmp, global, debugcon, drive, blockdev, object, action, netdev, nic, net, fw_cfg, numa;
+	struct opt_list accel, device, chardev, serial, monitor, mon, qmp, global, debugcon, drive, blockdev, object, action, netdev, nic, net, fw_cfg, numa;
 	bool nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config, gdb_default;
 };
 

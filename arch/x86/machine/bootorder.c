@@ -28,7 +28,12 @@ static unsigned cmos_code(char c)
 
 bool pc_boot_order_ok(const char *order)
 {
-	return order[0] && strlen(order) <= 3 && strspn(order, "acdn") == strlen(order);
+	size_t i, n = strlen(order);
+
+	for (i = 0; i < n; i++)
+		if (strchr(order + i + 1, order[i]))	/* twice */
+			return false;
+	return n && n <= 3 && strspn(order, "acdn") == n;
 }
 
 /* "scsi@4" by the function's class; whole: and what hangs on it when it is a disk or card by itself. */
