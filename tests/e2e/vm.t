@@ -9,9 +9,11 @@ import subprocess
 import sys
 import tempfile
 import termios
+import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["srctree"], "scripts"))
 from qtestos import harness
+from qtestos import qmp
 
 harness.requires_config("CONFIG_VM", "CONFIG_ISA_SERIAL")
 VM = [harness.VMBOX, "vm"]
@@ -216,6 +218,41 @@ def test_terminal(t):
         t.eq(termios.tcgetattr(slave), before, "%s: the terminal is restored" % how)
         os.close(master)
         os.close(slave)
+
+
+def test_places(t):
+    """-name with its parts, -mon, -mem-path, -mem-prealloc, -overcommit, -parallel none."""
+    with tempfile.TemporaryDirectory() as d:
+        path, memory = os.path.join(d, "q"), os.path.join(d, "ram")
+        p = subprocess.Popen(VM + ["-accel", "qtest", "-nodefaults", "-display", "none", "-m", "16", "-name", "guest=fred,process=barney,debug-threads=on",
+                                    "-chardev", f"socket,id=c,path={path},server=on,wait=off", "-mon", "chardev=c,mode=control",
+                                    "-mem-path", memory, "-mem-prealloc", "-overcommit", "mem-lock=off", "-parallel", "none"])
+        try:
+            q = qmp.Qmp.connect(path) if wait_for(path) else None
+            t.eq(q("query-name"), {"name": "fred"}, "-name guest=")
+            with open(f"/proc/{p.pid}/comm", encoding="ascii") as f:
+                t.eq(f.read(), "barney\n", "-name process=")
+            t.eq(os.path.getsize(memory), 16 << 20, "-mem-path")
+            with open(f"/proc/{p.pid}/status", encoding="ascii") as f:
+                rss = next(int(line.split()[1]) for line in f if line.startswith("VmRSS:"))
+            t.ok(rss >= 16 << 10, "-mem-prealloc")
+            q("quit")
+            t.eq(p.wait(20), 0, "status 0")
+        finally:
+            p.kill()
+            p.wait()
+    for args, text in ((("-mon", "nobody"), "nobody"), (("-parallel", "stdio"), "-parallel stdio"), (("-overcommit", "cpu-pm=on"), "cpu-pm"),
+                       (("-name", "a,b=c"), "b")):
+        code, _, err = run("-accel", "qtest", *args)
+        t.ok(code == 1 and text in err and err.count("\n") == 1, f"{' '.join(args)}: one line that names it")
+
+
+def wait_for(path):
+    for _ in range(1000):
+        if os.path.exists(path):
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def test_daemonize(t):

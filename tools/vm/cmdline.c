@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include "dev/hostmem.h"
 #include "log.h"
@@ -543,6 +545,65 @@ static int parse_action(struct vm *vm, const char *text, struct err *err)
 	return -err->code;
 }
 
+/* -name: the first may be without its key. */
+static int parse_name(struct vm *vm, struct err *err)
+{
+	const char *guest = NULL, *process = NULL;
+	bool debug = true;
+	struct qopts *q;
+
+	if (!vm->args->name)
+		return 0;
+	q = qopts_parse("-name", vm->args->name, "guest", err);
+	if (!q)
+		return -err->code;
+	qopts_str(q, "guest", &guest, err);
+	qopts_str(q, "process", &process, err);
+	qopts_bool(q, "debug-threads", &debug, err);	/* ours always have names */
+	if (qopts_done(q, err) == 0 && set_text(&vm->name, guest) < 0)
+		err_set(err, ENOMEM, "out of memory");
+	if (process && !err_is_set(err))
+		prctl(PR_SET_NAME, process);
+	qopts_free(q);
+	return -err->code;
+}
+
+static int parse_overcommit(const char *text, struct err *err)
+{
+	struct qopts *q = qopts_parse("-overcommit", text, NULL, err);
+	bool lock = false, pm = false;
+
+	if (!q)
+		return -err->code;
+	qopts_bool(q, "mem-lock", &lock, err);
+	qopts_bool(q, "cpu-pm", &pm, err);
+	if (qopts_done(q, err) == 0 && pm)
+		err_set(err, ENOTSUP, "-overcommit cpu-pm=on: the host's power management is not the guest's to use");
+	if (lock && !err_is_set(err) && mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+		err_errno(err, errno, "-overcommit mem-lock=on: cannot lock the memory");
+	qopts_free(q);
+	return -err->code;
+}
+
+static int parse_memory_place(struct vm *vm, struct err *err)
+{
+	const struct vm_args *a = vm->args;
+	size_t i;
+
+	if (a->mem_path && vm->ram_backend)
+		return err_set(err, EINVAL, "'-mem-path' can't be used together with '-machine memory-backend'");
+	if (a->mem_path)
+		vm->cfg.ram_path = a->mem_path;
+	vm->cfg.ram_prealloc |= a->mem_prealloc;
+	for (i = 0; i < a->overcommit.n; i++)
+		if (parse_overcommit(a->overcommit.v[i].val, err) < 0)
+			return -err->code;
+	for (i = 0; i < a->parallel.n; i++)
+		if (!str_eq(a->parallel.v[i].val, "none"))
+			return err_set(err, ENOTSUP, "-parallel %s: there is no parallel port, only 'none' is supported", a->parallel.v[i].val);
+	return 0;
+}
+
 int vm_parse(struct vm *vm, struct err *err)
 {
 	struct vm_args *a = vm->args;
@@ -550,6 +611,8 @@ int vm_parse(struct vm *vm, struct err *err)
 
 	if (parse_log(vm, err) < 0 || parse_machine(vm, err) < 0 || parse_smp(vm, err) < 0 || parse_mem(vm, err) < 0 || find_backend(vm, err) < 0 ||
 	    vm_parse_numa(vm, err) < 0 || parse_rtc(vm, err) < 0 || parse_uuid(vm, err) < 0 || parse_boot(vm, err) < 0 || parse_display(vm, err) < 0 || vm_parse_globals(vm, err) < 0)
+		return -err->code;
+	if (parse_name(vm, err) < 0 || parse_memory_place(vm, err) < 0)
 		return -err->code;
 	for (i = 0; i < a->accel.n; i++)
 		if (parse_accel_opt(vm, a->accel.v[i].val, err) < 0)
@@ -564,7 +627,7 @@ int vm_parse(struct vm *vm, struct err *err)
 	vm->cfg.initrd = a->initrd;
 	vm->cfg.append = a->append;
 	vm->cfg.bios = a->bios;
-	vm->cfg.name = a->name;
+	vm->cfg.name = vm->name;
 	vm->cfg.no_hpet |= a->no_hpet;
 	vm->cfg.no_acpi |= a->no_acpi;
 	vm->cfg.nographic = a->nographic || !a->display;

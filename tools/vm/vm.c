@@ -30,7 +30,10 @@ static const struct opt vm_opts[] = {
 	OPT_STR(0, "smp", "N[,sockets=S][,dies=D][,cores=C][,threads=T]", A, smp, "number of processors, and how they are grouped for -numa and query-cpus-fast"),
 	OPT_STR('m', NULL, "SIZE", A, mem, "memory, in MiB unless it has a suffix [128M]"),
 	OPT_LIST(0, "numa", "node|dist|cpu,...", A, numa, "node[,nodeid=N][,cpus=A[-B]]...,memdev=ID|mem=SIZE; dist,src=N,dst=N,val=D; cpu,node-id=N[,socket-id=S][,core-id=C][,thread-id=T]"),
-	OPT_STR(0, "name", "NAME", A, name, "name of the machine"),
+	OPT_STR(0, "name", "NAME[,process=NAME][,debug-threads=on|off]", A, name, "name of the machine, and of the process; threads always have names"),
+	OPT_STR(0, "mem-path", "FILE", A, mem_path, "the memory lies in that file, or in a file in that folder"),
+	OPT_FLAG(0, "mem-prealloc", A, mem_prealloc, "the host gives all of the memory at the start"),
+	OPT_LIST(0, "overcommit", "mem-lock=on|off", A, overcommit, "mem-lock=on: the memory of the program is never swapped out"),
 	OPT_STR(0, "uuid", "UUID", A, uuid, "UUID of the machine"),
 	OPT_STR(0, "rtc", "base=utc|localtime|DATE", A, rtc, "time of the real-time clock; clock=host|rt|vm: what it goes by [host; vm with -accel qtest]; driftfix=none: its ticks may be lost (default: slew)"),
 	OPT_FLAG(0, "no-hpet", A, no_hpet, "leave out the HPET"),
@@ -67,6 +70,7 @@ static const struct opt vm_opts[] = {
 	OPT_LIST(0, "monitor", "DEV", A, monitor, "human monitor"),
 	OPT_LIST(0, "qmp", "DEV", A, qmp, "QMP server"),
 	OPT_LIST(0, "mon", "[chardev=]ID[,mode=readline|control]", A, mon, "human monitor (readline) or QMP server (control) on a -chardev"),
+	OPT_LIST(0, "parallel", "none", A, parallel, "there is no parallel port: none is all that it takes"),
 	OPT_LIST(0, "debugcon", "DEV", A, debugcon, "debug console at port 0xe9"),
 	OPT_GROUP("Running"),
 	OPT_FLAG('S', NULL, A, stopped, "do not start; wait for cont"),
@@ -330,6 +334,7 @@ static void destroy(struct vm *vm)
 	netdevs_free(&vm->netdevs);
 	drives_free(&vm->drives);
 	mem_free(vm->boot_order);
+	mem_free(vm->name);
 	mem_free(vm->ram_backend);
 	mem_free(vm->ram_path);
 	mem_free(vm->machine_flash[0]);

@@ -29,9 +29,9 @@ enum vm_panic { VM_PANIC_SHUTDOWN, VM_PANIC_PAUSE, VM_PANIC_EXIT_FAILURE, VM_PAN
 struct vm_args {
 	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb, *boot, *incoming, *loadvm;
 	const char *display, *vga, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
-	const char *hd[4], *cdrom;
-	struct opt_list accel, device, chardev, serial, monitor, mon, qmp, global, debugcon, drive, blockdev, object, action, netdev, nic, net, fw_cfg, numa;
-	bool nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config, gdb_default;
+	const char *hd[4], *cdrom, *mem_path;
+	struct opt_list accel, device, chardev, serial, monitor, mon, qmp, global, debugcon, drive, blockdev, object, action, netdev, nic, net, fw_cfg, numa, overcommit, parallel;
+	bool mem_prealloc, nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config, gdb_default;
 };
 
 /* -smp: how many of each; product: the processors. */
@@ -55,7 +55,7 @@ struct vm {
 	struct pc_numa *numa;		/* owned; NULL: no -numa */
 	bool vga;			/* the board has its adapter */
 	bool microvm, no_isa_serial, rtc_clock_given;
-	char *boot_order;		/* owned */
+	char *boot_order, *name;	/* owned */
 	char *ram_backend, *ram_path;	/* -machine memory-backend=, its file; owned */
 	char *machine_flash[2];		/* -machine pflash0=, pflash1=; owned */
 	unsigned flash_units;		/* chips given by -drive so far */
