@@ -7,6 +7,7 @@
 /* A sector: what stands beside the table (header, first block) must never be in the cache. */
 #define SLICE 512U
 #define RUN 1024	/* entries read at a time, the lock held */
+#define MAX_SAID 1000	/* findings of a check that are told one by one */
 
 int blk_bat_init(struct blk_bat *b, struct blk_node *n)
 {
@@ -201,54 +202,115 @@ int blk_bat_flush(struct blk_bat *b)
 	return ret;
 }
 
-static void say(struct blk_check *c, const char *text, u64 index)
+u64 blk_bat_hole(struct blk_bat *b, u64 i, u64 size, u64 *known)
+{
+	u64 off = b->table_off + i * 4;
+	struct blk_status st;
+
+	if (off < *known || blk_status(b->n->file, off, size - off, &st) || st.len < 4)
+		return 0;
+	*known = off + st.len;
+	return st.flags & BLK_ST_ZERO ? MIN(st.len / 4, b->entries - i) : 0;
+}
+
+struct bat_walk {
+	struct blk_bat *b;
+	struct blk_check *c;
+	u8 *used;		/* a bit a block of the file */
+	u64 file, first_data;	/* bytes */
+	u64 last;		/* the block before */
+	u64 found;
+};
+
+/* What is said of @n entries from @i on. All count; nobody reads millions of lines. */
+static void say(struct bat_walk *w, const char *text, u64 i, u64 n)
 {
 	char line[96];
 
-	snprintf(line, sizeof(line), "ERROR: block index %llu %s", index, text);
-	if (c->log)
-		c->log(c->opaque, line);
-	c->corruptions++;
+	for (u64 k = 0; w->c->log && k < n && w->found + k < MAX_SAID; k++) {
+		snprintf(line, sizeof(line), "ERROR: block index %llu %s", i + k, text);
+		w->c->log(w->c->opaque, line);
+	}
+	w->found += n;
+	w->c->corruptions += n;
+}
+
+static void say_rest(struct bat_walk *w)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "... and %llu more", w->found - MAX_SAID);
+	if (w->c->log)
+		w->c->log(w->c->opaque, line);
+}
+
+/* @n entries from @i on that are all @raw. */
+static void check_alike(struct bat_walk *w, u64 i, u64 n, u32 raw)
+{
+	struct blk_bat *b = w->b;
+	u64 host = 0, s;
+
+	if (b->decode(b, raw, &host) || (host && host != ~0ULL && host + b->block > ALIGN_UP(w->file, b->block))) {
+		say(w, "is outside of the file", i, n);
+		return;
+	}
+	if (!host || host == ~0ULL)
+		return;
+	w->c->allocated_clusters += n;
+	if (host < w->first_data) {
+		say(w, "is inside of the metadata", i, n);
+		return;
+	}
+	s = (host - w->first_data) / b->block;
+	if (!(w->used[s / 8] >> (s % 8) & 1)) {
+		w->used[s / 8] |= (u8)(1 << (s % 8));
+		w->c->fragmented_clusters += w->last && host != w->last + b->block;
+		w->c->image_end_offset = MAX(w->c->image_end_offset, host + b->block);
+		w->last = host;
+		i++;
+		n--;
+	}
+	say(w, "is used twice", i, n);
+}
+
+static int check_entries(struct bat_walk *w)
+{
+	struct blk_bat *b = w->b;
+	u64 known = 0, n;
+	int ret = 0;
+
+	for (u64 i = 0; !ret && i < b->entries; i += n) {
+		u32 raw = 0;
+
+		if (b->table_off + i * 4 >= w->file) {
+			say(w, "and those after it are not in the file", i, 1);
+			break;
+		}
+		n = blk_bat_hole(b, i, w->file, &known);
+		if (!n) {
+			n = 1;
+			ret = access_entry(b, i, &raw, false);
+		}
+		if (!ret)
+			check_alike(w, i, n, raw);
+	}
+	return ret;
 }
 
 int blk_bat_check(struct blk_bat *b, struct blk_check *c, u64 first_data)
 {
-	u64 file = blk_length(b->n->file), slots = file / b->block + 2, last = 0;
-	int ret = 0;
-	u8 *used = blk_table_alloc(DIV_ROUND_UP(slots, 8), 1, blk_max_meta(b->n), &ret);
+	struct bat_walk w = { .b = b, .c = c, .file = blk_length(b->n->file), .first_data = first_data };
+	int ret = blk_mcache_write(b->cache);	/* holes are looked for in the file */
 
-	if (!used)
+	if (ret)
 		return ret;
-	for (u64 i = 0; !ret && i < b->entries; i++) {
-		u64 host = 0, s;
-		u32 raw;
-
-		if (b->table_off + i * 4 >= file) {
-			say(c, "and those after it are not in the file", i);
-			break;
-		}
-		ret = access_entry(b, i, &raw, false);
-		if (ret)
-			break;
-		if (b->decode(b, raw, &host) || (host && host != ~0ULL && host + b->block > ALIGN_UP(file, b->block))) {
-			say(c, "is outside of the file", i);
-			continue;
-		}
-		if (!host || host == ~0ULL)
-			continue;
-		c->allocated_clusters++;
-		s = host < first_data ? 0 : (host - first_data) / b->block;
-		if (host < first_data || used[s / 8] >> (s % 8) & 1) {
-			say(c, host < first_data ? "is inside of the metadata" : "is used twice", i);
-			continue;
-		}
-		if (last && host != last + b->block)
-			c->fragmented_clusters++;
-		last = host;
-		used[s / 8] |= (u8)(1 << (s % 8));
-		c->image_end_offset = MAX(c->image_end_offset, host + b->block);
-	}
-	free(used);
+	w.used = blk_table_alloc(DIV_ROUND_UP(w.file / b->block + 2, 8), 1, blk_max_meta(b->n), &ret);
+	if (!w.used)
+		return ret;
+	ret = check_entries(&w);
+	if (w.found > MAX_SAID)
+		say_rest(&w);
+	free(w.used);
 	c->total_clusters = b->entries;
 	c->bfi_valid = true;
 	return ret;

@@ -40,7 +40,15 @@ int blk_bat_zero(struct blk_bat *b, u64 off, u64 len, u32 flags);
  */
 int blk_bat_poke(struct blk_bat *b, u64 off, const void *bytes, u32 n);
 int blk_bat_flush(struct blk_bat *b);
-/* Counts entries that point outside of the file or at a block that is taken. */
+/*
+ * Entries from @i on, below the table's end, that are zeros because the file of @size bytes has a hole there; 0: they
+ * must be read. *known: up to which the file is known to have data, 0 at first. What is in the cache must be written.
+ */
+u64 blk_bat_hole(struct blk_bat *b, u64 i, u64 size, u64 *known);
+/*
+ * Counts entries that point outside of the file or at a block that is taken. The first thousand are told one by one,
+ * the others as a number; holes of the table are passed over, so that it takes as long as the file has data.
+ */
 int blk_bat_check(struct blk_bat *b, struct blk_check *c, u64 first_data);
 
 #endif

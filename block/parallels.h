@@ -53,8 +53,6 @@ void par_ext_each(struct parallels *p, void (*take)(void *opaque, u64 host), voi
 /* Looks up which clusters are taken; *odd: an entry is outside of the file or taken twice. */
 int par_space_walk(struct blk_node *n, struct parallels *p, bool *odd);
 void par_space_forget(struct parallels *p);
-/* The entry at or after @i to look at; *known: up to which it is known that the file of @size bytes has data. */
-u64 par_skip_hole(struct blk_node *n, struct blk_bat *b, u64 i, u64 size, u64 *known);
 int par_space_reserve(struct blk_bat *b, u64 index, u32 *raw, u64 *host);
 int par_discard(struct blk_node *n, u64 off, u64 len);
 int par_zero(struct blk_node *n, u64 off, u64 len, u32 flags);

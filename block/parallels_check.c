@@ -124,12 +124,12 @@ static int check_entries(struct par_walk *w)
 
 	/* What the file does not hold of the table reads as zeros: no clusters. */
 	for (u64 i = 0; !ret && i < b->entries && b->table_off + i * 4 < w->size; i++) {
-		u64 next = par_skip_hole(w->n, b, i, w->size, &known);
+		u64 hole = blk_bat_hole(b, i, w->size, &known);
 
-		if (next == i)
-			ret = check_entry(w, i);
+		if (hole)
+			i += hole - 1;
 		else
-			i = next - 1;
+			ret = check_entry(w, i);
 	}
 	return ret;
 }

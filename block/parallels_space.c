@@ -47,19 +47,6 @@ void par_space_forget(struct parallels *p)
 	p->slots = 0;
 }
 
-u64 par_skip_hole(struct blk_node *n, struct blk_bat *b, u64 i, u64 size, u64 *known)
-{
-	u64 off = b->table_off + i * 4;
-	struct blk_status st;
-
-	if (off < *known)
-		return i;
-	if (blk_status(n->file, off, size - off, &st) || st.len < 4)
-		return i;
-	*known = off + st.len;
-	return st.flags & BLK_ST_ZERO ? i + st.len / 4 : i;
-}
-
 int par_space_walk(struct blk_node *n, struct parallels *p, bool *odd)
 {
 	struct blk_bat *b = &p->bat;
@@ -76,11 +63,11 @@ int par_space_walk(struct blk_node *n, struct parallels *p, bool *odd)
 	}
 	par_ext_each(p, take_ext, p);
 	for (u64 i = 0; i < b->entries && b->table_off + i * 4 < size; i++) {
-		u64 next = par_skip_hole(n, b, i, size, &known), host = 0;
+		u64 hole = blk_bat_hole(b, i, size, &known), host = 0;
 		u32 raw;
 
-		if (next != i) {
-			i = next - 1;
+		if (hole) {
+			i += hole - 1;
 			continue;
 		}
 		ret = blk_bat_entry(b, i, &raw);

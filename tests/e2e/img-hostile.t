@@ -169,6 +169,25 @@ r = img('map', '--output=json', '-f', 'parallels', 'b')
 took = bytes_read() - before
 check('parallels bomb: one extent', r.returncode == 0 and [(e['start'], e['length']) for e in json.loads(r.stdout)] == [(0, 0x1ffffff0 * 63 * 512)], r)
 check('parallels bomb: the hole in its table is passed over', 0 < took < 16 << 20, took)
+# Nor where zeros name the first block: tens of millions of findings are counted, a thousand are told.
+with open('b', 'wb') as f:
+    f.write(vdi(blocks=1 << 26, size=1 << 46))
+    f.truncate(512 + (4 << 26))
+before = bytes_read()
+r = img('check', '-f', 'vdi', 'b')
+took = bytes_read() - before
+said = r.stderr.decode().splitlines()
+check('vdi bomb: check tells some', r.returncode == 2 and len(said) == 1001 and said[0] == 'ERROR: block index 1 is used twice' and
+      said[999] == 'ERROR: block index 1000 is used twice' and said[1000] == '... and %d more' % ((1 << 26) - 1001), said[:1] + said[-2:])
+check('vdi bomb: and counts all', b'\n%d errors were found' % ((1 << 26) - 1) in r.stdout, r.stdout)
+check('vdi bomb: without reading the hole', 0 < took < 16 << 20, took)
+with open('b', 'wb') as f:
+    f.write(vdi(blocks=5, size=5 << 20))
+    f.write(struct.pack('<5I', 0, 0xffffffff, 0, 9, 1))
+    f.truncate(1024 + (2 << 20))
+r = img('check', '-f', 'vdi', 'b')
+check('vdi: few faults are all told', r.returncode == 2 and r.stderr == b'ERROR: block index 2 is used twice\n'
+      b'ERROR: block index 3 is outside of the file\n' and b'3/5 = 60.00% allocated, 0.00% fragmented' in r.stdout, r)
 # An entry behind a hole is found.
 with open('b', 'wb') as f:
     f.write(parallels(entries=1 << 22, sectors=(1 << 22) * 63))
