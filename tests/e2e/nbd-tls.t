@@ -129,7 +129,18 @@ ok "so does nbdcopy" sh -c "rm -f got; truncate -s 6M got; timeout 60 nbdcopy 'n
 fails "another key" "handshake failed" "$ours" "$(psk client wrong)"
 fails "another key, QEMU's client" "." qemu-img "$(psk client wrong)"
 fails "a user without key" "not found" "$ours" "$(psk client psk username=eve)"
+# The next server has its socket where this one had its own, which ends only then.
 unserve
+serve "$VMBOX qemu-nbd" "$(psk server psk)" -r
+old=$(cat pid)
+rm -f s pid
+ok "another takes its place" serve "$VMBOX qemu-nbd" "$(psk server psk)" -r
+kill $old
+ok "the first ends" wait_for 20 gone $old
+ok "the other's socket stays" test -S s
+ok "and it serves" same "$ours" "$(psk client psk username=alice)"
+unserve
+ok "which takes its own away" test ! -e s
 
 # Servers of others.
 serve qemu-nbd "$(x509 server x)"

@@ -128,6 +128,18 @@ static int check(const struct qnbd_args *a)
 	return 0;
 }
 
+/* Another server may have written its number over ours. */
+static bool names_us(const char *file)
+{
+	FILE *f = fopen(file, "re");
+	long pid = 0;
+	bool us = f && fscanf(f, "%ld", &pid) == 1 && pid == (long)getpid();
+
+	if (f)
+		fclose(f);
+	return us;
+}
+
 static int serve(struct qnbd_args *a)
 {
 	int ready = -1, ret = 1, lost;
@@ -158,7 +170,7 @@ static int serve(struct qnbd_args *a)
 			ret = 1;
 		}
 		/* The last thing: who waits for it may use the image. */
-		if (!ret && a->pid_file)
+		if (!ret && a->pid_file && names_us(a->pid_file))
 			unlink(a->pid_file);
 	}
 	blk_graph_free(g);

@@ -27,7 +27,29 @@ struct serve {
 	int clients;		/* atomic; connections now */
 	int served;		/* atomic: the last client that had got an export went, and no other is wanted */
 	char *socket;		/* made by us, unlinked at the end */
+	dev_t dev;		/* its identity */
+	ino_t ino;
 };
+
+/* Where another server has put its socket in the meantime, that one stays. Called while ours is open: its inode is kept. */
+static void remove_socket(const struct serve *v)
+{
+	struct stat st;
+
+	if (v->socket && !lstat(v->socket, &st) && st.st_dev == v->dev && st.st_ino == v->ino)
+		unlink(v->socket);
+}
+
+static void keep_path(struct serve *v, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st))
+		return;
+	v->dev = st.st_dev;
+	v->ino = st.st_ino;
+	v->socket = realpath(path, NULL);
+}
 
 /*
  * Nobody else is served. Called before the last client sees its connection end: who waited for that
@@ -35,8 +57,7 @@ struct serve {
  */
 static void close_doors(struct serve *v)
 {
-	if (v->socket)
-		unlink(v->socket);
+	remove_socket(v);
 	for (int i = 0; v->own && i < v->n_listen; i++)
 		shutdown(v->listen[i], SHUT_RDWR);
 	__atomic_store_n(&v->served, 1, __ATOMIC_SEQ_CST);
@@ -115,7 +136,7 @@ static int start_listening(struct serve *v)
 		v->own = fd >= 0;
 		ret = MIN(fd, 0);
 		if (!ret && addr.path)
-			v->socket = realpath(addr.path, NULL);
+			keep_path(v, addr.path);
 	}
 	nbd_addr_free(&addr);
 	return ret;
@@ -264,12 +285,12 @@ int qnbd_serve(struct blk_graph *g, struct blk_node *n, const struct qnbd_args *
 		while (round_trip(&v))
 			;
 	}
+	if (!v.served)
+		remove_socket(&v);
 	for (int i = 0; i < v.n_listen; i++)
 		close(v.listen[i]);
 	qnbd_device_close(dev);
 	nbd_server_free(v.s);
-	if (v.socket && !v.served)
-		unlink(v.socket);
 	free(v.socket);
 	close(v.event);
 	close(v.signals);
