@@ -146,6 +146,10 @@ static int amend_version(struct qcow2 *q, const char *v, void (*progress)(void *
 	if (two && q->version >= 3)
 		return downgrade(q, progress, opaque, e);
 	if (!two && q->version < 3) {
+		int ret = qcow2_snaps_complete(q, e);
+
+		if (ret)
+			return ret;
 		q->version = 3;
 		return qcow2_write_header(q, e);
 	}

@@ -692,6 +692,21 @@ static int run(struct walk *w)
 	return ret ?: c->fix ? qcow2_sync(w->q) : 0;
 }
 
+/* The refcounts, and then, when there is room to be had, a snapshot table that is complete. */
+static int check_locked(struct walk *w)
+{
+	struct blk_check *c = w->c;
+	u64 incomplete = qcow2_snaps_check(w->q, c);
+	int ret = run(w);
+
+	c->corruptions += incomplete;
+	if (ret || !incomplete || !(c->fix & BLK_FIX_ERRORS))
+		return ret;
+	ret = qcow2_snaps_complete(w->q, NULL);
+	c->corruptions_fixed += ret ? 0 : incomplete;
+	return ret;
+}
+
 int qcow2_check(struct blk_node *n, struct blk_check *c, struct err *e)
 {
 	struct qcow2 *q = n->priv;
@@ -703,7 +718,7 @@ int qcow2_check(struct blk_node *n, struct blk_check *c, struct err *e)
 	if (!w.hash)
 		return -ENOMEM;
 	pthread_mutex_lock(&q->lock);
-	ret = run(&w);
+	ret = check_locked(&w);
 	if (!ret && c->fix && !c->check_errors && c->corruptions == c->corruptions_fixed) {
 		ret = blk_node_flush(n->file);
 		ret = ret ?: qcow2_set_incompat(q, 0, INCOMPAT_DIRTY | INCOMPAT_CORRUPT);

@@ -180,9 +180,14 @@ struct qcow2_snap {
 	u8 *extra;			/* unknown extra data, after the fields we know */
 	u32 extra_len;
 	u64 disk_len;			/* of the entry, as read */
+	bool incomplete;		/* read without a field that version 3 requires */
 };
 int qcow2_snaps_read(struct qcow2 *q, struct qcow2_snap **out, struct err *e);
 void qcow2_snaps_free(struct qcow2_snap *s, u32 n);
+/* Tells the entries that lack a field that version 3 requires; how many. None when the table cannot be read; lock held. */
+u64 qcow2_snaps_check(struct qcow2 *q, struct blk_check *c);
+/* Writes the table anew, all entries with the fields that version 3 requires, if one has them not; lock held. */
+int qcow2_snaps_complete(struct qcow2 *q, struct err *e);
 int qcow2_load_snapshot(struct qcow2 *q, const char *id, const char *name, struct err *e);
 int qcow2_check(struct blk_node *n, struct blk_check *c, struct err *e);
 /* Rebuilds the refcounts with entries of @bits; lock held. */

@@ -48,6 +48,7 @@ static int parse_one(struct qcow2 *q, u64 *at, struct qcow2_snap *s, struct err 
 		s->extra = malloc(s->extra_len);
 		ret = s->extra ? blk_node_pread(f, *at + KNOWN_EXTRA, s->extra, s->extra_len) : -ENOMEM;
 	}
+	s->incomplete = exl < 16;
 	if (exl >= 8)
 		s->s.vm_state_size = get_be64(ex);
 	s->s.disk_size = exl >= 16 ? get_be64(ex + 8) : q->size;
@@ -154,6 +155,43 @@ static int write_table(struct qcow2 *q, const struct qcow2_snap *v, u32 n, struc
 	q->snapshots_off = off;
 	q->nb_snapshots = n;
 	return old_bytes ? qcow2_free_now(q, old, old_bytes) : 0;
+}
+
+u64 qcow2_snaps_check(struct qcow2 *q, struct blk_check *c)
+{
+	struct qcow2_snap *v = NULL;
+	char line[80];
+	u64 found = 0;
+
+	if (q->version < 3 || qcow2_snaps_read(q, &v, NULL))
+		return 0;
+	for (u32 i = 0; i < q->nb_snapshots; i++) {
+		if (!v[i].incomplete)
+			continue;
+		snprintf(line, sizeof(line), "%s snapshot table entry %u is incomplete",
+			 c->fix & BLK_FIX_ERRORS ? "Repairing" : "ERROR", i);
+		if (c->log)
+			c->log(c->opaque, line);
+		found++;
+	}
+	qcow2_snaps_free(v, q->nb_snapshots);
+	return found;
+}
+
+int qcow2_snaps_complete(struct qcow2 *q, struct err *e)
+{
+	struct qcow2_snap *v = NULL;
+	bool bad = false;
+	int ret = qcow2_snaps_read(q, &v, e);
+
+	if (ret)
+		return ret;
+	for (u32 i = 0; i < q->nb_snapshots; i++)
+		bad |= v[i].incomplete;
+	ret = bad ? write_table(q, v, q->nb_snapshots, e) : 0;
+	ret = ret ?: qcow2_sync(q);
+	qcow2_snaps_free(v, q->nb_snapshots);
+	return ret;
 }
 
 /* ---- refcounts of everything an L1 table names ---- */

@@ -64,6 +64,34 @@ for m in metadata full; do
 	ok "the backing file's bytes are there" qemu-img compare -q -f raw -F qcow2 short.raw g.qcow2
 done
 
+# Old snapshot table entries lack what version 3 requires.
+bare() {	# bare IMAGE: the one entry of its table without extra data
+	python3 - $1 <<-'END'
+	import struct, sys
+	f = open(sys.argv[1], 'r+b')
+	f.seek(64)
+	at, = struct.unpack('>Q', f.read(8))
+	f.seek(at)
+	e = f.read(67)
+	f.seek(at)
+	f.write((e[:36] + bytes(4) + e[64:]).ljust(72, b'\0'))
+	END
+}
+for v in 0.10 1.1; do
+	img create -q -f qcow2 -o compat=$v v$v.qcow2 8M
+	img snapshot -c sn v$v.qcow2
+	like "$(qemu-img snapshot -l v$v.qcow2)" ' 0$' "a snapshot without a machine: icount 0, as by qemu-img"
+	bare v$v.qcow2
+done
+ok "right in version 2" img check -q v0.10.qcow2
+ok "made version 3" img amend -o compat=1.1 v0.10.qcow2
+ok "right in version 3 then" qemu-img check -q v0.10.qcow2
+is "$(img check v1.1.qcow2 2>&1 >/dev/null)" "ERROR snapshot table entry 0 is incomplete" "wrong in version 3"
+is "$(img check v1.1.qcow2 2>&1 | head -n 4)" "$(qemu-img check v1.1.qcow2 2>&1 | head -n 4)" "qemu-img says the same"
+like "$(img check -r all v1.1.qcow2 2>&1)" "Repairing snapshot table entry 0 is incomplete" "repaired"
+ok "right now" qemu-img check -q v1.1.qcow2
+like "$(img snapshot -l v1.1.qcow2)" '^1  *sn .* --$' "the snapshot is there still"
+
 # The machine's state is beside the disk, and goes with snapshots.
 io() { "$VMBOX" qemu-io -f qcow2 "$@" s.qcow2 2>&1; }
 img create -q -f qcow2 s.qcow2 8M

@@ -52,7 +52,7 @@ static int list(struct blk_node *n, const struct blk_snapshot_ops *ops)
 
 static int change(struct snapshot_args *s, struct blk_node *n, const struct blk_snapshot_ops *ops)
 {
-	struct blk_snapshot sn = { .icount = ~0ULL };
+	struct blk_snapshot sn = { .icount = 0 };	/* as QEMU stores it where no machine ran */
 	struct err e = ERR_INIT;
 	struct timeval tv;
 	int ret;
