@@ -82,6 +82,7 @@ struct x86_system {
 	const struct x86_platform *platform;
 	struct x86_cpu_model model;
 	unsigned cpus_max, ncpus;
+	struct x86_topology topology;
 	struct x86_cpu *cpu[X86_CPUS_MAX];
 	x86_exec_fn exec[X86_OP_COUNT], exec_vex[X86_OP_COUNT];
 	_Atomic(struct x86_code_page *) code[CODE_CHUNKS];

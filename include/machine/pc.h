@@ -38,6 +38,7 @@ struct pc_config {
 	const char *board;		/* "q35" or "microvm" */
 	const char *cpu;		/* -cpu text, NULL: default */
 	unsigned cpus, max_cpus;
+	struct x86_topology topology;	/* all 0: the cores of one socket */
 	u64 ram_size;
 	const char *ram_backend;	/* id of the object that says so; NULL: none */
 	const char *ram_path;		/* the RAM lies in that file or folder; NULL: in none */

@@ -334,6 +334,18 @@ struct x86_cpu {
 /* ---- a machine's CPUs ---- */
 
 #define X86_CPUS_MAX	255
+#define X86_APIC_IDS	255	/* 0 to 254: 255 addresses all */
+
+/*
+ * How processors are grouped: threads in a core, cores in a die, dies in a socket, each at
+ * least 1. Each level has its own bits of the APIC id (SDM vol. 3, 9.9.1), so that a number
+ * that is no power of two leaves gaps between ids.
+ */
+struct x86_topology {
+	unsigned dies, cores, threads;
+};
+/* APIC id of processor number index, counted without gaps. */
+u32 x86_topology_apic_id(const struct x86_topology *t, unsigned index);
 
 /*
  * Parses a -cpu argument ("max,-avx2,+x2apic", "qemu64,vendor=GenuineIntel").
@@ -357,10 +369,13 @@ void x86_cpu_model_list(void (*emit)(void *ctx, const char *line), void *ctx);
 
 /*
  * Creates what the CPUs of one machine share. platform must outlive it; model
- * is copied. cpus_max: how many x86_cpu_create() will follow (CPUID topology).
+ * is copied. cpus_max: how many x86_cpu_create() will follow; CPUID tells that they are the
+ * cores of one socket unless x86_system_set_topology() says otherwise.
  */
 struct x86_system *x86_system_create(const struct x86_platform *platform, const struct x86_cpu_model *model,
 				     unsigned cpus_max, struct err *e);
+/* What CPUID tells. Before the first x86_cpu_create(), whose APIC ids must be x86_topology_apic_id()'s. */
+void x86_system_set_topology(struct x86_system *sys, const struct x86_topology *topology);
 /* One vCPU at a time executes guest code, in turns of some milliseconds. Before the first x86_cpu_run(). */
 void x86_system_take_turns(struct x86_system *sys);
 void x86_system_destroy(struct x86_system *sys);	/* also destroys its CPUs; none may run */

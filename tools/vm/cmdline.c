@@ -315,7 +315,7 @@ static int complete_smp(struct vm *vm, u64 cpus, u64 max, u64 sockets, u64 dies,
 	total = sockets * dies * cores * threads;
 	max = max ? max : total;
 	cpus = cpus ? cpus : max;
-	vm->topology = (struct vm_topology){ (unsigned)dies, (unsigned)cores, (unsigned)threads };
+	vm->cfg.topology = (struct x86_topology){ (unsigned)dies, (unsigned)cores, (unsigned)threads };
 	vm->cfg.cpus = vm->cfg.max_cpus = (unsigned)cpus;
 	if (total != max)
 		return err_set(err, EINVAL, "-smp: Invalid CPU topology: product of the hierarchy must match maxcpus: sockets (%llu) * "
@@ -327,6 +327,9 @@ static int complete_smp(struct vm *vm, u64 cpus, u64 max, u64 sockets, u64 dies,
 		return err_set(err, ENOTSUP, "-smp: processors cannot be added later: maxcpus must be %llu", cpus);
 	if (cpus > X86_CPUS_MAX)
 		return err_set(err, EINVAL, "-smp: at most %u processors", X86_CPUS_MAX);
+	if (x86_topology_apic_id(&vm->cfg.topology, (unsigned)cpus - 1) >= X86_APIC_IDS)
+		return err_set(err, ENOTSUP, "-smp: grouped like this the last processor would have APIC id %u; ids end at %u",
+			       x86_topology_apic_id(&vm->cfg.topology, (unsigned)cpus - 1), X86_APIC_IDS - 1);
 	return 0;
 }
 
@@ -336,7 +339,7 @@ static int parse_smp(struct vm *vm, struct err *err)
 	struct qopts *q;
 
 	vm->cfg.cpus = vm->cfg.max_cpus = 1;
-	vm->topology = (struct vm_topology){ 1, 1, 1 };
+	vm->cfg.topology = (struct x86_topology){ 1, 1, 1 };
 	if (!vm->args->smp)
 		return 0;
 	q = qopts_parse("-smp", vm->args->smp, "cpus", err);

@@ -165,7 +165,7 @@ static int add_distance(struct numa *s, struct qopts *q, struct err *err)
 /* Processors by their place; what is not said matches any. */
 static int add_cpu(struct numa *s, struct qopts *q, struct err *err)
 {
-	const struct vm_topology *t = &s->vm->topology;
+	const struct x86_topology *t = &s->vm->cfg.topology;
 	u64 node = PC_NODES, want[4] = { ~0ULL, ~0ULL, ~0ULL, ~0ULL };
 	unsigned i, found = 0;
 
@@ -242,7 +242,7 @@ static int complete_memory(struct numa *s, struct err *err)
 /* Nobody said where they are: the processors of a socket are together. */
 static void complete_cpus(struct numa *s)
 {
-	const struct vm_topology *t = &s->vm->topology;
+	const struct x86_topology *t = &s->vm->cfg.topology;
 	unsigned i;
 
 	for (i = 0; i < s->vm->cfg.max_cpus; i++)

@@ -126,7 +126,7 @@ QMP("query-kvm", query_kvm);
 
 static int query_cpus_fast(struct qmp_call *c)
 {
-	const struct vm_topology *t = &c->vm->topology;
+	const struct x86_topology *t = &c->vm->cfg.topology;
 	unsigned i;
 
 	if (new_array(c) < 0)
@@ -141,6 +141,8 @@ static int query_cpus_fast(struct qmp_call *c)
 		json_set(o, "thread-id", json_new_int(pc_cpu_tid(c->vm->pc, i)));
 		set_str(o, "target", "x86_64");
 		json_set(props, "socket-id", json_new_int(i / t->threads / t->cores / t->dies));
+		if (t->dies > 1)
+			json_set(props, "die-id", json_new_int(i / t->threads / t->cores % t->dies));
 		json_set(props, "core-id", json_new_int(i / t->threads % t->cores));
 		json_set(props, "thread-id", json_new_int(i % t->threads));
 		json_set(o, "props", props);

@@ -34,11 +34,6 @@ struct vm_args {
 	bool mem_prealloc, nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config, gdb_default;
 };
 
-/* -smp: how many of each; product: the processors. */
-struct vm_topology {
-	unsigned dies, cores, threads;	/* in a socket, in a die, in a core */
-};
-
 struct vm {
 	struct vm_args *args;
 	const char *program;
@@ -51,7 +46,6 @@ struct vm {
 	struct pc_config cfg;
 	enum vm_accel accel;
 	enum vm_display display;
-	struct vm_topology topology;
 	struct pc_numa *numa;		/* owned; NULL: no -numa */
 	bool vga;			/* the board has its adapter */
 	bool microvm, no_isa_serial, rtc_clock_given;

@@ -180,9 +180,9 @@ static void madt_override(struct aml *a, u8 irq, u8 gsi, u16 flags)
 	aml_raw(a, e, sizeof(e));
 }
 
-static void madt_cpu(struct aml *a, unsigned n)
+static void madt_cpu(struct aml *a, unsigned n, u32 apic_id)
 {
-	u8 e[8] = { 0, 8, (u8)n, (u8)n };
+	u8 e[8] = { 0, 8, (u8)n, (u8)apic_id };
 
 	put_le32(e + 4, 1);
 	aml_raw(a, e, sizeof(e));
@@ -200,7 +200,7 @@ static u32 add_madt(struct builder *b, const struct acpi_config *cfg)
 	put_le32(head + 40, cfg->pit ? 1 : 0);		/* PCAT_COMPAT: 8259s present */
 	aml_raw(&a, head, sizeof(head));
 	for (i = 0; i < cfg->cpus; i++)
-		madt_cpu(&a, i);
+		madt_cpu(&a, i, x86_topology_apic_id(cfg->topology, i));
 	put_le32(ioapic + 4, 0xfec00000);
 	aml_raw(&a, ioapic, sizeof(ioapic));
 	madt_override(&a, 0, 2, 0);
@@ -244,7 +244,7 @@ static u32 add_waet(struct builder *b)
 
 /* ---- nodes ---- */
 
-static void srat_cpu(struct aml *a, unsigned apic_id, u8 node)
+static void srat_cpu(struct aml *a, u32 apic_id, u8 node)
 {
 	u8 e[16] = { 0, sizeof(e), node, (u8)apic_id };
 
@@ -287,7 +287,7 @@ static u32 add_srat(struct builder *b, const struct acpi_config *cfg)
 	head[36] = 1;
 	aml_raw(&a, head, sizeof(head));
 	for (i = 0; i < cfg->cpus; i++)
-		srat_cpu(&a, i, numa->cpu_node[i]);
+		srat_cpu(&a, x86_topology_apic_id(cfg->topology, i), numa->cpu_node[i]);
 	for (i = 0; i < numa->nodes; i++) {
 		srat_memory(&a, first, first + numa->mem[i], cfg->below_4g, (u8)i);
 		first += numa->mem[i];

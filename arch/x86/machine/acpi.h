@@ -14,9 +14,11 @@
 #define ACPI_FIXUPS 64
 
 struct pc_numa;
+struct x86_topology;
 
 struct acpi_config {
 	unsigned cpus;
+	const struct x86_topology *topology;	/* for APIC ids */
 	const struct pc_numa *numa;	/* NULL: neither SRAT nor SLIT */
 	u64 below_4g;			/* RAM up to there, the rest from 4 GiB */
 	bool pci;			/* a PCI host bridge, whose windows follow */

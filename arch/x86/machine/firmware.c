@@ -294,17 +294,24 @@ bool pc_firmware_boots_kernel(const struct pc *pc)
 	return pc->cfg.kernel && pc->cfg.pflash[0];
 }
 
-/* Number of nodes, node of each processor, memory of each node: 64 bits each. */
+/* Behind the highest APIC id. */
+static unsigned apic_id_limit(const struct pc *pc)
+{
+	return x86_topology_apic_id(&pc->cfg.topology, pc->cfg.cpus - 1) + 1;
+}
+
+/* Number of nodes, node of each APIC id, memory of each node: 64 bits each. */
 static void add_numa(struct pc *pc)
 {
 	const struct pc_numa *numa = pc->cfg.numa;
-	u8 buf[8 * (1 + X86_CPUS_MAX + PC_NODES)] = { 0 }, *p = buf + 8;
+	u8 buf[8 * (1 + X86_APIC_IDS + PC_NODES)] = { 0 }, *p = buf + 8;
 	unsigned i;
 
 	if (numa) {
 		put_le64(buf, numa->nodes);
-		for (i = 0; i < pc->cfg.cpus; i++, p += 8)
-			put_le64(p, numa->cpu_node[i]);
+		for (i = 0; i < pc->cfg.cpus; i++)
+			put_le64(p + 8 * x86_topology_apic_id(&pc->cfg.topology, i), numa->cpu_node[i]);
+		p += 8 * apic_id_limit(pc);
 		for (i = 0; i < numa->nodes; i++, p += 8)
 			put_le64(p, numa->mem[i]);
 	}
@@ -317,7 +324,7 @@ int pc_firmware_tables(struct pc *pc, struct err *err)
 
 	fw_cfg_add_u64(fw, FW_CFG_RAM_SIZE, pc->m.ram_size);
 	fw_cfg_add_u16(fw, FW_CFG_NB_CPUS, (u16)pc->cfg.cpus);
-	fw_cfg_add_u16(fw, FW_CFG_MAX_CPUS, (u16)pc->cfg.cpus);
+	fw_cfg_add_u16(fw, FW_CFG_MAX_CPUS, (u16)apic_id_limit(pc));
 	fw_cfg_add_u16(fw, FW_CFG_NOGRAPHIC, pc->cfg.nographic);
 	fw_cfg_add_bytes(fw, FW_CFG_UUID, pc->cfg.uuid, 16);
 	fw_cfg_add_u32(fw, FW_CFG_IRQ0_OVERRIDE, 1);

@@ -106,7 +106,7 @@ void microvm_acpi_config(struct pc *pc, struct acpi_config *c)
 	unsigned i;
 
 	*c = (struct acpi_config){
-		.cpus = pc->cfg.cpus, .rtc = pc->rtc != NULL, .pit = pc->pic != NULL, .fw_cfg = true,
+		.cpus = pc->cfg.cpus, .topology = &pc->cfg.topology, .rtc = pc->rtc != NULL, .pit = pc->pic != NULL, .fw_cfg = true,
 		.pmbase = ACPI_PM_PORT, .sci = SCI, .always_on = true,
 	};
 	for (i = 0; i < MICROVM_SLOTS; i++)

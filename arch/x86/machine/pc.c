@@ -334,7 +334,7 @@ static bool com_port_there(struct pc *pc, u16 port)
 static void q35_acpi_config(struct pc *pc, struct acpi_config *c)
 {
 	*c = (struct acpi_config){
-		.pci = true, .cpus = pc->cfg.cpus, .pci32_first = MAX(pc->m.below_4g, Q35_ECAM_BASE + Q35_ECAM_SIZE),
+		.pci = true, .cpus = pc->cfg.cpus, .topology = &pc->cfg.topology, .pci32_first = MAX(pc->m.below_4g, Q35_ECAM_BASE + Q35_ECAM_SIZE),
 		.pci32_last = 0xfebfffff, .ecam = Q35_ECAM_BASE, .hpet = !pc->cfg.no_hpet, .rtc = true, .pit = true,
 		.i8042 = device_class_find("i8042") != NULL, .fw_cfg = true, .pmbase = Q35_PMBASE, .sci = Q35_SCI,
 	};
@@ -381,6 +381,8 @@ struct pc *pc_create(const struct pc_config *cfg, struct loop *loop, const struc
 		return NULL;
 	}
 	pc->cfg = *cfg;
+	if (!cfg->topology.cores)
+		pc->cfg.topology = (struct x86_topology){ .dies = 1, .cores = cfg->cpus, .threads = 1 };
 	pc->ev = ev;
 	pc->ctx = ctx;
 	pc->ram.fd = pc->bios.fd = -1;

@@ -96,6 +96,7 @@ int pc_vcpus_create(struct pc *pc, struct err *err)
 	pc->sys = x86_system_create(&pc->platform, &model, pc->cfg.cpus, err);
 	if (!pc->sys)
 		return -err->code;
+	x86_system_set_topology(pc->sys, &pc->cfg.topology);
 	if (pc->cfg.jit) {
 		struct x86_jit_config jit = { .verify = pc->cfg.jit_verify };
 
@@ -118,7 +119,7 @@ int pc_vcpus_create(struct pc *pc, struct err *err)
 		v->pc = pc;
 		v->index = i;
 		clock_timer_init(&v->lapic_timer, pc->m.clock, NULL, "lapic", on_lapic_timer, v);
-		v->cpu = x86_cpu_create(pc->sys, i, v, err);
+		v->cpu = x86_cpu_create(pc->sys, x86_topology_apic_id(&pc->cfg.topology, i), v, err);
 		if (!v->cpu)
 			return -err->code;
 		v->state.cpu = v->cpu;

@@ -17,6 +17,23 @@ static unsigned id_bits(unsigned n)
 	return b;
 }
 
+/* Where in an APIC id the number of the core, the die and the socket begin. */
+static unsigned core_shift(const struct x86_topology *t) { return id_bits(t->threads); }
+static unsigned die_shift(const struct x86_topology *t) { return core_shift(t) + id_bits(t->cores); }
+static unsigned socket_shift(const struct x86_topology *t) { return die_shift(t) + id_bits(t->dies); }
+
+static unsigned in_socket(const struct x86_topology *t)
+{
+	return t->dies * t->cores * t->threads;
+}
+
+u32 x86_topology_apic_id(const struct x86_topology *t, unsigned index)
+{
+	unsigned core = index / t->threads, die = core / t->cores, socket = die / t->dies;
+
+	return socket << socket_shift(t) | (die % t->dies) << die_shift(t) | (core % t->cores) << core_shift(t) | index % t->threads;
+}
+
 static bool is_intel(const struct x86_cpu *cpu)
 {
 	return cpu->sys->model.vendor[0] == 'G';
@@ -42,28 +59,45 @@ static u32 signature(const struct x86_cpu_model *m)
 static void leaf_1(const struct x86_cpu *cpu, u32 r[4])
 {
 	const struct x86_cpu_model *m = &cpu->sys->model;
-	unsigned n = cpu->sys->cpus_max;
+	unsigned n = in_socket(&cpu->sys->topology);
 
 	r[0] = signature(m);
-	r[1] = cpu->apic_id << 24 | n << 16 | 8 << 8;
+	r[1] = cpu->apic_id << 24 | (n > 1 ? n : 0) << 16 | 8 << 8;
 	r[2] = m->words[W_1_ECX] | (cpu->cr4 & CR4_OSXSAVE ? 1u << 27 : 0);
 	r[3] = m->words[W_1_EDX] | (n > 1 ? 1u << 28 : 0);
 	if (!(cpu->msr.apic_base & BIT(11)))
 		r[3] &= ~(1u << 9);
 }
 
-static void leaf_4(const struct x86_cpu *cpu, u32 sub, u32 r[4])
+enum { L1_DATA, L1_CODE, L2, L3 };
+
+/*
+ * Sets and ways of a cache as leaf 4 and AMD's 8000001d have it: L1 and L2 belong to a core,
+ * L3 to a die. Neither leaf's EAX has the number of cores here.
+ */
+static void cache_leaf(const struct x86_topology *t, u32 sub, u32 r[4])
 {
 	static const struct { u8 type, level; u16 ways; u32 sets; } cache[] = {
-		{ 1, 1, 8, 64 }, { 2, 1, 8, 64 }, { 3, 2, 8, 1024 }, { 3, 3, 16, 16384 },
+		[L1_DATA] = { 1, 1, 8, 64 }, [L1_CODE] = { 2, 1, 8, 64 }, [L2] = { 3, 2, 8, 1024 }, [L3] = { 3, 3, 16, 16384 },
 	};
 
-	if (!is_intel(cpu) || sub >= ARRAY_SIZE(cache))
+	if (sub >= ARRAY_SIZE(cache))
 		return;
-	unsigned share = sub == 3 ? cpu->sys->cpus_max - 1 : 0;
-	r[0] = cache[sub].type | (u32)cache[sub].level << 5 | 1u << 8 | share << 14 | (cpu->sys->cpus_max - 1) << 26;
+	r[0] = cache[sub].type | (u32)cache[sub].level << 5 | 1u << 8;
+	r[0] |= ((1u << (sub == L3 ? die_shift(t) : core_shift(t))) - 1) << 14;
 	r[1] = 63 | (cache[sub].ways - 1u) << 22;
 	r[2] = cache[sub].sets - 1;
+}
+
+static void leaf_4(const struct x86_cpu *cpu, u32 sub, u32 r[4])
+{
+	const struct x86_topology *t = &cpu->sys->topology;
+
+	if (!is_intel(cpu))
+		return;
+	cache_leaf(t, sub, r);
+	if (r[0])
+		r[0] |= ((1u << MIN(socket_shift(t) - core_shift(t), 6u)) - 1) << 26;
 }
 
 static void leaf_7(const struct x86_cpu *cpu, u32 sub, u32 r[4])
@@ -77,17 +111,22 @@ static void leaf_7(const struct x86_cpu *cpu, u32 sub, u32 r[4])
 	r[3] = w[W_7_EDX];
 }
 
-static void leaf_b(const struct x86_cpu *cpu, u32 sub, u32 r[4])
+/* Leaves 0xb, whose widest level is the socket, and 0x1f, which knows dies. */
+static void topology_leaf(const struct x86_cpu *cpu, bool dies, u32 sub, u32 r[4])
 {
+	const struct x86_topology *t = &cpu->sys->topology;
+	const struct { u8 type, shift; unsigned count; } level[] = {
+		{ 1, (u8)core_shift(t), t->threads },
+		{ 2, (u8)(dies ? die_shift(t) : socket_shift(t)), dies ? t->cores * t->threads : in_socket(t) },
+		{ 5, (u8)socket_shift(t), in_socket(t) },
+	};
+
 	r[2] = sub & 0xff;
 	r[3] = cpu->apic_id;
-	if (sub == 0) {
-		r[1] = 1;
-		r[2] |= 1 << 8;
-	} else if (sub == 1) {
-		r[0] = id_bits(cpu->sys->cpus_max);
-		r[1] = cpu->sys->cpus_max;
-		r[2] |= 2 << 8;
+	if (sub < (dies ? 3 : 2)) {
+		r[0] = level[sub].shift;
+		r[1] = level[sub].count;
+		r[2] |= (u32)level[sub].type << 8;
 	}
 }
 
@@ -125,28 +164,55 @@ static void leaf_frequency(const struct x86_cpu *cpu, u32 leaf, u32 r[4])
 	}
 }
 
+static u32 max_basic(const struct x86_cpu *cpu)
+{
+	if (cpu->sys->topology.dies > 1)
+		return 0x1f;
+	return is_intel(cpu) ? 0x16 : 0xd;
+}
+
 static void basic(const struct x86_cpu *cpu, u32 leaf, u32 sub, u32 r[4])
 {
 	const u32 *w = cpu->sys->model.words;
 
 	switch (leaf) {
-	case 0: vendor_leaf(cpu, is_intel(cpu) ? 0x16 : 0xd, r); break;
+	case 0: vendor_leaf(cpu, max_basic(cpu), r); break;
 	case 1: leaf_1(cpu, r); break;
 	case 4: leaf_4(cpu, sub, r); break;
 	case 5: r[0] = r[1] = 64; r[2] = 3; break;
 	case 6: r[0] = w[W_6_EAX]; break;
 	case 7: leaf_7(cpu, sub, r); break;
-	case 0xb: leaf_b(cpu, sub, r); break;
+	case 0xb: topology_leaf(cpu, false, sub, r); break;
 	case 0xd: leaf_d(cpu, sub, r); break;
 	case 0x15:
 	case 0x16: leaf_frequency(cpu, leaf, r); break;
+	case 0x1f:
+		if (cpu->sys->topology.dies > 1)
+			topology_leaf(cpu, true, sub, r);
+		break;
 	}
 }
 
-static void extended(const struct x86_cpu *cpu, u32 leaf, u32 r[4])
+static bool has_topoext(const struct x86_cpu *cpu)
+{
+	return !is_intel(cpu) && (cpu->sys->model.words[W_81_ECX] >> 22 & 1);
+}
+
+/* Who it is: APIC id; threads in a core, core; dies in a socket, die. */
+static void leaf_8000001e(const struct x86_cpu *cpu, u32 r[4])
+{
+	const struct x86_topology *t = &cpu->sys->topology;
+	u32 id = cpu->apic_id, core = (id >> core_shift(t)) & ((1u << id_bits(t->cores)) - 1);
+
+	r[0] = id;
+	r[1] = (t->threads - 1) << 8 | core;
+	r[2] = (t->dies - 1) << 8 | id >> die_shift(t);
+}
+
+static void extended(const struct x86_cpu *cpu, u32 leaf, u32 sub, u32 r[4])
 {
 	const struct x86_cpu_model *m = &cpu->sys->model;
-	unsigned n = cpu->sys->cpus_max;
+	unsigned n = in_socket(&cpu->sys->topology);
 
 	switch (leaf) {
 	case 0x80000000:
@@ -155,6 +221,8 @@ static void extended(const struct x86_cpu *cpu, u32 leaf, u32 r[4])
 	case 0x80000001:
 		r[0] = is_intel(cpu) ? 0 : signature(m);
 		r[2] = m->words[W_81_ECX] | (n > 1 && !is_intel(cpu) ? 2 : 0);
+		if (is_intel(cpu))
+			r[2] &= ~(1u << 22);	/* TOPOEXT */
 		r[3] = m->words[W_81_EDX];
 		if (!is_intel(cpu))	/* AMD repeats leaf 1's common bits */
 			r[3] |= m->words[W_1_EDX] & 0x0183f3ff;
@@ -169,6 +237,8 @@ static void extended(const struct x86_cpu *cpu, u32 leaf, u32 r[4])
 		break;
 	case 0x80000006:
 		r[2] = 512u << 16 | 6 << 12 | 1 << 8 | 64;
+		if (has_topoext(cpu))
+			r[3] = 32u << 18 | 8 << 12 | 1 << 8 | 64;	/* L3, in units of 512 KiB */
 		break;
 	case 0x80000007:
 		r[3] = m->words[W_87_EDX];
@@ -176,7 +246,15 @@ static void extended(const struct x86_cpu *cpu, u32 leaf, u32 r[4])
 	case 0x80000008:
 		r[0] = m->virt_bits << 8 | m->phys_bits;
 		r[1] = m->words[W_88_EBX];
-		r[2] = is_intel(cpu) ? 0 : id_bits(n) << 12 | (n - 1);
+		r[2] = is_intel(cpu) || n == 1 ? 0 : socket_shift(&cpu->sys->topology) << 12 | (n - 1);
+		break;
+	case 0x8000001d:
+		if (has_topoext(cpu))
+			cache_leaf(&cpu->sys->topology, sub, r);
+		break;
+	case 0x8000001e:
+		if (has_topoext(cpu))
+			leaf_8000001e(cpu, r);
 		break;
 	case 0x80000021:
 		r[0] = is_intel(cpu) ? 0 : m->words[W_821_EAX];
@@ -197,11 +275,11 @@ static void hypervisor(const struct x86_cpu *cpu, u32 leaf, u32 r[4])
 
 void sys_cpuid(const struct x86_cpu *cpu, u32 leaf, u32 sub, u32 r[4])
 {
-	u32 max = is_intel(cpu) ? 0x16 : 0xd;
+	u32 max = max_basic(cpu);
 
 	r[0] = r[1] = r[2] = r[3] = 0;
 	if (leaf >= 0x80000000) {
-		extended(cpu, leaf, r);
+		extended(cpu, leaf, sub, r);
 		return;
 	}
 	if (leaf >= 0x40000000 && leaf <= 0x400000ff && cpu->sys->model.hypervisor) {

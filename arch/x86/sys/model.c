@@ -53,7 +53,7 @@ static const struct feature_bit features[] = {
 	F("pdpe1gb", 81_EDX, 26, NONE, M_VM), F("rdtscp", 81_EDX, 27, RDTSCP, M_VM), F("lm", 81_EDX, 29, NONE, M_ALL),
 	F("lahf-lm", 81_ECX, 0, LAHF_LM, M_ALL), F("cmp-legacy", 81_ECX, 1, NONE, 0), F("cr8legacy", 81_ECX, 4, NONE, M_VM),
 	F("abm", 81_ECX, 5, LZCNT, M_VM), F("lzcnt", 81_ECX, 5, LZCNT, M_VM),
-	F("3dnowprefetch", 81_ECX, 8, PREFETCHW, M_VM), F("mwaitx", 81_ECX, 29, MONITORX, 0),
+	F("3dnowprefetch", 81_ECX, 8, PREFETCHW, M_VM), F("topoext", 81_ECX, 22, NONE, M_VM), F("mwaitx", 81_ECX, 29, MONITORX, 0),
 	F("xsaveopt", D1_EAX, 0, XSAVEOPT, M_VM), F("xsavec", D1_EAX, 1, XSAVEC, M_VM),
 	F("xgetbv1", D1_EAX, 2, NONE, M_VM), F("xsaves", D1_EAX, 3, XSAVES, 0),
 	F("invtsc", 87_EDX, 8, NONE, M_VM), F("clzero", 88_EBX, 0, CLZERO, M_VM), F("wbnoinvd", 88_EBX, 9, WBNOINVD, M_VM),

@@ -38,12 +38,18 @@ struct x86_system *x86_system_create(const struct x86_platform *platform, const 
 	sys->platform = platform;
 	sys->model = *model;
 	sys->cpus_max = cpus_max;
+	sys->topology = (struct x86_topology){ .dies = 1, .cores = cpus_max, .threads = 1 };
 	sys->log_fd = -1;
 	pthread_mutex_init(&sys->excl_lock, NULL);
 	pthread_mutex_init(&sys->wait_lock, NULL);
 	pthread_cond_init(&sys->wait_cond, NULL);
 	collect_handlers(sys);
 	return sys;
+}
+
+void x86_system_set_topology(struct x86_system *sys, const struct x86_topology *topology)
+{
+	sys->topology = *topology;
 }
 
 static void cpu_destroy(struct x86_cpu *cpu)
