@@ -14,6 +14,7 @@
 #include "block/https.h"
 #include "block/int.h"
 #include "log.h"
+#include "resolve.h"
 #include "str.h"
 
 #define HEAD_MAX	16384
@@ -117,7 +118,7 @@ static int connect_to(const struct http *h)
 	struct timeval tv = { .tv_sec = (time_t)h->timeout };
 	int fd = -1, ret = -EHOSTUNREACH;
 
-	if (getaddrinfo(h->host, h->port, &hints, &all))
+	if (resolve_host(h->host, h->port, &hints, &all))
 		return ret;
 	for (a = all; a; a = a->ai_next) {
 		fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -13,6 +13,7 @@
 #include <linux/vm_sockets.h>
 #include "block/int.h"
 #include "block/nbd/conn.h"
+#include "resolve.h"
 #include "str.h"
 
 void nbd_addr_free(struct nbd_addr *a)
@@ -178,7 +179,7 @@ static int inet_socket(const struct nbd_addr *a, int backlog, u64 timeout_ns, st
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = backlog ? AI_PASSIVE : 0 };
 	struct addrinfo *list, *ai;
 	const char *host = a->host && a->host[0] ? a->host : NULL;
-	int ret = getaddrinfo(host, a->port, &hints, &list);
+	int ret = resolve_host(host, a->port, &hints, &list);
 
 	if (ret)
 		return err_set(e, EINVAL, "address resolution failed for %s:%s: %s", a->host ? a->host : "",

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "chardev.h"
 #include "mem.h"
+#include "resolve.h"
 #include "str.h"
 
 struct sock {
@@ -91,7 +92,7 @@ static int tcp_socket(const char *host, const char *port, bool server, struct er
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = server ? AI_PASSIVE : 0 }, *list, *ai;
 	int fd = -1, ret, on = 1, e = EADDRNOTAVAIL;
 
-	ret = getaddrinfo(host[0] ? host : NULL, port, &hints, &list);
+	ret = resolve_host(host[0] ? host : NULL, port, &hints, &list);
 	if (ret)
 		return err_set(err, EINVAL, "address resolution failed for %s:%s: %s", host, port, gai_strerror(ret));
 	for (ai = list; ai; ai = ai->ai_next) {

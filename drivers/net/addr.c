@@ -10,12 +10,13 @@
 #include <sys/un.h>
 #include "addr.h"
 #include "qopts.h"
+#include "resolve.h"
 #include "str.h"
 
 static int resolve(const char *host, const char *port, struct net_addr *a, struct err *err)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *list;
-	int ret = getaddrinfo(host[0] ? host : NULL, port, &hints, &list);
+	int ret = resolve_host(host[0] ? host : NULL, port, &hints, &list);
 
 	if (ret)
 		return err_set(err, EINVAL, "address resolution failed for %s:%s: %s", host, port, gai_strerror(ret));
