@@ -119,7 +119,8 @@ try:
     echo.sendall(b"stop\n")
     c.check(m.end() == 0, "powers off", m.tail())
 except (OSError, ValueError, KeyError) as e:
-    c.check(False, f"{type(e).__name__}: {e}", m.tail())
+    status = m.end(5)
+    c.check(False, f"{type(e).__name__}: {e}; the emulator's status: {status}", m.tail())
 finally:
     if m.proc.poll() is None:
         m.kill()
