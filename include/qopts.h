@@ -72,6 +72,8 @@ size_t qopts_count(struct qopts *q, const char *key);
 const struct json *qopts_json(struct qopts *q, const char *key);
 /* An error unless key is there; for keys that have no default. */
 int qopts_require(struct qopts *q, const char *key, struct err *err);
+/* As qopts_str(), and the value must be an identifier as QEMU has them: a letter, then letters, digits, '-', '.', '_'. */
+int qopts_id(struct qopts *q, const char *key, const char **val, struct err *err);
 /* 0, or -EINVAL for the first key in this view and its sub-views that was never read. */
 int qopts_done(struct qopts *q, struct err *err);
 

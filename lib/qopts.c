@@ -360,6 +360,23 @@ const struct json *qopts_json(struct qopts *q, const char *key)
 	return j;
 }
 
+int qopts_id(struct qopts *q, const char *key, const char **val, struct err *err)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", more[] = "0123456789-._";
+	const char *s = NULL;
+	size_t i;
+	int ret = qopts_str(q, key, &s, err);
+
+	if (ret <= 0)
+		return ret;
+	for (i = 0; s[i] && (strchr(letters, s[i]) || (i && strchr(more, s[i]))); i++)
+		;
+	if (!i || s[i])
+		return err_set(err, EINVAL, "Parameter '%s' expects an identifier", key);
+	*val = s;
+	return ret;
+}
+
 int qopts_require(struct qopts *q, const char *key, struct err *err)
 {
 	if (err_is_set(err))

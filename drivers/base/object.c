@@ -91,7 +91,7 @@ int object_add(struct machine *m, struct qopts *q, struct err *err)
 	const char *type = NULL, *id = NULL;
 
 	qopts_str(q, "qom-type", &type, err);
-	qopts_str(q, "id", &id, err);
+	qopts_id(q, "id", &id, err);
 	if (err_is_set(err))
 		return -err->code;
 	if (!type || !id)

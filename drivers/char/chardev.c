@@ -604,6 +604,16 @@ const char *chardev_id(const struct chardev *c)
 	return c->id;
 }
 
+const char *chardev_kind_name(const struct chardev *c)
+{
+	return c->kind->name;
+}
+
+const char *chardev_backend(size_t n)
+{
+	return n < ARRAY_SIZE(kinds) ? kinds[n]->name : NULL;
+}
+
 bool chardev_is_open(const struct chardev *c)
 {
 	return c->kind != &chardev_socket || c->wfd >= 0;

@@ -285,6 +285,25 @@ static void balloon_set_running(struct device *dev, bool running)
 	device_unlock(dev);
 }
 
+/* qom-set guest-stats-polling-interval. */
+static int balloon_set(struct device *dev, const char *name, const struct json *val, struct err *err)
+{
+	struct balloon *b = (struct balloon *)dev;
+	s64 seconds;
+
+	if (!str_eq(name, "guest-stats-polling-interval"))
+		return -ENOENT;
+	if (!json_to_s64(val, &seconds))
+		return err_set(err, EINVAL, "Invalid parameter type for 'guest-stats-polling-interval', expected: integer");
+	if (seconds < 0 || seconds > UINT32_MAX)
+		return err_set(err, EINVAL, seconds < 0 ? "timer value must be greater than zero" : "timer value is too big");
+	device_lock(dev);
+	b->poll_s = (u32)seconds;
+	arm(b);
+	device_unlock(dev);
+	return 0;
+}
+
 /* qom-get guest-stats. */
 static struct json *balloon_get(struct device *dev, const char *name)
 {
@@ -340,7 +359,7 @@ static const struct prop balloon_props[] = {
 #define VIRTIO_BALLOON_COMMON \
 	.category = "Misc", .size = sizeof(struct balloon), .locking = LOCK_DEVICE, .props = balloon_props, \
 	.realize = balloon_realize, .unrealize = balloon_unrealize, .reset = balloon_dev_reset, \
-	.set_running = balloon_set_running, .state = &balloon_state, .get = balloon_get
+	.set_running = balloon_set_running, .state = &balloon_state, .get = balloon_get, .set = balloon_set
 
 static const struct device_class virtio_balloon_class = {
 	.name = "virtio-balloon-pci", .alias = "virtio-balloon", .desc = "memory balloon", .bus = "PCI",

@@ -58,6 +58,10 @@ int  chardev_add_legacy(struct chardevs *cs, const char *id, const char *spec, s
 struct chardev *chardev_find(struct chardevs *cs, const char *id);
 int  chardev_del(struct chardevs *cs, const char *id, struct err *err);
 const char *chardev_id(const struct chardev *c);
+/* The backend's name as -chardev takes it: "socket". */
+const char *chardev_kind_name(const struct chardev *c);
+/* The nth backend that there is, NULL behind the last. */
+const char *chardev_backend(size_t n);
 /* Somebody could read what is written: a socket has a peer. */
 bool chardev_is_open(const struct chardev *c);
 bool chardev_is_mux(const struct chardev *c);

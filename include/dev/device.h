@@ -102,6 +102,8 @@ struct device_class {
 	const struct state_table *state;
 	/* What QMP's qom-get gives besides properties: a new tree, NULL: no such thing. Main thread; may be NULL. */
 	struct json *(*get)(struct device *dev, const char *name);
+	/* qom-set of a property that may change while the machine runs; -ENOENT without err: not this one. Main thread; may be NULL. */
+	int  (*set)(struct device *dev, const char *name, const struct json *val, struct err *err);
 };
 
 #define DEVICE_MAX_IRQS 8		/* named groups a device */

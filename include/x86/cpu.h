@@ -366,6 +366,8 @@ struct x86_cpu_model {
 int x86_cpu_model_parse(struct x86_cpu_model *m, const char *arg, struct err *e);
 /* Writes the model names, one a line, for -cpu help. */
 void x86_cpu_model_list(void (*emit)(void *ctx, const char *line), void *ctx);
+/* Every feature that -cpu knows, and whether m has it. */
+void x86_cpu_model_features(const struct x86_cpu_model *m, void (*emit)(void *ctx, const char *name, bool on), void *ctx);
 
 /*
  * Creates what the CPUs of one machine share. platform must outlive it; model

@@ -95,7 +95,8 @@ NEWER = (".opts_type is", ".subordinate", ".target", ".dirty-flag is")	# and a r
 SAME_SHAPE = ["query-status", "query-version", "query-name", "query-uuid", "query-kvm", "query-cpus-fast", "query-machines",
               "query-cpu-definitions", "query-target", "query-chardev", "query-memory-size-summary", "query-iothreads", "query-pci",
               "query-named-block-nodes", "query-block", "query-blockstats", "query-jobs", "query-memdev", "query-migrate-capabilities", "query-block-jobs", "query-commands", "query-migrate", "stop", "system_powerdown",
-              "query-qmp-schema"]
+              "query-qmp-schema", "query-hotpluggable-cpus", "query-memory-devices", "query-mice", "query-current-machine",
+              "query-display-options", "query-chardev-backends"]
 SAME_ERROR = [
     '{"execute": "no-such-command"}', '{"execute": "query-status", "arguments": {"foo": 1}}', '{"execute": "device_del"}',
     '{"execute": "device_del", "arguments": {"id": 5}}', '{"execute": "device_del", "arguments": {"id": "nobody"}}',
@@ -113,6 +114,19 @@ SAME_ERROR = [
     '{"execute": "job-dismiss", "arguments": {"id": "nobody"}}',
     '{"execute": "block_resize", "arguments": {"size": 512}}', '{"execute": "block_resize", "arguments": {"device": "nobody", "size": 512}}',
     '{"execute": "qmp_capabilities"}',
+    '{"execute": "query-cpu-model-expansion", "arguments": {"type": "full", "model": {"name": "nobody"}}}',
+    '{"execute": "query-cpu-model-expansion", "arguments": {"type": "x", "model": {"name": "qemu64"}}}',
+    '{"execute": "query-cpu-model-expansion", "arguments": {"type": "full", "model": {}}}',
+    '{"execute": "qom-list-properties", "arguments": {"typename": "nobody"}}',
+    '{"execute": "qom-get", "arguments": {"path": "/nobody", "property": "type"}}',
+    '{"execute": "qom-set", "arguments": {"path": "/nobody", "property": "type", "value": 1}}',
+    '{"execute": "qom-get", "arguments": {"path": "/machine/peripheral/rp", "property": "nobody"}}',
+    '{"execute": "qom-set", "arguments": {"path": "/machine/peripheral/rp", "property": "nobody", "value": 1}}',
+    '{"execute": "qom-set", "arguments": {"path": "/machine/peripheral/rp", "property": "chassis", "value": 1}}',
+    '{"execute": "qom-set", "arguments": {"path": "/chardevs/rb", "property": "type", "value": 1}}',
+    '{"execute": "device_add", "arguments": {"driver": "edu", "id": "1a"}}',
+    '{"execute": "device_add", "arguments": {"driver": "edu", "id": "a/b"}}',
+    '{"execute": "object-add", "arguments": {"qom-type": "iothread", "id": "1a"}}',
 ]
 
 
@@ -254,6 +268,47 @@ def test_nodes_of_devices(t):
     same(lambda vm: sorted(set(vm.cmd("query-block")["return"][0]["inserted"]["image"]) - {"dirty-flag"}), "what is told of an image")
     same(lambda vm: vm.cmd("qom-get", path="/machine/peripheral/vb0/virtio-backend", property="logical_block_size"), "a virtio device's own path")
     t.ok(all("in use" in e["error"]["desc"] for e in both(lambda vm: vm.cmd("blockdev-del", **{"node-name": "p0"}))), "a node below another stays")
+    for vm in vms:
+        vm.end()
+
+
+def test_object_tree(t):
+    args = ["-cpu", "qemu64", "-device", "virtio-balloon-pci,id=ball", "-object", "memory-backend-ram,id=mb,size=1M"]
+    vms = Vm([harness.VMBOX, "vm"], *args), Vm(["qemu-system-x86_64", "-accel", "tcg"], *args)
+    ours = vms[0]
+    for vm in vms:
+        vm.cmd("qmp_capabilities")
+    get = lambda vm, path, name: vm.cmd("qom-get", path=path, property=name)
+    for path, name in (("/", "type"), ("/objects", "type"), ("/machine/unattached", "type"), ("/machine/unattached/device[0]", "type"),
+                       ("/machine/unattached/device[0]", "core-id"), ("/machine/unattached/device[0]", "apic-id"),
+                       ("/chardevs/rb", "type"), ("/objects/mb", "size"), ("/objects/mb", "share"), ("/objects/io0", "type"),
+                       ("/machine", "hpet"), ("/machine", "kernel"), ("/machine", "acpi"), ("/machine/peripheral/e0", "type"),
+                       ("e0", "realized"), ("/machine/peripheral/ball", "guest-stats-polling-interval")):
+        one, two = (get(vm, path, name) for vm in vms)
+        t.ok("return" in one and one == two, "qom-get %s %s" % (path, name))
+        if one != two:
+            print("# got  %s\n# want %s" % (one, two))
+    members = lambda vm, path: {(m["name"], m["type"]) for m in vm.cmd("qom-list", path=path)["return"]}
+    for path in ("/chardevs", "/machine/peripheral", "/machine", "/machine/unattached", "/objects", "/machine/unattached/device[0]"):
+        missing = {m for m in members(ours, path) - members(vms[1], path) if m[0] not in ("qmp0", "compat_monitor0", "device[1]")}
+        t.eq(missing, set(), "qom-list %s: what QEMU has too" % path)
+    for m in ours.cmd("qom-list", path="/machine/unattached/device[1]")["return"]:
+        t.ok("return" in get(ours, "/machine/unattached/device[1]", m["name"]), "a processor's %s" % m["name"])
+    poll = {"path": "/machine/peripheral/ball", "property": "guest-stats-polling-interval"}
+    for value in (7, -1, 1 << 40, "x", 0):
+        one, two = (vm.cmd("qom-set", value=value, **poll) for vm in vms)
+        t.eq("return" in one, "return" in two, "qom-set of a balloon's interval to %r" % value)
+        one, two = (vm.cmd("qom-get", **poll) for vm in vms)
+        t.eq(one, two, "which is then %s" % two["return"])
+    t.ok("realized" in [m["name"] for m in ours.cmd("qom-list-properties", typename="edu")["return"]], "qom-list-properties of a device")
+    t.ok("filename" in [m["name"] for m in ours.cmd("qom-list-properties", typename="rng-random")["return"]], "and of an object")
+    expand = lambda vm, **props: vm.cmd("query-cpu-model-expansion", type="full", model={"name": "qemu64", "props": props})["return"]["model"]
+    one, two = expand(ours), expand(vms[1])
+    t.eq(sorted(k for k, v in one["props"].items() if v != two["props"].get(k, v)), [], "query-cpu-model-expansion: QEMU's qemu64")
+    t.ok(one["props"]["sse2"] and not expand(ours, sse2=False)["props"]["sse2"], "without a feature")
+    hot = [[c["props"] for c in vm.cmd("query-hotpluggable-cpus")["return"]] for vm in vms]
+    t.eq(*hot, "query-hotpluggable-cpus")
+    t.ok({"null", "socket", "ringbuf"} <= {c["name"] for c in ours.cmd("query-chardev-backends")["return"]}, "query-chardev-backends")
     for vm in vms:
         vm.end()
 

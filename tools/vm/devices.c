@@ -86,7 +86,7 @@ int vm_device_add(struct vm *vm, struct qopts *q, struct err *err)
 	struct device *dev;
 
 	qopts_str(q, "driver", &driver, err);
-	qopts_str(q, "id", &id, err);
+	qopts_id(q, "id", &id, err);
 	qopts_str(q, "bus", &bus_name, err);
 	if (err_is_set(err))
 		return -err->code;

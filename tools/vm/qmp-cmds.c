@@ -8,13 +8,8 @@
 #include <string.h>
 #include "dev/char.h"
 #include "dev/object.h"
-#include "qmp.h"
+#include "qmp-util.h"
 #include "str.h"
-#include "vm.h"
-
-#define QMP(n, f) \
-	static const struct qmp_command f##_cmd = { .name = n, .fn = f }; \
-	REGISTER(qmp_command, f##_cmd)
 
 static int new_object(struct qmp_call *c)
 {
@@ -124,15 +119,27 @@ static int query_kvm(struct qmp_call *c)
 }
 QMP("query-kvm", query_kvm);
 
+struct json *qmp_cpu_props(const struct vm *vm, unsigned cpu)
+{
+	const struct x86_topology *t = &vm->cfg.topology;
+	struct json *props = json_new(JSON_OBJECT);
+
+	json_set(props, "socket-id", json_new_int(cpu / t->threads / t->cores / t->dies));
+	if (t->dies > 1)
+		json_set(props, "die-id", json_new_int(cpu / t->threads / t->cores % t->dies));
+	json_set(props, "core-id", json_new_int(cpu / t->threads % t->cores));
+	json_set(props, "thread-id", json_new_int(cpu % t->threads));
+	return props;
+}
+
 static int query_cpus_fast(struct qmp_call *c)
 {
-	const struct x86_topology *t = &c->vm->cfg.topology;
 	unsigned i;
 
 	if (new_array(c) < 0)
 		return -c->err.code;
 	for (i = 0; i < pc_cpus(c->vm->pc); i++) {
-		struct json *o = json_new(JSON_OBJECT), *props = json_new(JSON_OBJECT);
+		struct json *o = json_new(JSON_OBJECT);
 		char path[64];
 
 		snprintf(path, sizeof(path), "/machine/unattached/device[%u]", i);
@@ -140,12 +147,7 @@ static int query_cpus_fast(struct qmp_call *c)
 		set_str(o, "qom-path", path);
 		json_set(o, "thread-id", json_new_int(pc_cpu_tid(c->vm->pc, i)));
 		set_str(o, "target", "x86_64");
-		json_set(props, "socket-id", json_new_int(i / t->threads / t->cores / t->dies));
-		if (t->dies > 1)
-			json_set(props, "die-id", json_new_int(i / t->threads / t->cores % t->dies));
-		json_set(props, "core-id", json_new_int(i / t->threads % t->cores));
-		json_set(props, "thread-id", json_new_int(i % t->threads));
-		json_set(o, "props", props);
+		json_set(o, "props", qmp_cpu_props(c->vm, i));
 		json_append(c->ret, o);
 	}
 	return 0;

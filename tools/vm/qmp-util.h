@@ -22,6 +22,11 @@ static inline void qmp_str(struct json *o, const char *key, const char *val) { j
 static inline void qmp_int(struct json *o, const char *key, u64 val) { json_set(o, key, json_new_uint(val)); }
 static inline void qmp_bool(struct json *o, const char *key, bool val) { json_set(o, key, json_new_bool(val)); }
 
+/* qmp-cmds.c: socket-id, core-id and thread-id of a processor: a new object. */
+struct json *qmp_cpu_props(const struct vm *vm, unsigned cpu);
+/* qmp-qom.c: the type of the machine's processors: "qemu64-x86_64-cpu". */
+void qmp_cpu_type(const struct vm *vm, char *buf, size_t len);
+
 /*
  * Are the arguments those that the command's schema names? -EINVAL with QEMU's
  * own text. Commands that take a backend's or device's own keys are not checked for others.

@@ -192,6 +192,12 @@ int x86_cpu_model_parse(struct x86_cpu_model *m, const char *arg, struct err *e)
 	return r;
 }
 
+void x86_cpu_model_features(const struct x86_cpu_model *m, void (*emit)(void *ctx, const char *name, bool on), void *ctx)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(features); i++)
+		emit(ctx, features[i].name, m->words[features[i].word] >> features[i].bit & 1);
+}
+
 void x86_cpu_model_list(void (*emit)(void *ctx, const char *line), void *ctx)
 {
 	char line[160];

@@ -176,6 +176,25 @@ TEST(qopts_messages)
 	CHECK_STR_EQ(message_of("json:[]", reader), "-drive: expected a JSON object");
 }
 
+TEST(qopts_id_takes_identifiers_only)
+{
+	static const struct { const char *text; int want; } cases[] = {
+		{ "id=a", 1 }, { "id=a1-b.c_D", 1 }, { "id=Z", 1 }, { "id=1a", -EINVAL }, { "id=_a", -EINVAL }, { "id=a/b", -EINVAL },
+		{ "id=", -EINVAL }, { "id=a b", -EINVAL }, { "x=1", 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct err err = ERR_INIT;
+		struct qopts *q = qopts_parse("-x", cases[i].text, NULL, &err);
+		const char *id = NULL;
+
+		CHECK_EQ(qopts_id(q, "id", &id, &err), cases[i].want);
+		CHECK_EQ(id != NULL, cases[i].want == 1);
+		qopts_free(q);
+	}
+}
+
 #if IS_ENABLED(CONFIG_FAULT_INJECTION)
 TEST(qopts_survives_each_failed_allocation)
 {
