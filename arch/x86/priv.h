@@ -320,6 +320,7 @@ static inline bool sys_lma(const struct x86_cpu *cpu) { return cpu->efer & EFER_
 static inline unsigned sys_iopl(const struct x86_cpu *cpu) { return (cpu->eflags >> 12) & 3; }
 
 /* requests.c */
+void sys_nmi_latch(struct x86_cpu *cpu);	/* owner, in an NMI handler: one more NMI waits at most */
 void sys_attention(struct x86_cpu *cpu);	/* owner: look at req before the next block */
 bool sys_handle_requests(struct x86_cpu *cpu);	/* true: leave x86_cpu_run() with exit_reason */
 bool sys_wake_condition(struct x86_cpu *cpu);

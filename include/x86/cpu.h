@@ -101,6 +101,7 @@ struct x86_fpu {
 #define X86_REQ_TLB	BIT(8)	/* drop all cached translations and code: physical map or dirty log changed */
 #define X86_REQ_TIMER	BIT(9)	/* the LAPIC timer's time has come */
 #define X86_REQ_RESET	BIT(10)	/* power-on reset at the next boundary */
+#define X86_REQ_NMI_MORE BIT(11)	/* an NMI that came while one waited: see x86_cpu_nmi() */
 
 #define X86_ATTENTION	2	/* generated code adds it to addresses: arch/jit/jit.h */
 
@@ -404,6 +405,11 @@ enum x86_exit x86_cpu_step(struct x86_cpu *cpu, u64 n);
 /* Sets request bits, and wakes the vCPU if it sleeps. */
 void x86_cpu_request(struct x86_cpu *cpu, u32 req);
 void x86_cpu_withdraw(struct x86_cpu *cpu, u32 req);
+/*
+ * An NMI. A processor takes one within an instruction and latches one more while its handler runs; a vCPU looks at the
+ * end of a block, so that two may have come by then, and both count.
+ */
+void x86_cpu_nmi(struct x86_cpu *cpu);
 /* Makes the vCPU look at its requests soon; wakes a halted one. */
 void x86_cpu_kick(struct x86_cpu *cpu);
 static inline void x86_cpu_request_exit(struct x86_cpu *cpu) { x86_cpu_request(cpu, X86_REQ_EXIT); }

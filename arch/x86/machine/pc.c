@@ -109,7 +109,7 @@ static void pc_event(void *ctx, const char *name, const char *data_json)
 void pc_nmi(struct pc *pc, unsigned cpu)
 {
 	if (pc->vcpus && cpu < pc->cfg.cpus)
-		x86_cpu_request(pc->vcpus[cpu].cpu, X86_REQ_NMI);
+		x86_cpu_nmi(pc->vcpus[cpu].cpu);
 }
 
 /*

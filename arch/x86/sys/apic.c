@@ -182,9 +182,11 @@ static void lvt_write(struct x86_cpu *cpu, unsigned lvt, u32 val)
 	val &= writable[lvt];
 	if (!(a->svr & 0x100))
 		val |= (u32)LVT_MASKED;
+	if (lvt == LVT_TIMER)
+		apic_timer_expired(cpu);	/* what is over, is so in the old mode */
 	a->lvt[lvt] = val;
-	if (lvt == LVT_TIMER && ((old ^ val) >> 17 & 3))
-		apic_timer_stop(cpu);
+	if (lvt == LVT_TIMER && ((old ^ val) >> 18 & 1))
+		apic_timer_stop(cpu);	/* to and from TSC deadline; one-shot and periodic go on with the count */
 	if (lvt == LVT_LINT0)
 		sys_attention(cpu);
 }

@@ -40,7 +40,7 @@ static void deliver_one(struct x86_cpu *cpu, unsigned delivery, u8 vector, bool 
 		x86_cpu_request(cpu, X86_REQ_SMI);
 		break;
 	case X86_DELIVER_NMI:
-		x86_cpu_request(cpu, X86_REQ_NMI);
+		x86_cpu_nmi(cpu);
 		break;
 	case X86_DELIVER_INIT:
 		x86_cpu_request(cpu, X86_REQ_INIT);

@@ -100,10 +100,11 @@ static u64 next_period(const struct x86_apic *a, u64 now)
 void apic_timer_expired(struct x86_cpu *cpu)
 {
 	struct x86_apic *a = cpu->apic;
-	u64 now = x86_now_ns(cpu);
+	u64 now;
 
 	if (!a->deadline_ns)
 		return;
+	now = x86_now_ns(cpu);
 	if (now < a->deadline_ns) {
 		arm(cpu, a->deadline_ns);
 		return;

@@ -31,7 +31,10 @@ static void set_flags(struct x86_cpu *cpu, u64 val, u32 mask)
 
 static void iret_done(struct x86_cpu *cpu)
 {
-	cpu->nmi_masked = 0;
+	if (cpu->nmi_masked) {
+		sys_nmi_latch(cpu);
+		cpu->nmi_masked = 0;
+	}
 	if (atomic_load_explicit(&cpu->req, memory_order_relaxed))
 		sys_attention(cpu);
 }

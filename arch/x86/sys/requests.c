@@ -30,6 +30,13 @@ void x86_cpu_request(struct x86_cpu *cpu, u32 req)
 	x86_cpu_kick(cpu);
 }
 
+void x86_cpu_nmi(struct x86_cpu *cpu)
+{
+	if (atomic_fetch_or(&cpu->req, X86_REQ_NMI) & X86_REQ_NMI)
+		atomic_fetch_or(&cpu->req, X86_REQ_NMI_MORE);
+	x86_cpu_kick(cpu);
+}
+
 void x86_cpu_withdraw(struct x86_cpu *cpu, u32 req)
 {
 	atomic_fetch_and(&cpu->req, ~req);
@@ -66,9 +73,17 @@ static void deliver(struct x86_cpu *cpu, unsigned vec)
 	sys_deliver(cpu, &ev);
 }
 
+/* While a handler runs one NMI waits for its end, not two. */
+void sys_nmi_latch(struct x86_cpu *cpu)
+{
+	if (atomic_load_explicit(&cpu->req, memory_order_relaxed) & X86_REQ_NMI)
+		take(cpu, X86_REQ_NMI_MORE);
+}
+
 static void take_nmi(struct x86_cpu *cpu)
 {
-	take(cpu, X86_REQ_NMI);
+	if (!take(cpu, X86_REQ_NMI_MORE))
+		take(cpu, X86_REQ_NMI);
 	cpu->nmi_masked = 1;
 	deliver(cpu, X86_EXC_NMI);
 }
@@ -116,7 +131,11 @@ static void take_interrupts(struct x86_cpu *cpu)
 
 	if (cpu->activity > X86_ACT_HLT || (cpu->activity == X86_ACT_RUN && (cpu->dbg.step & X86_DEBUG_NOIRQ)))
 		return;
-	if ((req & X86_REQ_NMI) && !cpu->nmi_masked && !(cpu->shadow & X86_SHADOW_SS)) {
+	if (cpu->db_pending)	/* traps of the last instruction go first */
+		return;
+	if ((req & X86_REQ_NMI_MORE) && cpu->nmi_masked)
+		sys_nmi_latch(cpu);
+	if ((req & (X86_REQ_NMI | X86_REQ_NMI_MORE)) && !cpu->nmi_masked && !(cpu->shadow & X86_SHADOW_SS)) {
 		take_nmi(cpu);
 		return;
 	}

@@ -65,6 +65,11 @@ static bool single(struct x86_cpu *cpu)
 	bool tf = cpu->eflags & X86_FL_TF;
 	u64 lin = (cpu->rip + cpu->seg_base[X86_CS]) & cpu->lin_mask;
 
+	if (cpu->db_pending && !(cpu->shadow & X86_SHADOW_SS)) {
+		sys_attention(cpu);
+		debug_traps(cpu);
+		return cpu->dbg.step ? debug_exit(cpu, X86_DEBUG_STOP_STEP) : false;
+	}
 	if (cpu->dbg.count && debugger_break(cpu, lin))
 		return debug_exit(cpu, X86_DEBUG_STOP_BREAK);
 	cpu->dbg.watched = 0;

@@ -4,7 +4,8 @@
 #include "apic.h"
 #include "x86/saved.h"
 
-#define REQ_SAVED (X86_REQ_INTR | X86_REQ_EXTINT | X86_REQ_NMI | X86_REQ_INIT | X86_REQ_SIPI)
+#define REQ_SAVED (X86_REQ_INTR | X86_REQ_EXTINT | X86_REQ_NMI | X86_REQ_INIT | X86_REQ_SIPI | \
+		   X86_REQ_NMI_MORE)
 
 /* Both directions name each field once: GET copies to s, SET to the vCPU. */
 #define GET(field, place) s->field = place

@@ -72,6 +72,11 @@ static void x_sysret(struct x86_cpu *cpu, const struct x86_insn *in)
 	sys_update_mode(cpu);
 	x86_mmu_context(cpu);
 	cpu->rip_next = rip;
+	/* a TF out of R11 traps before the first instruction of the program, not behind it as IRET's does */
+	if (cpu->eflags & X86_FL_TF) {
+		cpu->db_pending |= BIT(14);
+		sys_attention(cpu);
+	}
 }
 
 static void x_sysenter(struct x86_cpu *cpu, const struct x86_insn *in)
@@ -133,8 +138,13 @@ static void x_int3(struct x86_cpu *cpu, const struct x86_insn *in)
 
 static void x_int1(struct x86_cpu *cpu, const struct x86_insn *in)
 {
+	u64 held = cpu->db_pending;
+
 	(void)in;
+	/* a breakpoint held back behind a load of SS is the same #DB; with CD 01 it is one of its own */
+	cpu->dr6 = (held ? cpu->dr6 & ~0xfULL : cpu->dr6) | held;
 	soft_interrupt(cpu, X86_EXC_DB, EV_INTR);
+	cpu->db_pending &= ~held;
 }
 
 static void x_into(struct x86_cpu *cpu, const struct x86_insn *in)

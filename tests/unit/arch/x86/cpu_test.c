@@ -235,3 +235,29 @@ TEST(periodic_count_goes_on)
 	}
 	bare_destroy(b);
 }
+
+GUEST(mode_write, "	mov $0x832, %ecx\n	xor %edx, %edx\n	wrmsr\n	mov $0x839, %ecx\n	rdmsr\n	mov %eax, %esi\n" EXIT);
+
+/* A count goes on when one-shot becomes periodic and back; one that was over in the old mode stays so. */
+TEST(timer_mode_change_keeps_the_count)
+{
+	static const struct { u64 ns; u32 lvt, count; } steps[] = {
+		{ 300, 0x10020, 700 }, { 400, 0x30020, 600 }, { 1250, 0x30020, 750 }, { 1300, 0x10020, 700 },
+		{ 2100, 0x30020, 0 }, { 2200, 0x50020, 0 },
+	};
+	struct bare *b = bare_create("max");
+
+	long_enter(b, 0, 0x2000);
+	BARE_LOAD(b, 0x2000, period_start);
+	BARE_LOAD(b, 0x3000, mode_write);
+	CHECK_EQ(x86_cpu_run(b->cpu), X86_EXIT_REQUEST);
+	u64 start = b->now_ns;
+	for (unsigned i = 0; i < ARRAY_SIZE(steps); i++) {
+		b->now_ns = start + steps[i].ns;
+		b->cpu->rip = 0x3000;
+		b->cpu->gpr[X86_RAX] = steps[i].lvt;
+		CHECK_EQ(x86_cpu_run(b->cpu), X86_EXIT_REQUEST);
+		CHECK_EQ((u32)b->cpu->gpr[X86_RSI], steps[i].count);
+	}
+	bare_destroy(b);
+}

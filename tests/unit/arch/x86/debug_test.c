@@ -3,6 +3,7 @@
  * A debugger's breakpoints, watchpoints and steps, in chained blocks.
  * requires: CONFIG_X86
  */
+#include <stdatomic.h>
 #include "long_mode.h"
 
 #define DATA	0x8000
@@ -125,6 +126,107 @@ TEST(step_goes_into_the_handler_of_a_fault)
 	CHECK_EQ(x86_cpu_run(c), X86_EXIT_DEBUG);
 	CHECK_EQ(x86_cpu_run(c), X86_EXIT_DEBUG);
 	CHECK_EQ(c->rip, CALLEE);
+	bare_destroy(b);
+}
+
+/* ---- what the guest sees of its own debug registers ---- */
+
+/* Counts in ebx, keeps DR6 of the last one in ecx, goes on. */
+GUEST(count_db, "	inc %ebx\n	mov %dr6, %rcx\n	movl $0x8000, (%rsi)\n	iretq\n");
+#define ARM "	mov %rax, %dr0\n	mov $0x30401, %ecx\n	mov %rcx, %dr7\n"	/* one byte, read or written */
+GUEST(held_icebp, ARM "	mov (%rax), %ss\n	.byte 0xf1\n	nop\n" EXIT);
+GUEST(held_int1, ARM "	mov (%rax), %ss\n	int $1\n	nop\n" EXIT);
+
+static unsigned held(const u8 *from, const u8 *to)
+{
+	struct bare *b = bare_create("max");
+	struct x86_cpu *c = b->cpu;
+	unsigned n;
+
+	long_enter(b, 0, 0x2000);
+	long_gate(b, X86_EXC_DB, 0x4000, 0);
+	BARE_LOAD(b, 0x4000, count_db);
+	bare_load(b, 0x2000, from, to);
+	b->ram[DATA] = 0x10;
+	c->gpr[X86_RAX] = DATA;
+	c->gpr[X86_RBX] = 0;
+	c->gpr[X86_RSI] = DATA + 0x100;
+	c->dr6 = 0xffff0ff0;
+	CHECK_EQ(x86_cpu_run(c), X86_EXIT_REQUEST);
+	CHECK_EQ(c->gpr[X86_RCX] & 0xf, 1);
+	n = (unsigned)c->gpr[X86_RBX];
+	bare_destroy(b);
+	return n;
+}
+
+TEST(breakpoint_held_by_a_load_of_ss)
+{
+	CHECK_EQ(held(held_icebp, held_icebp_end), 1);
+	CHECK_EQ(held(held_int1, held_int1_end), 2);
+}
+
+GUEST(sysret, "	sysretq\n");
+GUEST(program, "1:	inc %ebx\n	jmp 1b\n");
+GUEST(where, "	mov (%rsp), %rax\n	mov %dr6, %rdi\n" EXIT);
+
+TEST(tf_of_sysret_traps_before_the_program)
+{
+	struct bare *b = bare_create("max");
+	struct x86_cpu *c = b->cpu;
+
+	long_enter(b, 0, 0x2000);
+	long_gate(b, X86_EXC_DB, 0x4000, 0);
+	BARE_LOAD(b, 0x4000, where);
+	BARE_LOAD(b, 0x2000, sysret);
+	BARE_LOAD(b, CALLEE, program);
+	*long_pte(b, LONG_PML4, CALLEE) |= PTE_U;
+	c->msr.star = 0x10ULL << 48 | 8ULL << 32;
+	c->gpr[X86_RCX] = CALLEE;
+	c->gpr[X86_R11] = 0x102;
+	c->gpr[X86_RBX] = 0;
+	CHECK_EQ(x86_cpu_run(c), X86_EXIT_REQUEST);
+	CHECK_EQ(c->gpr[X86_RAX], CALLEE);
+	CHECK_EQ(c->gpr[X86_RBX], 0);
+	CHECK_EQ(c->gpr[X86_RDI] & 0x4000, 0x4000);
+	bare_destroy(b);
+}
+
+GUEST(count_nmi, "	inc %ebx\n	iretq\n");
+
+TEST(two_nmis_before_the_first_is_seen_are_two)
+{
+	struct bare *b = start();
+	struct x86_cpu *c = b->cpu;
+
+	long_gate(b, 2, 0x4000, 0);
+	BARE_LOAD(b, 0x4000, count_nmi);
+	c->gpr[X86_RBX] = 0;
+	for (unsigned i = 0; i < 5; i++)
+		x86_cpu_nmi(c);
+	for (unsigned i = 0; i < 5; i++)	/* the deliveries, inc, iretq */
+		x86_cpu_step(c, 1);
+	CHECK_EQ(c->gpr[X86_RBX], 2);
+	CHECK_EQ(atomic_load(&c->req) & (X86_REQ_NMI | X86_REQ_NMI_MORE), 0u);
+	bare_destroy(b);
+}
+
+TEST(one_nmi_waits_for_the_handler)
+{
+	struct bare *b = start();
+	struct x86_cpu *c = b->cpu;
+
+	long_gate(b, 2, 0x4000, 0);
+	BARE_LOAD(b, 0x4000, count_nmi);
+	c->gpr[X86_RBX] = 0;
+	x86_cpu_nmi(c);
+	x86_cpu_step(c, 1);		/* in the handler */
+	CHECK_EQ(c->nmi_masked, 1);
+	for (unsigned i = 0; i < 5; i++)
+		x86_cpu_nmi(c);
+	for (unsigned i = 0; i < 8; i++)
+		x86_cpu_step(c, 1);
+	CHECK_EQ(c->nmi_masked, 0);
+	CHECK_EQ(atomic_load(&c->req) & (X86_REQ_NMI | X86_REQ_NMI_MORE), 0u);
 	bare_destroy(b);
 }
 
