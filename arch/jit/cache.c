@@ -153,7 +153,10 @@ void jit_cache_seen(struct x86_cpu *cpu)
 	if (v->jumps_gen == gen)
 		return;
 	v->jumps_gen = gen;
-	__builtin_memset(jit_jumps(cpu), 0, sizeof(struct jit_jump) << JIT_JUMP_BITS);
+	for (unsigned i = 0; i < JIT_TABLES; i++)
+		if (i != v->cur)
+			v->space[i].xtag = 0;
+	jit_jumps_clear(cpu->jit.jumps);
 }
 
 void jit_idle(struct x86_cpu *cpu)
@@ -338,8 +341,8 @@ void x86_jit_stats(struct x86_system *sys, struct x86_jit_stats *st)
 	pthread_mutex_unlock(&sys->jit->lock);
 }
 
-/* A CPU with room below it for the C stack of generated code, and behind it for the jump table. */
-#define CPU_BYTES ALIGN_UP(JIT_STACK + JIT_JUMPS_OFF + (sizeof(struct jit_jump) << JIT_JUMP_BITS), (size_t)4096)
+/* A CPU with room below it for the C stack of generated code, and behind it for the jump tables. */
+#define CPU_BYTES ALIGN_UP(JIT_STACK + JIT_JUMPS_OFF + JIT_TABLES * JIT_JUMPS_BYTES, (size_t)4096)
 
 struct x86_cpu *jit_cpu_alloc(const struct x86_system *sys)
 {
@@ -356,7 +359,7 @@ struct x86_cpu *jit_cpu_alloc(const struct x86_system *sys)
 	}
 	mprotect(p, 4096, PROT_NONE);
 	cpu = (struct x86_cpu *)(void *)(p + JIT_STACK);
-	v->tag_next = 1;
+	cpu->jit.jumps = jit_jumps(cpu, 0);
 	v->jumps_gen = JIT_HOLDS_NOTHING;
 	atomic_init(&v->seen_gen, JIT_HOLDS_NOTHING);
 	cpu->translator = v;

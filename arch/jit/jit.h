@@ -21,17 +21,26 @@
 #define JIT_NO_PAGE	(~0ULL)
 #define JIT_REGIONS	4
 #define JIT_BLOCK_ROOM	(48 * KiB)	/* code of the largest block, with room */
-#define JIT_JUMP_BITS	14
-#define JIT_JUMP_FOLD	14
+#define JIT_JUMP_BITS	13		/* of one jump table */
+#define JIT_TABLES	16		/* of a vCPU */
+#define JIT_JUMP_HASH	0x9e3779b1u
 #define JIT_STACK	(256 * KiB)	/* C stack below struct x86_cpu */
 
-/* The jump table lies behind struct x86_cpu: generated code reaches it with a displacement. */
-#define JIT_JUMPS_OFF	ALIGN_UP(sizeof(struct x86_cpu), (size_t)64)
-
+/*
+ * Where branches find the block at a linear address: in its slot, or in one of the others of its set, where the common
+ * piece looks. All 64 bits are compared, so a target that is not canonical, which is never entered here, finds
+ * none. An unused slot has no entry, and an address that is looked for elsewhere.
+ */
 struct jit_jump {
-	u64 key;		/* linear address + cpu->jit.tag; 0 is never a key */
+	u64 lin;
 	const u8 *entry;
 };
+
+/* The tables lie behind struct x86_cpu, one for each (code address space, mode). */
+#define JIT_JUMPS_OFF	ALIGN_UP(sizeof(struct x86_cpu), (size_t)4096)
+#define JIT_JUMPS_BYTES	(sizeof(struct jit_jump) << JIT_JUMP_BITS)
+#define JIT_JUMP_WAYS	4		/* a set: slots whose addresses differ in two bits */
+#define JIT_JUMP_WAY	(64 * sizeof(struct jit_jump))	/* the lower one */
 
 /* Why generated code was left: bits 2-0 of what jit_enter() returns. */
 enum jit_exit {
@@ -172,7 +181,7 @@ static inline u32 jit_mode(const struct x86_cpu *cpu)
 struct jit_thunks {
 	u64 (*enter)(struct x86_cpu *cpu, const u8 *entry);
 	const u8 *leave;	/* rax: result of enter() */
-	const u8 *far;		/* rax: rip, r14d: JIT_FAR */
+	const u8 *far;		/* rax: rip, r14d: JIT_FAR, r15: its slot in the jump table */
 	const u8 *mem_r, *mem_w;/* rax: linear address -> host address, r14d: JIT_INFO; fills the slot */
 	const u8 *pages[2][2];	/* [CPL 3][write]; the same, for accesses by page */
 	const u8 *group_slot[2], *group_page[2][2];	/* r14d: JIT_GROUP; 0: not in the first level, or on two pages */
@@ -207,38 +216,56 @@ struct jit {
 	struct jit_block *pages2[1u << JIT_PAGE_BITS];	/* by second page */
 };
 
-#define JIT_TAGS 16
 #define JIT_HOLDS_NOTHING (~0ULL)
+
+/* What a jump table is for. */
+struct jit_space {
+	u64 xtag;		/* 0: nothing */
+	u32 mode;
+	u32 next;		/* number of the one that was chosen behind it the last time */
+	u64 chosen;		/* when: in jit_vcpu.time */
+};
 
 /* A vCPU's own part. */
 struct jit_vcpu {
 	_Atomic u64 seen_gen;	/* of flush_gen; JIT_HOLDS_NOTHING outside of x86_cpu_run() */
-	u64 jumps_gen;		/* that the jump table belongs to */
-	u64 last_xtag, last_tag;
-	u32 last_mode;
-	u64 tag_next;
-	struct { u64 xtag; u32 mode; u64 tag; } tags[JIT_TAGS];
-	unsigned tag_victim;
-	u8 tag_shift;		/* of tags: 48, with LA57 57 */
+	u64 jumps_gen;		/* that the jump tables belong to */
+	struct jit_space space[JIT_TABLES];
+	unsigned cur;		/* number of the current jump table */
+	u64 time;		/* changes of it */
 	struct jit_proof *proof;	/* verify.c; NULL: off */
 	struct jit_trace trace;
 };
 
-static inline struct jit_jump *jit_jumps(struct x86_cpu *cpu)
+/* Jump table number n. */
+static inline struct jit_jump *jit_jumps(struct x86_cpu *cpu, unsigned n)
 {
-	return (struct jit_jump *)(void *)((u8 *)cpu + JIT_JUMPS_OFF);
+	return (struct jit_jump *)(void *)((u8 *)cpu + JIT_JUMPS_OFF + n * JIT_JUMPS_BYTES);
 }
 
 /*
- * address / 2 + address >> 14, as an offset of 16 bytes each in the few instructions that it takes. Never the
- * same for address and address + X86_ATTENTION.
+ * The upper bits of a product, for targets are aligned and close together. Never the
+ * set for address and address + X86_ATTENTION.
  */
+static inline unsigned jit_jump_index(u64 lin)
+{
+	return (u32)lin * JIT_JUMP_HASH >> (32 - JIT_JUMP_BITS);
+}
+
+/* Its slot in the current jump table. */
 static inline struct jit_jump *jit_jump_slot(struct x86_cpu *cpu, u64 lin)
 {
-	u32 sum = ((u32)lin << 3) + ((u32)lin >> (JIT_JUMP_FOLD - 4));
-
-	return &jit_jumps(cpu)[sum >> 4 & ((1u << JIT_JUMP_BITS) - 1)];
+	return &cpu->jit.jumps[jit_jump_index(lin)];
 }
+
+/* Number n of the slots of its set, 0: itself. */
+static inline struct jit_jump *jit_jump_other(struct jit_jump *slot, unsigned n)
+{
+	return (struct jit_jump *)((uintptr_t)slot ^ n * JIT_JUMP_WAY);
+}
+
+/* run.c: all slots of the table become unused. */
+void jit_jumps_clear(struct jit_jump *table);
 
 /* cache.c; region and drop functions under the lock. */
 struct jit_block *jit_cache_find(struct jit *j, u64 gpa, u64 gpa2, u32 mode);

@@ -94,47 +94,86 @@ static inline void from_code(struct x86_cpu *cpu)
 		x87_save(cpu);
 }
 
-/* ---- address spaces of the jump table ---- */
+/* ---- jump tables ---- */
 
-static void tags_clear(struct x86_cpu *cpu)
+/* All slots that lin may be in are unused: the addresses 8 and X86_ATTENTION off are looked for in other sets. */
+static void jump_forget(struct jit_jump *slot, u64 lin)
 {
-	struct jit_vcpu *v = cpu->translator;
-
-	__builtin_memset(jit_jumps(cpu), 0, sizeof(struct jit_jump) << JIT_JUMP_BITS);
-	__builtin_memset(v->tags, 0, sizeof(v->tags));
-	v->tag_next = 1;
+	for (unsigned n = 0; n < JIT_JUMP_WAYS; n++)
+		*jit_jump_other(slot, n) = (struct jit_jump){ .lin = lin ^ 8 };
 }
 
-/*
- * A number for (code address space, mode), in bits 63-48 or 63-57: added to a
- * linear address, whose upper bits repeat bit 47 or 56, it gives a key that is
- * nobody else's. A change of CR4.LA57 gives a new xtag.
- */
-static void choose_tag(struct x86_cpu *cpu, u32 mode)
+void jit_jumps_clear(struct jit_jump *table)
+{
+	static const u64 found[] = { 0, 0ULL - X86_ATTENTION };	/* what 0 is compared with */
+
+	__builtin_memset(table, 0, JIT_JUMPS_BYTES);
+	for (unsigned n = 0; n < ARRAY_SIZE(found); n++)
+		jump_forget(&table[jit_jump_index(found[n])], 0);
+}
+
+/* The slot that has the target; NULL: none. */
+static struct jit_jump *jump_find(struct x86_cpu *cpu, u64 lin)
+{
+	struct jit_jump *slot = jit_jump_slot(cpu, lin);
+
+	for (unsigned n = 0; n < JIT_JUMP_WAYS; n++)
+		if (jit_jump_other(slot, n)->lin == lin)
+			return jit_jump_other(slot, n);
+	return NULL;
+}
+
+/* What was in the slot goes into the next one of the set, and so on. */
+static void jump_insert(struct x86_cpu *cpu, u64 lin, const u8 *entry)
+{
+	struct jit_jump *slot = jit_jump_slot(cpu, lin);
+	unsigned n = 0;
+
+	while (n < JIT_JUMP_WAYS - 1 && jit_jump_other(slot, n)->entry)
+		n++;
+	for (; n; n--)
+		*jit_jump_other(slot, n) = *jit_jump_other(slot, n - 1);
+	*slot = (struct jit_jump){ lin, entry };
+}
+
+static bool space_is(const struct jit_space *s, u64 xtag, u32 mode)
+{
+	return s->xtag == xtag && s->mode == mode;
+}
+
+/* Number of the jump table for (xtag, mode): the one there is, or that which has not been chosen for the longest time. */
+static unsigned find_table(struct x86_cpu *cpu, u32 mode)
 {
 	struct jit_vcpu *v = cpu->translator;
-	unsigned shift = cpu->cr4 & CR4_LA57 ? 57 : 48;
-	unsigned i;
+	unsigned n = v->space[v->cur].next, oldest = 0;
 
-	if (likely(v->last_xtag == cpu->xtag && v->last_mode == mode && v->last_tag))
-		return;
-	if (v->tag_shift != shift) {
-		tags_clear(cpu);
-		v->tag_shift = (u8)shift;
+	if (likely(space_is(&v->space[n], cpu->xtag, mode)))
+		return n;
+	for (n = 0; n < JIT_TABLES; n++) {
+		if (space_is(&v->space[n], cpu->xtag, mode))
+			return n;
+		if (v->space[n].chosen < v->space[oldest].chosen)
+			oldest = n;
 	}
-	for (i = 0; i < JIT_TAGS; i++)
-		if (v->tags[i].tag && v->tags[i].xtag == cpu->xtag && v->tags[i].mode == mode)
-			goto found;
-	if (v->tag_next >> (64 - shift))
-		tags_clear(cpu);
-	i = v->tag_victim++ % JIT_TAGS;
-	v->tags[i].xtag = cpu->xtag;
-	v->tags[i].mode = mode;
-	v->tags[i].tag = v->tag_next++ << shift;
-found:
-	v->last_xtag = cpu->xtag;
-	v->last_mode = mode;
-	v->last_tag = cpu->jit.tag = v->tags[i].tag;
+	v->space[oldest].xtag = cpu->xtag;
+	v->space[oldest].mode = mode;
+	jit_jumps_clear(jit_jumps(cpu, oldest));
+	return oldest;
+}
+
+/* The jump table for what the processor is in. */
+static void choose_table(struct x86_cpu *cpu, u32 mode)
+{
+	struct jit_vcpu *v = cpu->translator;
+	unsigned n;
+
+	if (likely(space_is(&v->space[v->cur], cpu->xtag, mode)))
+		return;
+	n = find_table(cpu, mode);
+	v->space[v->cur].next = n;
+	v->space[n].chosen = ++v->time;
+	v->cur = n;
+	cpu->jit.jumps = jit_jumps(cpu, n);
 }
 
 /* ---- making blocks ---- */
@@ -282,16 +321,15 @@ static struct jit_block *find_at(struct x86_cpu *cpu, u64 lin, u32 mode)
 static const u8 *find_entry(struct x86_cpu *cpu, u32 mode)
 {
 	u64 lin = cpu->rip;
-	struct jit_jump *slot = jit_jump_slot(cpu, lin);
+	const struct jit_jump *slot = jump_find(cpu, lin);
 	struct jit_block *b;
 
-	if (slot->key == lin + cpu->jit.tag)
+	if (slot)
 		return slot->entry;
 	b = find_at(cpu, lin, mode);
 	if (!b)
 		return NULL;
-	slot->key = lin + cpu->jit.tag;
-	slot->entry = b->entry;
+	jump_insert(cpu, lin, b->entry);
 	return b->entry;
 }
 
@@ -357,7 +395,7 @@ static struct jit_link *left(struct x86_cpu *cpu, u64 code)
 		break;
 	case JIT_EXIT_STALE:
 		cpu->rip = cpu->jit.page + (u64)((s64)code >> 32);
-		jit_jump_slot(cpu, cpu->rip)->key = 0;
+		jump_forget(jit_jump_slot(cpu, cpu->rip), cpu->rip);
 		break;
 	case JIT_EXIT_INTERP:
 		cpu->rip = cpu->jit.page + (u64)((s64)code >> 32);
@@ -395,7 +433,7 @@ bool jit_one(struct x86_cpu *cpu)
 	if (!cpu->sys->jit->single || !mode_fits(cpu))
 		return false;
 	jit_cache_seen(cpu);
-	choose_tag(cpu, mode);
+	choose_table(cpu, mode);
 	entry = find_entry(cpu, mode);
 	if (!entry)
 		return false;
@@ -409,7 +447,7 @@ static void run_verified(struct x86_cpu *cpu)
 	u32 mode = jit_mode(cpu);
 	struct jit_block *b;
 
-	choose_tag(cpu, mode);
+	choose_table(cpu, mode);
 	b = find_at(cpu, cpu->rip, mode);
 	if (b)
 		jit_verify_block(cpu, b);
@@ -434,7 +472,7 @@ void jit_run(struct x86_cpu *cpu)
 			interp_run(cpu);
 			return;
 		}
-		choose_tag(cpu, mode);
+		choose_table(cpu, mode);
 		entry = link && link->plain ? find_plain(cpu, mode) : find_entry(cpu, mode);
 		if (!entry) {
 			interp_one(cpu);
@@ -558,12 +596,13 @@ u64 jit_c_mem_w(struct x86_cpu *cpu, u64 lin, u32 info)
 /* The block at rip, if it has one in the jump table and nothing is wanted: no need to leave generated code. */
 static const u8 *go_on(struct x86_cpu *cpu)
 {
-	const struct jit_jump *slot = jit_jump_slot(cpu, cpu->rip);
+	const struct jit_jump *slot;
 
 	if (atomic_load_explicit(&cpu->attn, memory_order_relaxed) || cpu->sys->jit->single || !jit_takes(cpu))
 		return NULL;
-	choose_tag(cpu, jit_mode(cpu));
-	if (slot->key != cpu->rip + cpu->jit.tag)
+	choose_table(cpu, jit_mode(cpu));
+	slot = jump_find(cpu, cpu->rip);
+	if (!slot)
 		return NULL;
 	cpu->jit.page = cpu->rip & ~X86_PAGE_MASK;
 	return slot->entry;

@@ -127,8 +127,10 @@ struct x86_l2_entry {
 
 #define L2_BITS		13
 #define L2_WAYS		2
-#define L2_LARGE	256
+#define L2_LARGE	1024
+#define L2_HUGE		16
 #define MMU_CONTEXTS	16
+#define MMU_PASSING	8
 
 /* A user address space as tags name it. */
 struct x86_context {
@@ -152,14 +154,18 @@ struct x86_run_cache {
 struct x86_mmu {
 	struct x86_tlb_set set[X86_TLB_CLASSES];
 	struct x86_l2_entry l2[1u << L2_BITS][L2_WAYS];
-	struct x86_l2_entry large[L2_LARGE];
-	bool has_large, large_orphans;
+	struct x86_l2_entry large[L2_LARGE], huge[L2_HUGE];	/* 2 and 4 MiB; 1 GiB */
+	bool has_large;
+	bool huge_orphans;		/* of large_orphans: somewhere */
+	u64 large_orphans[64];		/* where first-level pieces of large entries may be that have left their table */
 	u8 victim;
 	u64 gen_next, gen_global;
 	u64 gen_pcid[4096];
 	u64 tag_next, xtag_next;
 	struct x86_context kernel;	/* tag[X86_TLB_KERNEL] only */
-	bool kernel_nonglobal;		/* the kernel class holds what a CR3 write must drop */
+	bool kernel_nonglobal;		/* the kernel class holds what a CR3 write must drop: more than passing[] */
+	u8 npassing;
+	u64 passing[MMU_PASSING];	/* pages of the kernel class that a CR3 write must drop */
 	struct x86_context user[MMU_CONTEXTS];
 	unsigned user_next;
 	enum x86_tlb_class cls;

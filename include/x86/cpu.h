@@ -195,7 +195,7 @@ enum x86_jit_slots {
 /* What generated code keeps besides the guest's state; arch/jit. */
 struct x86_jit_cpu {
 	u64 page;		/* linear address of the page that the running block is in */
-	u64 tag;		/* added to a target's address it gives the key of the jump table */
+	struct jit_jump *jumps;	/* jump table of the current (code address space, mode) */
 	u64 host_sp;		/* the run loop's stack */
 	u16 fl;			/* guest's flags as LAHF and SETO leave them in AX */
 	u8  vec_live;		/* vector registers and MXCSR are in the host's registers */

@@ -209,7 +209,7 @@ static void emit_cold(struct gen *g, struct cold *c)
 /* ---- going elsewhere ---- */
 
 /*
- * rax: target. attn, 0 or X86_ATTENTION, is added to the key: no key of that value is
+ * rax: target. attn, 0 or X86_ATTENTION, is added to what is compared: nothing of that value is
  * in this slot, so whatever is wanted makes it miss.
  */
 static u8 *far_code(struct gen *g)
@@ -218,16 +218,19 @@ static u8 *far_code(struct gen *g)
 	u8 *miss;
 
 	e_op(b, 0x8b, 0, T1, CPU(attn));
-	e_op(b, 0x03, E_W, T1, CPU(jit.tag));
 	e_op(b, 0x03, E_W, T1, r_(H_RAX));
-	gen_shr(g->j, b, T2, JIT_JUMP_FOLD - 4);
-	e_op(b, 0x8d, 0, T2, mi_(T2, H_RAX, 3, 0));
-	e_alui(b, 4, 0, r_(T2), ((1 << JIT_JUMP_BITS) - 1) << 4);
-	e_op(b, 0x3b, E_W, T1, mi_(H_RSP, T2, 0, (s32)JIT_JUMPS_OFF));
+	e_op(b, 0x69, 0, T2, r_(H_RAX));		/* imul r15d, eax, imm32 */
+	e32(b, JIT_JUMP_HASH);
+	e_op(b, 0xc1, 0, 5, r_(T2));
+	e8(b, 32 - JIT_JUMP_BITS);
+	e_op(b, 0xc1, 0, 4, r_(T2));
+	e8(b, 4);
+	e_op(b, 0x03, E_W, T2, CPU(jit.jumps));
+	e_op(b, 0x3b, E_W, T1, m_(T2, offsetof(struct jit_jump, lin)));
 	miss = e_jcc(b, CC_NE);
 	e_alui(b, 4, E_W, r_(H_RAX), -4096);
 	e_st(b, CPU(jit.page), H_RAX);
-	e_op(b, 0xff, 0, 4, mi_(H_RSP, T2, 0, (s32)JIT_JUMPS_OFF + 8));
+	e_op(b, 0xff, 0, 4, m_(T2, offsetof(struct jit_jump, entry)));
 	return miss;
 }
 

@@ -140,10 +140,23 @@ static const u8 *make_raw_leave(struct ebuf *b)
 	return at;
 }
 
+/* The target's slot has another one: the others of its set, or C. */
 static const u8 *make_far(struct ebuf *b, const u8 *leave)
 {
 	e_align(b, 16, 0);
 	const u8 *at = e_here(b);
+	e_alui(b, 7, 0, AT(0, attn), 0);
+	u8 *wanted = e_jcc8(b, CC_NE);
+	for (unsigned n = 1; n < JIT_JUMP_WAYS; n++) {
+		e_alui(b, 6, E_W, r_(T2), (s32)((n ^ (n - 1)) * JIT_JUMP_WAY));
+		e_op(b, 0x3b, E_W, H_RAX, m_(T2, offsetof(struct jit_jump, lin)));
+		u8 *miss = e_jcc8(b, CC_NE);
+		e_alui(b, 4, E_W, r_(H_RAX), -4096);
+		e_st(b, AT(0, jit.page), H_RAX);
+		e_op(b, 0xff, 0, 4, m_(T2, offsetof(struct jit_jump, entry)));
+		e_patch8(b, miss);
+	}
+	e_patch8(b, wanted);
 	e_st(b, AT(0, rip), H_RAX);
 	e_op(b, 0xc1, E_W, 4, r_(T1));
 	e8(b, 32);

@@ -5,7 +5,7 @@
  * First level (struct x86_tlb_set): what may be accessed with no further
  * thought. Its 12-bit tags name (class, PCID, PKRU); a flush gives a fresh tag,
  * so no table is cleared until 4095 tags are used up. The kernel class keeps
- * its tag over CR3 writes as long as it holds only global pages, which is the
+ * its tag over CR3 writes as long as it holds only global pages and a few others, which is the
  * usual state under Linux.
  * Second level: all that a walk found, with raw permissions, per PCID
  * generation; large pages in a table of their own at their true size.
@@ -27,9 +27,43 @@ static struct x86_l2_entry *l2_set(struct x86_mmu *m, u64 lin)
 
 static struct x86_l2_entry *large_slot(struct x86_mmu *m, u64 lin, u64 size)
 {
-	u64 p = lin >> (size >= GiB ? 30 : size == 4 * MiB ? 22 : 21);
+	u64 p = lin >> (size == 4 * MiB ? 22 : 21);
 
-	return &m->large[(p ^ (p >> 8) ^ (size >> 22)) % L2_LARGE];
+	if (size >= GiB)
+		return &m->huge[(lin >> 30) % L2_HUGE];
+	return &m->large[(p ^ (p >> 10) ^ (size >> 22)) % L2_LARGE];
+}
+
+/* 2 MiB each; several may share a bit. */
+static u64 *orphan_bit(struct x86_mmu *m, u64 lin, u64 *bit)
+{
+	u64 p = lin >> 21 ^ lin >> 33;
+
+	*bit = BIT(p & 63);
+	return &m->large_orphans[p >> 6 & (ARRAY_SIZE(m->large_orphans) - 1)];
+}
+
+/* e leaves its table: its first-level pieces cannot be found through it any more. */
+static void note_orphans(struct x86_mmu *m, const struct x86_l2_entry *e)
+{
+	u64 lin = e->lin_flags & ~(e->size - 1), bit;
+
+	m->huge_orphans |= e->size >= GiB;
+	for (u64 off = 0; e->size < GiB && off < e->size; off += 2 * MiB)
+		*orphan_bit(m, lin + off, &bit) |= bit;
+}
+
+static bool may_be_orphan(struct x86_mmu *m, u64 lin)
+{
+	u64 bit;
+
+	return m->huge_orphans || (*orphan_bit(m, lin, &bit) & bit);
+}
+
+static void orphans_forget(struct x86_mmu *m)
+{
+	__builtin_memset(m->large_orphans, 0, sizeof(m->large_orphans));
+	m->huge_orphans = false;
 }
 
 static u64 cur_pcid(const struct x86_cpu *cpu)
@@ -42,6 +76,12 @@ static bool l2_valid(const struct x86_cpu *cpu, const struct x86_l2_entry *e)
 	const struct x86_mmu *m = cpu->mmu;
 
 	return e->gen == (e->lin_flags & XL_G ? m->gen_global : m->gen_pcid[cur_pcid(cpu)]);
+}
+
+/* Of any address space that has not been flushed since; see gen_new(). */
+static bool l2_live(const struct x86_mmu *m, const struct x86_l2_entry *e)
+{
+	return e->gen && (e->gen == m->gen_global || e->gen == m->gen_pcid[(e->gen - 1) % ARRAY_SIZE(m->gen_pcid)]);
 }
 
 static struct x86_l2_entry *large_find(struct x86_cpu *cpu, u64 lin)
@@ -70,6 +110,7 @@ static struct x86_l2_entry *l2_find(struct x86_cpu *cpu, u64 lin)
 static struct x86_l2_entry *l2_insert(struct x86_cpu *cpu, u64 lin, const struct mmu_walk_result *r)
 {
 	struct x86_mmu *m = cpu->mmu;
+	u64 gen = r->flags & XL_G ? m->gen_global : m->gen_pcid[cur_pcid(cpu)];
 	struct x86_l2_entry *e;
 
 	if (r->size == 4 * KiB) {
@@ -84,16 +125,15 @@ static struct x86_l2_entry *l2_insert(struct x86_cpu *cpu, u64 lin, const struct
 		e = &set[m->victim++ % L2_WAYS];
 	} else {
 		e = large_slot(m, lin, r->size);
-		/* first-level pieces of an entry that we forget can only be found by dropping everything */
-		if (e->size && ((e->lin_flags ^ lin) & ~(e->size - 1)))
-			m->large_orphans = true;
+		if (l2_live(m, e) && (e->gen != gen || e->size != r->size || ((e->lin_flags ^ lin) & ~(e->size - 1))))
+			note_orphans(m, e);
 		m->has_large = true;
 	}
 found:
 	e->lin_flags = (lin & ~(r->size - 1)) | r->flags;
 	e->gpa = r->gpa;
 	e->size = r->size;
-	e->gen = r->flags & XL_G ? m->gen_global : m->gen_pcid[cur_pcid(cpu)];
+	e->gen = gen;
 	return e;
 }
 
@@ -261,6 +301,7 @@ static void kernel_renew(struct x86_cpu *cpu)
 	m->kernel.tag[X86_TLB_KERNEL] = tag_new(cpu);
 	m->kernel.xtag = ++m->xtag_next;
 	m->kernel_nonglobal = false;
+	m->npassing = 0;
 }
 
 static struct x86_context *context_find(struct x86_cpu *cpu)
@@ -309,11 +350,43 @@ void x86_mmu_context(struct x86_cpu *cpu)
 	slots_context(cpu, cls == X86_TLB_USER, cls == X86_TLB_USER ? cpu->tlb_tag : m->kernel.tag[X86_TLB_KERNEL]);
 }
 
+/* Size 4 KiB, or a large page's: the first level's pieces of it, and what generated code remembers of them. */
+static void l1_drop(struct x86_cpu *cpu, u64 lin, u64 size)
+{
+	struct x86_mmu *m = cpu->mmu;
+	u64 first = lin & ~(size - 1);
+	unsigned pieces = (unsigned)MIN(size >> 12, (u64)X86_TLB_SIZE);
+
+	for (unsigned c = 0; c < X86_TLB_CLASSES; c++) {
+		for (unsigned i = 0; i < pieces; i++) {
+			unsigned slot = ((first >> 12) + i) & (X86_TLB_SIZE - 1);
+
+			if (!((m->set[c].r[slot].tag ^ first) & ~(size - 1)))
+				m->set[c].r[slot].tag = TAG_NONE;
+			if (!((m->set[c].w[slot].tag ^ first) & ~(size - 1)))
+				m->set[c].w[slot].tag = TAG_NONE;
+		}
+	}
+	if (!cpu->translator)
+		return;
+	if (size == 4 * KiB) {
+		pages_drop_lin(cpu, lin, 0);
+		slots_clear(cpu, 0, 0);
+		slots_clear(cpu, 1, 0);
+	} else {
+		slots_clear_all(cpu);
+	}
+}
+
 /* A different set of non-global pages is in force (CR3, PKRU). */
 void mmu_space_changed(struct x86_cpu *cpu)
 {
-	if (cpu->mmu->kernel_nonglobal)
+	struct x86_mmu *m = cpu->mmu;
+
+	if (m->kernel_nonglobal)
 		kernel_renew(cpu);
+	for (; m->npassing; m->npassing--)
+		l1_drop(cpu, m->passing[m->npassing - 1], 4 * KiB);
 	x86_mmu_context(cpu);
 }
 
@@ -322,7 +395,7 @@ void mmu_retag(struct x86_cpu *cpu)
 	contexts_forget(cpu->mmu);
 	kernel_renew(cpu);
 	__builtin_memset(cpu->mmu->exec_filter, 0, sizeof(cpu->mmu->exec_filter));
-	cpu->mmu->large_orphans = false;
+	orphans_forget(cpu->mmu);
 	x86_mmu_context(cpu);
 }
 
@@ -365,18 +438,6 @@ void x86_tlb_flush_pcid(struct x86_cpu *cpu, u32 pcid)
 	mmu_space_changed(cpu);
 }
 
-static void l1_drop_page(struct x86_mmu *m, u64 lin)
-{
-	unsigned slot = (lin >> 12) & (X86_TLB_SIZE - 1);
-
-	for (unsigned c = 0; c < X86_TLB_CLASSES; c++) {
-		if (!((m->set[c].r[slot].tag ^ lin) & ~X86_PAGE_MASK))
-			m->set[c].r[slot].tag = TAG_NONE;
-		if (!((m->set[c].w[slot].tag ^ lin) & ~X86_PAGE_MASK))
-			m->set[c].w[slot].tag = TAG_NONE;
-	}
-}
-
 /* No cached target of kernel code, or of user code, is good any more. */
 static void exec_forget(struct x86_cpu *cpu, unsigned user)
 {
@@ -398,12 +459,12 @@ static u64 *exec_filter(struct x86_mmu *m, unsigned user, u64 lin, u64 *bit)
 	return &m->exec_filter[user][lin >> 63][(p >> 6) & 63];
 }
 
-/* Drops second-level entries for lin of one PCID, and global ones if asked. True: a large page was among them. */
-static bool l2_drop_page(struct x86_cpu *cpu, u64 lin, u64 gen, bool global)
+/* Drops second-level entries for lin of one PCID, and global ones if asked. Returns the size of the largest page among them, at least 4 KiB. */
+static u64 l2_drop_page(struct x86_cpu *cpu, u64 lin, u64 gen, bool global)
 {
 	struct x86_mmu *m = cpu->mmu;
 	struct x86_l2_entry *set = l2_set(m, lin);
-	bool large = false;
+	u64 size = 4 * KiB;
 
 	for (unsigned i = 0; i < L2_WAYS; i++)
 		if (!((set[i].lin_flags ^ lin) & ~X86_PAGE_MASK) &&
@@ -415,29 +476,35 @@ static bool l2_drop_page(struct x86_cpu *cpu, u64 lin, u64 gen, bool global)
 		if (e->gen && e->size == large_sizes[i] && !((e->lin_flags ^ lin) & ~(e->size - 1)) &&
 		    (e->gen == gen || (global && (e->lin_flags & XL_G)))) {
 			e->gen = 0;
-			large = true;
+			size = e->size;
 		}
 	}
-	return large;
+	return size;
+}
+
+/* Cached targets in size bytes around lin may have been executed. */
+static bool may_be_executed(struct x86_mmu *m, unsigned user, u64 lin, u64 size)
+{
+	u64 first = lin & ~(size - 1), bit;
+
+	for (u64 off = 0; off < size && off < 16 * MiB; off += 4 * KiB)
+		if (*exec_filter(m, user, first + off, &bit) & bit)
+			return true;
+	return size > 16 * MiB;
 }
 
 static void flush_page(struct x86_cpu *cpu, u64 lin, u32 pcid, bool global)
 {
 	struct x86_mmu *m = cpu->mmu;
-	u64 bit;
+	u64 size = l2_drop_page(cpu, lin, m->gen_pcid[pcid], global);
 
-	if (l2_drop_page(cpu, lin, m->gen_pcid[pcid], global) || m->large_orphans) {
+	if (may_be_orphan(m, lin)) {
 		mmu_retag(cpu);
 		return;
 	}
-	l1_drop_page(m, lin);
-	pages_drop_lin(cpu, lin, 0);
-	if (cpu->translator) {
-		slots_clear(cpu, 0, 0);
-		slots_clear(cpu, 1, 0);
-	}
+	l1_drop(cpu, lin, size);
 	for (unsigned user = 0; user < 2; user++)
-		if (*exec_filter(m, user, lin, &bit) & bit)
+		if (may_be_executed(m, user, lin, size))
 			exec_forget(cpu, user);
 }
 
@@ -519,6 +586,18 @@ static void fill_phys(struct x86_cpu *cpu, int access, struct x86_xlate *x)
 		x->host = NULL;
 }
 
+/* A page that the kernel class is to forget at the next CR3 write. */
+static void note_passing(struct x86_mmu *m, u64 lin)
+{
+	for (unsigned i = 0; i < m->npassing; i++)
+		if (m->passing[i] == lin)
+			return;
+	if (m->npassing == MMU_PASSING)
+		m->kernel_nonglobal = true;
+	else
+		m->passing[m->npassing++] = lin;
+}
+
 static void note_use(struct x86_cpu *cpu, u64 lin, int access, enum x86_tlb_class cls, u32 flags)
 {
 	struct x86_mmu *m = cpu->mmu;
@@ -529,8 +608,12 @@ static void note_use(struct x86_cpu *cpu, u64 lin, int access, enum x86_tlb_clas
 		*word |= bit;
 	}
 	/* code of the override class runs under the kernel's xtag too */
-	if (cls != X86_TLB_USER && (!(flags & XL_G) || (flags & XL_US)))
-		m->kernel_nonglobal |= cls == X86_TLB_KERNEL || access == X86_EXEC;
+	if (cls == X86_TLB_USER || ((flags & XL_G) && !(flags & XL_US)))
+		return;
+	if (access == X86_EXEC)
+		m->kernel_nonglobal = true;
+	else if (cls == X86_TLB_KERNEL && !m->kernel_nonglobal)
+		note_passing(m, lin & ~X86_PAGE_MASK);
 }
 
 int mmu_translate(struct x86_cpu *cpu, u64 lin, int access, enum x86_tlb_class cls, struct x86_xlate *x)

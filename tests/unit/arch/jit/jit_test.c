@@ -188,6 +188,31 @@ TEST(instruction_on_two_pages)
 	bare_destroy(RUN_BOTH(crossing));
 }
 
+/* Targets that are not canonical, for each of their upper 16 bits: no key of the jump table, taken or unused, is theirs. */
+GUEST(noncanonical,
+      "	mov $0x2200, %esi\n	mov $1, %ecx\n	xor %ebx, %ebx\n	xor %edi, %edi\n"
+      "1:	call *%rsi\n	mov %rcx, %rax\n	shl $48, %rax\n	mov $2f-noncanonical+0x2000, %r8d\n	jmp *%rax\n"
+      "2:	mov $3f-noncanonical+0x2000, %r8d\n	add %rsi, %rax\n	jmp *%rax\n"
+      "3:	mov $4f-noncanonical+0x2000, %r8d\n	sub %rsi, %rax\n	sub $2, %rax\n	push %rax\n	ret\n"
+      "4:	inc %ecx\n	cmp $0x10000, %ecx\n	jne 1b\n" EXIT
+      "	.org noncanonical + 0x200, 0x90\n	inc %edi\n	ret\n"
+      "	.org noncanonical + 0x300, 0x90\n	add $8, %rsp\n	inc %ebx\n	mov %r8, (%rsp)\n	iretq\n");
+
+TEST(noncanonical_targets)
+{
+	for (unsigned jit = 0; jit < 2; jit++) {
+		struct bare *b = bare_create_accel("max", jit);
+
+		long_enter(b, 0, 0x2000);
+		bare_load(b, 0x2000, noncanonical, noncanonical_end);
+		long_gate(b, 13, 0x2300, 0);
+		x86_cpu_run(b->cpu);
+		CHECK_EQ(b->cpu->gpr[X86_RDI], 0xffff);
+		CHECK_EQ(b->cpu->gpr[X86_RBX], 3 * 0xffff);
+		bare_destroy(b);
+	}
+}
+
 /* The same for data, through a base register that stays. */
 GUEST(remapped_data,
       "	movq $1, 0x40000\n	movq $2, 0x41000\n	mov $0x40000, %esi\n	mov $50, %ecx\n	xor %ebx, %ebx\n"

@@ -166,6 +166,64 @@ TEST(global_pages)
 	bare_destroy(b);
 }
 
+/* r10 pages from 0x8000 in two address spaces, r8 and r9; all else is global. What is in them goes up by 1 from page to page. */
+GUEST(few, "	mov $50, %ecx\n1:	mov %r8, %rax\n	mov %rax, %cr3\n	mov $1000, %edx\n	call 2f\n"
+"	mov %r9, %rax\n	mov %rax, %cr3\n	mov $2000, %edx\n	call 2f\n	dec %ecx\n	jnz 1b\n3:\n" EXIT
+"2:	mov $0x8000, %esi\n	mov %r10, %rdi\n4:	cmp %rdx, (%rsi)\n	jne 3b\n	mov %rdx, (%rsi)\n	inc %edx\n	add $0x1000, %esi\n	dec %edi\n	jnz 4b\n	ret\n");
+
+TEST(pages_that_pass)
+{
+	for (unsigned n = 1; n <= 12; n++) {
+		struct bare *b = bare_create("max");
+
+		long_enter(b, CR4_PGE, 0x1000);
+		for (u64 lin = 0; lin < 0x200000; lin += 0x1000)
+			*long_pte(b, LONG_PML4, lin) |= PTE_G;
+		long_tables(b, 0x110000);
+		for (unsigned i = 0; i < n; i++) {
+			*long_pte(b, LONG_PML4, 0x8000 + i * 0x1000) = (0x200000 + i * 0x1000) | PTE_P | PTE_W;
+			*long_pte(b, 0x110000, 0x8000 + i * 0x1000) = (0x300000 + i * 0x1000) | PTE_P | PTE_W;
+			*long_word(b, 0x200000 + i * 0x1000) = 1000 + i;
+			*long_word(b, 0x300000 + i * 0x1000) = 2000 + i;
+		}
+		BARE_LOAD(b, 0x1000, few);
+		b->cpu->gpr[X86_R8] = LONG_PML4;
+		b->cpu->gpr[X86_R9] = 0x110000;
+		b->cpu->gpr[X86_R10] = n;
+		CHECK_EQ(x86_cpu_run(b->cpu), X86_EXIT_REQUEST);
+		CHECK_EQ((u32)b->cpu->gpr[X86_RCX], 0);
+		bare_destroy(b);
+	}
+}
+
+/* A large page at 4 MiB that is mapped elsewhere: INVLPG of one address in it takes all its pieces along, also when another PCID has one there. */
+GUEST(large, "	mov %r8, %cr3\n	mov $0x400000, %edx\n	call 2f\n	mov %r9, %cr3\n	mov %r11, %rdx\n	call 2f\n"
+"	mov %r8, %cr3\n	mov $0x400000, %edx\n	call 2f\n	movq $0x600087, 0x102010\n	invlpg 0x405000\n"
+"	mov $0x600000, %edx\n	call 2f\n	xor %ebx, %ebx\n3:\n" EXIT
+"2:	mov $0x400000, %esi\n4:	cmp %rdx, (%rsi)\n	jne 3b\n	mov %rdx, (%rsi)\n	add $0x1000, %edx\n	add $0x1000, %esi\n"
+"	cmp $0x600000, %esi\n	jne 4b\n	ret\n");
+
+TEST(large_page_remapped)
+{
+	for (unsigned pcids = 0; pcids < 2; pcids++) {
+		struct bare *b = bare_create("max");
+
+		long_enter(b, CR4_PGE | (pcids ? CR4_PCIDE : 0), 0x1000);
+		long_tables(b, 0x110000);
+		*long_word(b, 0x112010) = 0x800087;
+		for (u64 gpa = 0x400000; gpa < 0xa00000; gpa += 0x1000)
+			*long_word(b, gpa) = gpa;
+		BARE_LOAD(b, 0x1000, large);
+		b->cpu->gpr[X86_RBX] = 1;
+		b->cpu->gpr[X86_R8] = pcids ? BIT(63) | LONG_PML4 | 1 : LONG_PML4;
+		b->cpu->gpr[X86_R9] = pcids ? BIT(63) | 0x110000 | 2 : LONG_PML4;
+		b->cpu->gpr[X86_R11] = pcids ? 0x800000 : 0x400000;
+		CHECK_EQ(x86_cpu_run(b->cpu), X86_EXIT_REQUEST);
+		CHECK_EQ(b->cpu->gpr[X86_RBX], 0);
+		bare_destroy(b);
+	}
+}
+
 GUEST(copy, "rep movsb\n");
 
 TEST(string_fault_is_restartable)
