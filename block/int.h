@@ -22,6 +22,7 @@ struct blk_graph {
 	struct blk_secret *secrets;
 	struct blk_object *objects;
 	struct blk_codecs *codecs;
+	struct blk_throttle_hub *throttle;	/* its groups; NULL: none yet */
 	struct blk_mem_store *mem;	/* contents of "mem:NAME" files */
 	unsigned int serial;		/* of generated node names */
 	int depth;			/* of nested opens */
@@ -43,6 +44,10 @@ void blk_range_unlock(struct blk_node *n, struct blk_range *r);
 /* Counts a request of a user of the node; waits while the node is drained. */
 void blk_enter(struct blk_node *n);
 void blk_leave(struct blk_node *n);
+
+/* ---- queue.c ---- */
+/* This thread, if it is a queue's worker, is about to sleep for long, or has: others take its place. */
+void blk_queue_worker_sleeps(bool begins);
 
 #define BLK_AS_DATA	BIT(16)		/* write flag: zeros too are stored as data */
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "block/int.h"
+#include "block/throttle.h"
 #include "block/job.h"
 
 struct blk_graph *blk_graph_new(const struct blk_policy *p)
@@ -37,6 +38,7 @@ void blk_graph_free(struct blk_graph *g)
 		free(s);
 	}
 	blk_objects_free(g);
+	blk_throttle_free(g);
 	blk_mem_stores_free(g);
 	blk_codecs_free(g->codecs);
 	free(g);

@@ -47,13 +47,16 @@ static int add(struct blk_graph *g, const struct blk_object_type *t, struct blk_
 	if (!x)
 		return -ENOMEM;
 	x->type = t;
-	x->id = blk_opts_take(o, "id");
-	if (!x->id)
+	x->id = blk_opts_get(o, "id") ? strdup(blk_opts_get(o, "id")) : NULL;
+	if (!blk_opts_get(o, "id"))
 		ret = err_set(e, EINVAL, "Parameter 'id' is missing");
+	else if (!x->id)
+		ret = err_set(e, ENOMEM, "out of memory");
 	else if (id_taken(g, x->id))
 		ret = err_set(e, EEXIST, "attempt to add duplicate property '%s' to object (type 'container')", x->id);
 	else
 		ret = t->create(g, o, &x->priv, e);
+	blk_opts_del(o, "id");
 	if (!ret && o->n) {
 		ret = err_set(e, EINVAL, "Property '%s.%s' not found", t->name, o->v[0].key);
 		t->destroy(x->priv);

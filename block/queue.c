@@ -7,6 +7,8 @@
 
 enum { REQ_QUEUED = 1, REQ_RUNNING, REQ_DONE };
 
+#define MAX_WORKERS 64
+
 struct blk_queue {
 	struct blk_node *node;
 	struct blk_queue_conf conf;
@@ -17,10 +19,13 @@ struct blk_queue {
 	unsigned int in_flight;		/* queued, running or not yet reaped */
 	unsigned int busy;		/* queued or running */
 	unsigned int sleeping;
+	int held_up;			/* workers whose request waits for something else than the disk */
 	bool stop;
 	int n_workers;
-	struct thread workers[64];
+	struct thread workers[MAX_WORKERS];
 };
+
+static _Thread_local struct blk_queue *mine;	/* of a worker's thread */
 
 static int run_request(struct blk_queue *q, struct blk_req *r)
 {
@@ -71,6 +76,7 @@ static void *worker(void *opaque)
 {
 	struct blk_queue *q = opaque;
 
+	mine = q;
 	pthread_mutex_lock(&q->lock);
 	for (;;) {
 		struct blk_req *r = q->head;
@@ -96,6 +102,28 @@ static void *worker(void *opaque)
 	return NULL;
 }
 
+static int add_worker(struct blk_queue *q)
+{
+	int ret = thread_create(&q->workers[q->n_workers], q->conf.name ? q->conf.name : "blk", THREAD_STACK_BIG, worker, q, NULL);
+
+	if (!ret)
+		q->n_workers++;
+	return ret;
+}
+
+void blk_queue_worker_sleeps(bool begins)
+{
+	struct blk_queue *q = mine;
+
+	if (!q)
+		return;
+	pthread_mutex_lock(&q->lock);
+	q->held_up += begins ? 1 : -1;
+	if (begins && q->n_workers < MAX_WORKERS && q->n_workers - q->held_up < q->conf.workers)
+		add_worker(q);		/* without it, requests wait for this one */
+	pthread_mutex_unlock(&q->lock);
+}
+
 struct blk_queue *blk_queue_new(struct blk_node *n, const struct blk_queue_conf *conf)
 {
 	struct blk_queue *q = calloc(1, sizeof(*q));
@@ -111,13 +139,10 @@ struct blk_queue *blk_queue_new(struct blk_node *n, const struct blk_queue_conf 
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->work, NULL);
 	pthread_cond_init(&q->idle, NULL);
-	want = q->conf.workers > 0 ? MIN(q->conf.workers, 64) : 4;
-	for (int i = 0; i < want; i++) {
-		if (thread_create(&q->workers[i], q->conf.name ? q->conf.name : "blk",
-				  THREAD_STACK_BIG, worker, q, NULL))
-			break;
-		q->n_workers++;
-	}
+	want = q->conf.workers > 0 ? MIN(q->conf.workers, MAX_WORKERS) : 4;
+	q->conf.workers = want;
+	while (q->n_workers < want && !add_worker(q))
+		;
 	if (!q->n_workers) {
 		blk_queue_free(q);
 		return NULL;

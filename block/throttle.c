@@ -1,211 +1,155 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The object "throttle-group" and the filter "throttle": requests of all
- * members of a group wait so that the group keeps its limits. A limit is a
- * leaky bucket: requests fill it, it leaks at the rate "avg", and who finds
- * it too full waits. "max" lets it fill faster for max-length seconds.
- * A request is counted when it starts to wait, so they go on in order.
+ * What users write of limits (block/throttle.h), the object "throttle-group"
+ * of the tools and the filter "throttle", whose requests sleep.
  */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include "block/filter.h"
 #include "block/object.h"
+#include "block/throttle.h"
 
 #define MAX_LIMIT 1000000000000000ULL
-#define NS 1000000000.0
-
-struct bucket {
-	u64 avg, max, burst;	/* a second; seconds */
-	double level, burst_level;
-};
-
-enum { TOTAL, READ, WRITE, N_DIRS };
-enum { BPS, IOPS, N_KINDS };
-
-struct group {
-	pthread_mutex_t lock;
-	struct bucket b[N_KINDS][N_DIRS];
-	u64 op_size;		/* a larger request counts as several; 0: as one */
-	u64 last_ns;		/* of the leak */
-};
+#define ALL (BLK_THROTTLE_KINDS * BLK_THROTTLE_DIRS)
 
 struct throttle {
-	struct group *g;
+	struct blk_throttle_member *m;
 };
 
-static u64 now_ns(void)
-{
-	struct timespec t;
+/* ---- limits ---- */
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * 1000000000 + (u64)t.tv_nsec;
+static u64 *bucket(struct blk_throttle_config *c, int i)
+{
+	return c->v[i / BLK_THROTTLE_DIRS][i % BLK_THROTTLE_DIRS];
 }
 
-/* ---- the buckets ---- */
-
-static void leak(struct group *g, u64 now)
+void blk_throttle_init(struct blk_throttle_config *c)
 {
-	double s = (double)(now - g->last_ns) / NS;
-
-	g->last_ns = now;
-	for (int k = 0; k < N_KINDS; k++) {
-		for (int d = 0; d < N_DIRS; d++) {
-			struct bucket *b = &g->b[k][d];
-
-			b->level = MAX(b->level - (double)b->avg * s, 0.0);
-			b->burst_level = MAX(b->burst_level - (double)b->max * s, 0.0);
-		}
-	}
+	memset(c, 0, sizeof(*c));
+	for (int i = 0; i < ALL; i++)
+		bucket(c, i)[BLK_THROTTLE_BURST] = 1;
 }
 
-/* Seconds until the bucket takes another request. Without a max, a tenth of a second's worth may gather. */
-static double wait_of(const struct bucket *b)
+bool blk_throttle_any(const struct blk_throttle_config *c)
 {
-	double size = b->max ? (double)b->max * (double)b->burst : (double)b->avg / 10;
-
-	if (!b->avg)
-		return 0;
-	if (b->level > size)
-		return (b->level - size) / (double)b->avg;
-	size = (double)b->max / 10;
-	if (b->max && b->burst > 1 && b->burst_level > size)
-		return (b->burst_level - size) / (double)b->max;
-	return 0;
+	for (int i = 0; i < ALL; i++)
+		if (c->v[i / BLK_THROTTLE_DIRS][i % BLK_THROTTLE_DIRS][BLK_THROTTLE_AVG])
+			return true;
+	return false;
 }
 
-static void fill(struct bucket *b, double units)
+void blk_throttle_name(char buf[BLK_THROTTLE_NAME], int kind, int dir, int field, bool old)
 {
-	b->level += units;
-	if (b->burst > 1)
-		b->burst_level += units;
+	static const char *const kinds[] = { "bps", "iops" };
+	static const char *const dirs[2][3] = { { "-total", "-read", "-write" }, { "", "_rd", "_wr" } };
+	static const char *const fields[2][3] = { { "", "-max", "-max-length" }, { "", "_max", "_max_length" } };
+
+	snprintf(buf, BLK_THROTTLE_NAME, "%s%s%s", kinds[kind], dirs[old][dir], fields[old][field]);
 }
 
-/* Counts the request and returns how long it must wait. */
-static double reserve(struct group *g, int dir, u64 bytes)
-{
-	double ops = g->op_size && bytes > g->op_size ? (double)bytes / (double)g->op_size : 1, wait = 0;
-
-	pthread_mutex_lock(&g->lock);
-	leak(g, now_ns());
-	for (int k = 0; k < N_KINDS; k++) {
-		wait = MAX(wait, wait_of(&g->b[k][TOTAL]));
-		wait = MAX(wait, wait_of(&g->b[k][dir]));
-	}
-	for (int k = 0; k < N_KINDS; k++) {
-		fill(&g->b[k][TOTAL], k == BPS ? (double)bytes : ops);
-		fill(&g->b[k][dir], k == BPS ? (double)bytes : ops);
-	}
-	pthread_mutex_unlock(&g->lock);
-	return wait;
-}
-
-static void throttle_wait(struct blk_node *n, int dir, u64 bytes)
-{
-	double s = reserve(((struct throttle *)n->priv)->g, dir, bytes);
-	struct timespec t;
-
-	if (s <= 0)
-		return;
-	s = MIN(s, 1e9);
-	t.tv_sec = (time_t)s;
-	t.tv_nsec = (long)((s - (double)t.tv_sec) * NS);
-	while (nanosleep(&t, &t) && errno == EINTR)
-		;
-}
-
-/* ---- the group ---- */
-
-static const char *const kind_names[] = { "bps", "iops" };
-static const char *const dir_names[] = { "total", "read", "write" };
-
-static int take_limit(struct blk_opts *o, const char *prefix, const char *kind, const char *dir,
-		      struct bucket *b, struct err *e)
+static int take_number(struct blk_opts *o, const char *prefix, const char *name, u64 *v, bool *seen, struct err *e)
 {
 	char key[64];
-	int ret;
 
-	snprintf(key, sizeof(key), "%s%s-%s", prefix, kind, dir);
-	ret = blk_opts_take_u64(o, key, &b->avg, e);
-	snprintf(key, sizeof(key), "%s%s-%s-max", prefix, kind, dir);
-	ret = ret ?: blk_opts_take_u64(o, key, &b->max, e);
-	snprintf(key, sizeof(key), "%s%s-%s-max-length", prefix, kind, dir);
-	ret = ret ?: blk_opts_take_u64(o, key, &b->burst, e);
-	if (!ret && b->burst > UINT_MAX)
-		ret = err_set(e, EINVAL, "%s value must be in the range [0, %u]", key, UINT_MAX);
+	snprintf(key, sizeof(key), "%s%s", prefix, name);
+	*seen |= blk_opts_get(o, key) != NULL;
+	return blk_opts_take_u64(o, key, v, e);
+}
+
+static int take_limit(struct blk_opts *o, const char *prefix, int kind, int dir, u64 *v, bool *seen, struct err *e)
+{
+	char name[BLK_THROTTLE_NAME];
+	int ret = 0;
+
+	for (int f = 0; !ret && f < BLK_THROTTLE_FIELDS; f++) {
+		blk_throttle_name(name, kind, dir, f, false);
+		ret = take_number(o, prefix, name, &v[f], seen, e);
+	}
+	if (!ret && v[BLK_THROTTLE_BURST] > UINT_MAX)
+		ret = err_set(e, EINVAL, "%s%s value must be in the range [0, %u]", prefix, name, UINT_MAX);
 	return ret;
 }
 
-static int check_bucket(const struct bucket *b, struct err *e)
+int blk_throttle_take(struct blk_opts *o, const char *prefix, struct blk_throttle_config *c, bool *seen, struct err *e)
 {
-	if (b->avg > MAX_LIMIT || b->max > MAX_LIMIT)
+	int ret = take_number(o, prefix, "iops-size", &c->op_size, seen, e);
+
+	for (int i = 0; !ret && i < ALL; i++)
+		ret = take_limit(o, prefix, i / BLK_THROTTLE_DIRS, i % BLK_THROTTLE_DIRS, bucket(c, i), seen, e);
+	return ret;
+}
+
+static int check_bucket(const u64 *v, struct err *e)
+{
+	u64 avg = v[BLK_THROTTLE_AVG], max = v[BLK_THROTTLE_MAX], burst = v[BLK_THROTTLE_BURST];
+
+	if (avg > MAX_LIMIT || max > MAX_LIMIT)
 		return err_set(e, EINVAL, "bps/iops/max values must be within [0, %llu]", MAX_LIMIT);
-	if (!b->burst)
+	if (!burst)
 		return err_set(e, EINVAL, "the burst length cannot be 0");
-	if (b->burst > 1 && !b->max)
+	if (burst > 1 && !max)
 		return err_set(e, EINVAL, "burst length set without burst rate");
-	if (b->max && b->burst > MAX_LIMIT / b->max)
+	if (max && burst > MAX_LIMIT / max)
 		return err_set(e, EINVAL, "burst length too high for this burst rate");
-	if (b->max && !b->avg)
+	if (max && !avg)
 		return err_set(e, EINVAL, "bps_max/iops_max require corresponding bps/iops values");
-	if (b->max && b->max < b->avg)
+	if (max && max < avg)
 		return err_set(e, EINVAL, "bps_max/iops_max cannot be lower than bps/iops");
 	return 0;
 }
 
-static int check_group(const struct group *g, struct err *e)
+/* A total beside one of its parts. */
+static bool contradicts(const u64 v[BLK_THROTTLE_DIRS][BLK_THROTTLE_FIELDS], int field)
 {
+	return v[BLK_THROTTLE_TOTAL][field] && (v[BLK_THROTTLE_READ][field] || v[BLK_THROTTLE_WRITE][field]);
+}
+
+int blk_throttle_check(const struct blk_throttle_config *c, struct err *e)
+{
+	const u64 (*iops)[BLK_THROTTLE_FIELDS] = c->v[BLK_THROTTLE_IOPS];
 	int ret = 0;
 
-	for (int k = 0; k < N_KINDS; k++) {
-		const struct bucket *b = g->b[k];
-
-		if ((b[TOTAL].avg && (b[READ].avg || b[WRITE].avg)) ||
-		    (b[TOTAL].max && (b[READ].max || b[WRITE].max)))
+	for (int k = 0; k < BLK_THROTTLE_KINDS; k++)
+		if (contradicts(c->v[k], BLK_THROTTLE_AVG) || contradicts(c->v[k], BLK_THROTTLE_MAX))
 			return err_set(e, EINVAL, "bps/iops/max total values and read/write values cannot be used "
 				       "at the same time");
-	}
-	if (g->op_size && !g->b[IOPS][TOTAL].avg && !g->b[IOPS][READ].avg && !g->b[IOPS][WRITE].avg)
+	if (c->op_size && !iops[BLK_THROTTLE_TOTAL][0] && !iops[BLK_THROTTLE_READ][0] && !iops[BLK_THROTTLE_WRITE][0])
 		return err_set(e, EINVAL, "iops size requires an iops value to be set");
-	for (int i = 0; !ret && i < N_KINDS * N_DIRS; i++)
-		ret = check_bucket(&g->b[i / N_DIRS][i % N_DIRS], e);
+	for (int i = 0; !ret && i < ALL; i++)
+		ret = check_bucket(c->v[i / BLK_THROTTLE_DIRS][i % BLK_THROTTLE_DIRS], e);
 	return ret;
 }
+
+/* ---- the object ---- */
 
 /* The limits have two spellings: x-iops-total=... and limits.iops-total=... */
 static int group_create(struct blk_graph *graph, struct blk_opts *o, void **priv, struct err *e)
 {
-	static const char *const prefixes[] = { "x-", "limits." };
-	struct group *g = calloc(1, sizeof(*g));
-	int ret = g ? 0 : -ENOMEM;
+	const char *id = blk_opts_get(o, "id");
+	struct blk_throttle_config c;
+	struct blk_throttle_group *g;
+	bool seen = false;
+	int ret;
 
-	for (int i = 0; !ret && i < N_KINDS * N_DIRS; i++) {
-		struct bucket *b = &g->b[i / N_DIRS][i % N_DIRS];
-
-		b->burst = 1;
-		for (size_t p = 0; !ret && p < ARRAY_SIZE(prefixes); p++)
-			ret = take_limit(o, prefixes[p], kind_names[i / N_DIRS], dir_names[i % N_DIRS], b, e);
-	}
-	ret = ret ?: blk_opts_take_u64(o, "x-iops-size", &g->op_size, e);
-	ret = ret ?: blk_opts_take_u64(o, "limits.iops-size", &g->op_size, e);
-	ret = ret ?: check_group(g, e);
-	if (ret) {
-		free(g);
+	blk_throttle_init(&c);
+	ret = blk_throttle_take(o, "x-", &c, &seen, e) ?: blk_throttle_take(o, "limits.", &c, &seen, e) ?:
+	      blk_throttle_check(&c, e);
+	if (ret)
 		return ret;
-	}
-	pthread_mutex_init(&g->lock, NULL);
-	g->last_ns = now_ns();
+	if (blk_throttle_find(graph, id))
+		return err_set(e, EEXIST, "A group with this name already exists");
+	g = blk_throttle_get(graph, id);
+	if (!g)
+		return err_set(e, ENOMEM, "out of memory");
+	blk_throttle_set(g, &c);
 	*priv = g;
 	return 0;
 }
 
 static void group_destroy(void *priv)
 {
-	struct group *g = priv;
-
-	pthread_mutex_destroy(&g->lock);
-	free(g);
+	blk_throttle_put(priv);
 }
 
 static const struct blk_object_type throttle_group = {
@@ -219,45 +163,67 @@ static int throttle_open(struct blk_node *n, struct blk_opts *o, struct err *e)
 {
 	struct throttle *t = n->priv;
 	char *name = blk_opts_take(o, "throttle-group");
+	struct blk_throttle_group *g;
 	int ret = 0;
 
 	if (!name)
 		return err_set(e, EINVAL, "Please specify a throttle group");
-	t->g = blk_graph_object(n->graph, &throttle_group, name);
-	if (!t->g)
+	g = blk_throttle_find(n->graph, name);
+	if (!g)
 		ret = err_set(e, EINVAL, "Throttle group '%s' does not exist", name);
+	else if (!(t->m = blk_throttle_join(g)))
+		ret = err_set(e, ENOMEM, "out of memory");
 	free(name);
-	return ret ?: blk_filter_setup(n);
+	ret = ret ?: blk_filter_setup(n);
+	if (ret)
+		blk_throttle_leave(t->m);
+	return ret;
+}
+
+static void throttle_close(struct blk_node *n)
+{
+	blk_throttle_leave(((struct throttle *)n->priv)->m);
+}
+
+static void throttle_let_go(struct blk_node *n, bool go)
+{
+	blk_throttle_open(((struct throttle *)n->priv)->m, go);
+}
+
+static void throttle_wait(struct blk_node *n, enum blk_throttle_dir dir, u64 bytes)
+{
+	blk_throttle_sleep(((struct throttle *)n->priv)->m, dir, bytes);
 }
 
 static int throttle_preadv(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len)
 {
-	throttle_wait(n, READ, len);
+	throttle_wait(n, BLK_THROTTLE_READ, len);
 	return blk_filter_preadv(n, off, iov, niov, len);
 }
 
 static int throttle_pwritev(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len,
 			    u32 flags)
 {
-	throttle_wait(n, WRITE, len);
+	throttle_wait(n, BLK_THROTTLE_WRITE, len);
 	return blk_filter_pwritev(n, off, iov, niov, len, flags);
 }
 
 static int throttle_zero(struct blk_node *n, u64 off, u64 len, u32 flags)
 {
-	throttle_wait(n, WRITE, len);
+	throttle_wait(n, BLK_THROTTLE_WRITE, len);
 	return blk_filter_zero(n, off, len, flags);
 }
 
 static int throttle_discard(struct blk_node *n, u64 off, u64 len)
 {
-	throttle_wait(n, WRITE, len);
+	throttle_wait(n, BLK_THROTTLE_WRITE, len);
 	return blk_filter_discard(n, off, len);
 }
 
 static const struct blk_driver throttle = {
 	.name = "throttle", .flags = BLK_DRV_FILTER, .priv_size = sizeof(struct throttle),
-	.open = throttle_open, .preadv = throttle_preadv, .pwritev = throttle_pwritev,
+	.open = throttle_open, .close = throttle_close, .let_go = throttle_let_go,
+	.preadv = throttle_preadv, .pwritev = throttle_pwritev,
 	.zero = throttle_zero, .discard = throttle_discard, .status = blk_filter_status,
 	.truncate = blk_filter_truncate,
 };

@@ -89,6 +89,8 @@ void blkdev_close(struct blkdev *b)
 	if (b->queue)
 		blk_queue_free(b->queue);
 	if (b->drive) {
+		if (b->drive->is_node)	/* the limits were the device's */
+			drive_leave_limits(b->drive);
 		b->drive->in_use = false;
 		b->drive->user = NULL;
 	}
@@ -96,6 +98,13 @@ void blkdev_close(struct blkdev *b)
 	b->drive = NULL;
 	b->node = NULL;
 	b->queue = NULL;
+}
+
+static void let_go(struct blk_throttle_wait *w)
+{
+	struct blkdev_req *q = container_of(w, struct blkdev_req, wait);
+
+	blk_queue_submit(q->dev->queue, &q->r);
 }
 
 void blkdev_submit(struct blkdev *b, struct blkdev_req *q)
@@ -106,13 +115,37 @@ void blkdev_submit(struct blkdev *b, struct blkdev_req *q)
 	q->begun_ns = loop_now_ns();
 	b->in_flight++;
 	trace(blkdev_submit, (u64)(uintptr_t)q, (u64)q->r.op, q->r.off, q->r.len);
-	blk_queue_submit(b->queue, &q->r);
+	if (likely(!b->drive->limits) || q->r.op == BLK_OP_FLUSH) {
+		blk_queue_submit(b->queue, &q->r);
+		return;
+	}
+	q->wait = (struct blk_throttle_wait){ .go = let_go, .bytes = q->r.len };
+	blk_throttle_submit(b->drive->limits, q->r.op == BLK_OP_READ || q->r.op == BLK_OP_CALL ? BLK_THROTTLE_READ :
+			    BLK_THROTTLE_WRITE, &q->wait);
 }
 
 void blkdev_drain(struct blkdev *b)
 {
+	struct blk_throttle_member *limits = b->in_flight ? b->drive->limits : NULL;
+
+	b->draining++;
+	if (limits)
+		blk_throttle_open(limits, true);
 	while (b->in_flight)
 		pthread_cond_wait(&b->idle, &b->dev->lock);
+	if (limits)
+		blk_throttle_open(limits, false);
+	if (!--b->draining)
+		pthread_cond_broadcast(&b->idle);
+}
+
+void blkdev_limit(struct blkdev *b, struct blk_throttle_member *limits)
+{
+	device_lock(b->dev);
+	while (b->draining)
+		pthread_cond_wait(&b->idle, &b->dev->lock);
+	b->drive->limits = limits;
+	device_unlock(b->dev);
 }
 
 void blkdev_medium_out(struct blkdev *b)

@@ -229,6 +229,11 @@ static void heap_changed(struct clock *c)
 	set_wakeup(c);
 }
 
+bool clock_is_manual(const struct clock *c)
+{
+	return c->manual;
+}
+
 void clock_start(struct clock *c)
 {
 	pthread_mutex_lock(&c->lock);

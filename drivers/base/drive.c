@@ -90,12 +90,15 @@ struct drive *drive_add(struct drives *ds, const char *text, struct err *err)
 	bool ro = false;
 	u64 index = ~0ULL;
 	u32 flags = 0;
+	struct blk_throttle_config limits;
+	char *group = NULL;
 
 	if (blk_opts_parse(&o, text, "file", err) < 0 || blk_opts_take_enum(&o, "if", ifs, &type, err) < 0 ||
 	    blk_opts_take_enum(&o, "media", medias, &media, err) < 0 || blk_opts_take_bool(&o, "readonly", &ro, err) < 0 ||
 	    blk_opts_take_bool(&o, "read-only", &ro, err) < 0 || blk_opts_take_u64(&o, "index", &index, err) < 0 ||
 	    blk_opts_take_u64(&o, "unit", &index, err) < 0 ||
-	    cache_flags(&o, &flags, err) < 0 || discard_flag(&o, &flags, err) < 0)
+	    cache_flags(&o, &flags, err) < 0 || discard_flag(&o, &flags, err) < 0 ||
+	    drive_take_limits(&o, &limits, &group, err) < 0)
 		goto out;
 	file = blk_opts_take(&o, "file");
 	id = blk_opts_take(&o, "id");
@@ -124,7 +127,12 @@ struct drive *drive_add(struct drives *ds, const char *text, struct err *err)
 	d->type = (enum drive_if)type;
 	d->cdrom = media == 1;
 	d->unit = index < 1024 ? (int)index : -1;
+	if (drive_limit(ds, d, &limits, group, err) < 0) {
+		drive_del(ds, d->id, NULL);
+		d = NULL;
+	}
 out:
+	free(group);
 	blk_opts_free(&o);
 	free(file);
 	free(id);
@@ -178,6 +186,14 @@ static void drive_close(struct drive *d)
 		log_error("drive '%s': not all that was written could be stored as it was closed: %s", d->id, strerror(-ret));
 }
 
+static void drive_free(struct drive *d)
+{
+	drive_leave_limits(d);
+	drive_close(d);
+	mem_free(d->id);
+	mem_free(d);
+}
+
 /* Another drive took the node over, or a node above it has it. */
 static bool node_in_use(const struct drives *ds, const struct drive *d)
 {
@@ -202,9 +218,7 @@ int drive_del(struct drives *ds, const char *id, struct err *err)
 	for (p = &ds->first; *p != d; p = &(*p)->next)
 		;
 	*p = d->next;
-	drive_close(d);
-	mem_free(d->id);
-	mem_free(d);
+	drive_free(d);
 	return 0;
 }
 
@@ -255,6 +269,8 @@ struct drive *drive_switch(struct drive *d, struct drive *to, struct err *err)
 	to->in_use = d->in_use;
 	to->user = user;
 	to->stats = d->stats;
+	to->limits = d->limits;
+	d->limits = NULL;
 	d->in_use = false;
 	d->user = NULL;
 	return to;
@@ -320,9 +336,7 @@ void drives_free(struct drives *ds)
 		struct drive *d = ds->first;
 
 		ds->first = d->next;
-		drive_close(d);
-		mem_free(d->id);
-		mem_free(d);
+		drive_free(d);
 	}
 	blk_graph_free(ds->graph);
 	ds->graph = NULL;

@@ -102,28 +102,35 @@ int object_add(struct machine *m, struct qopts *q, struct err *err)
 	return cls ? create(m, cls, id, q, err) : -err->code;
 }
 
+static void free_object(struct object *o)
+{
+	if (o->cls->destroy)
+		o->cls->destroy(o);
+	destroy(o);
+}
+
 int object_del(struct machine *m, const char *id, struct err *err)
 {
 	struct object *o = find(m, id), **p;
 
 	if (!o)
 		return err_set(err, ENOENT, "object '%s' not found", id);
-	if (o->users)
+	if (o->users || (o->cls->in_use && o->cls->in_use(o)))
 		return err_set(err, EBUSY, "object '%s' is in use, can not be deleted", id);
 	for (p = &m->objects; *p != o; p = &(*p)->next)
 		;
 	*p = o->next;
-	if (o->cls->destroy)
-		o->cls->destroy(o);
-	destroy(o);
+	free_object(o);
 	return 0;
 }
 
 void objects_free(struct machine *m)
 {
 	while (m->objects) {
-		m->objects->users = 0;
-		object_del(m, m->objects->id, NULL);
+		struct object *o = m->objects;
+
+		m->objects = o->next;
+		free_object(o);
 	}
 }
 

@@ -93,7 +93,7 @@ struct blk_limits {
 #define BLK_DRV_ANY_ORDER	BIT(9)	/* what is written ends the same in whatever order it came */
 #define BLK_DRV_NAMED		BIT(7)	/* open() sets a file name that says all options */
 #define BLK_DRV_VOTES		BIT(10)	/* flush() decides what a child's failure means */
-#define BLK_DRV_TELLS		BIT(9)	/* settle() says in the log what it could not store */
+#define BLK_DRV_TELLS		BIT(11)	/* settle() says in the log what it could not store */
 
 struct blk_driver {
 	const char *name;		/* "qcow2" */
@@ -139,6 +139,8 @@ struct blk_driver {
 	int (*pwritev)(struct blk_node *n, u64 off, const struct iovec *iov, int niov, u64 len,
 		       u32 flags);
 	int (*status)(struct blk_node *n, u64 off, u64 len, struct blk_extent *x);
+	/* Somebody waits for the requests of this node, or of one above it, to end: until go is false again this driver holds none back. Nests. */
+	void (*let_go)(struct blk_node *n, bool go);
 	/* As blk_copy_range(); -ENOTSUP when @src is of another driver. */
 	int (*copy_from)(struct blk_node *n, u64 off, struct blk_node *src, u64 src_off, u64 len,
 			 bool share);

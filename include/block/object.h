@@ -11,7 +11,7 @@
 
 struct blk_object_type {
 	const char *name;	/* "throttle-group" */
-	/* Takes its keys out of @o ("id" is gone already); *priv is freed by destroy(). 0 or -errno with text. */
+	/* Takes its keys out of @o (not "id"); *priv is freed by destroy(). 0 or -errno with text. */
 	int (*create)(struct blk_graph *g, struct blk_opts *o, void **priv, struct err *e);
 	void (*destroy)(void *priv);
 };

@@ -11,6 +11,7 @@
 #define VMBOX_DEV_BLKDEV_H
 
 #include "block/request.h"
+#include "block/throttle.h"
 #include "dev/device.h"
 #include "dev/drive.h"
 
@@ -20,7 +21,9 @@ struct blkdev_req {
 	struct blk_req r;
 	struct blkdev *dev;
 	void (*done)(struct blkdev_req *q, int ret);
-	u64 begun_ns;			/* blkdev's own */
+	/* blkdev's own */
+	u64 begun_ns;
+	struct blk_throttle_wait wait;
 };
 
 struct blkdev {
@@ -29,7 +32,7 @@ struct blkdev {
 	struct blk_node *node;		/* NULL: no medium */
 	struct blk_queue *queue;
 	pthread_cond_t idle;
-	unsigned in_flight;
+	unsigned in_flight, draining;
 	bool read_only;
 	void (*resized)(struct blkdev *b);	/* under the lock: the medium has another size; may be NULL */
 };
@@ -49,6 +52,8 @@ int  blkdev_medium_in(struct blkdev *b, struct err *err);
 int  blkdev_quiet(struct blkdev *b, int (*fn)(void *opaque), void *opaque);
 /* Inside of blkdev_quiet(): goes on with the drive and the node; on failure all is as before. */
 int  blkdev_switch(struct blkdev *b, struct drive *d, struct blk_node *node, struct err *err);
+/* Main thread: the drive's limits are these now (NULL: none); who was a member of the old ones leaves them. */
+void blkdev_limit(struct blkdev *b, struct blk_throttle_member *limits);
 /* Main thread: tells the device of another size of its medium. */
 void blkdev_resized(struct blkdev *b);
 static inline u64 blkdev_bytes(const struct blkdev *b)

@@ -46,6 +46,7 @@ void clock_free(struct clock *c);
 /* Never less than what a call that had ended before this one began has given. */
 u64  clock_ns(struct clock *c);
 bool clock_is_running(struct clock *c);
+bool clock_is_manual(const struct clock *c);
 void clock_start(struct clock *c);
 void clock_stop(struct clock *c);
 /* A clock that stands (or is moved by hand) shows another time; timers keep their deadlines. */

@@ -14,7 +14,11 @@
 
 struct blk_graph;
 struct blk_node;
+struct blk_opts;
+struct blk_throttle_config;
+struct blk_throttle_member;
 struct blkdev;
+struct drive_clock;
 struct machine;
 
 enum drive_if { DRIVE_IF_NONE, DRIVE_IF_VIRTIO, DRIVE_IF_IDE, DRIVE_IF_PFLASH };
@@ -39,6 +43,7 @@ struct drive {
 	unsigned jobs;			/* block jobs that need its node where it is */
 	int unit;			/* unit= or index=, -1: the next free one */
 	struct drive_stats stats;
+	struct blk_throttle_member *limits;	/* NULL: none; with a user, changed by blkdev_limit() */
 	struct blkdev *user;		/* the disk that has it; NULL: none, or one of another kind (flash) */
 	struct drive *next;
 };
@@ -48,6 +53,7 @@ struct drives {
 	struct drive *first;
 	unsigned count;
 	enum drive_if default_if;	/* of -drive without if= */
+	struct drive_clock *clock;
 };
 
 #if IS_ENABLED(CONFIG_BLOCK)
@@ -72,6 +78,17 @@ struct drive *drive_take(struct machine *m, const char *id, struct err *err);
 /* The medium of a drive nobody uses just now: opens a file in it, or takes out what there is. */
 int  drive_insert(struct drives *ds, struct drive *d, const char *file, const char *format, bool read_only, struct err *err);
 void drive_remove(struct drive *d);
+/*
+ * Other limits (group NULL: that which it has, or one of its own name), or none: what waited then goes.
+ * -EINVAL with QEMU's text.
+ */
+int  drive_limit(struct drives *ds, struct drive *d, const struct blk_throttle_config *c, const char *group, struct err *err);
+void drive_leave_limits(struct drive *d);
+/* Takes the limits out of the options of -drive, by new and old names; *group for free(), NULL: none given. */
+int  drive_take_limits(struct blk_opts *o, struct blk_throttle_config *c, char **group, struct err *err);
+/* Limits go by the machine's loop from now on, until its end. 0 or -ENOMEM. */
+int  drives_clock_start(struct drives *ds, struct machine *m);
+void drives_clock_stop(struct drives *ds);
 int  drives_init(struct drives *ds);	/* 0 or -ENOMEM */
 void drives_free(struct drives *ds);
 #else
@@ -91,6 +108,8 @@ static inline int drive_del(struct drives *ds, const char *id, struct err *err)
 	(void)ds;
 	return err_set(err, ENOENT, "Failed to find node with node-name='%s'", id);
 }
+static inline int drives_clock_start(struct drives *ds, struct machine *m) { (void)ds, (void)m; return 0; }
+static inline void drives_clock_stop(struct drives *ds) { (void)ds; }
 static inline int drives_init(struct drives *ds) { (void)ds; return 0; }
 static inline void drives_free(struct drives *ds) { (void)ds; }
 #endif

@@ -13,6 +13,7 @@
 
 struct machine;
 struct object;
+struct json;
 struct loop;
 struct qopts;
 
@@ -25,6 +26,11 @@ struct object_class {
 	/* Reads its keys of q; the caller refuses what was not asked for. */
 	int  (*create)(struct object *o, struct qopts *q, struct err *err);
 	void (*destroy)(struct object *o);
+	/* Beside users: something else holds it. NULL: nothing does. */
+	bool (*in_use)(const struct object *o);
+	/* qom-get and qom-set of the class's own properties; NULL, -ENOENT: not this one. */
+	struct json *(*get)(const struct object *o, const char *name);
+	int  (*set)(struct object *o, const char *name, const struct json *val, struct err *err);
 };
 
 struct object {

@@ -65,16 +65,19 @@ void hmp_sum(struct hmp_call *c)
 	strbuf_printf(c->out, "%05d\n", (int)sum);
 }
 
-/* Runs a QMP command with these members; its error is printed. */
-static void run_qmp(struct hmp_call *c, const char *name, struct json *args)
+void hmp_run_qmp(struct hmp_call *c, const char *name, struct json *args, const char *missing)
 {
 	struct qmp_call call = { .m = c->vm->m, .vm = c->vm };
-	const struct qmp_command *cmd;
+	const struct qmp_command *cmd, *found = NULL;
 
 	call.args = qopts_from_json(name, args, &call.err);
 	REGISTRY_FOREACH(qmp_command, cmd)
-		if (call.args && str_eq(cmd->name, name))
-			cmd->fn(&call);
+		if (str_eq(cmd->name, name))
+			found = cmd;
+	if (!found)
+		err_set(&call.err, ENOENT, "%s", missing);
+	else if (call.args)
+		found->fn(&call);
 	report(c, &call.err);
 	qopts_free(call.args);
 	json_free(call.ret);
@@ -97,7 +100,7 @@ void hmp_memsave(struct hmp_call *c)
 	json_set(args, "filename", json_new_str(c->argv[3]));
 	if (!phys)
 		json_set(args, "cpu-index", json_new_int(c->cpu));
-	run_qmp(c, c->argv[0], args);
+	hmp_run_qmp(c, c->argv[0], args, "");
 }
 
 void hmp_log(struct hmp_call *c)
@@ -141,6 +144,30 @@ void hmp_gdbserver(struct hmp_call *c)
 
 /* ---- info ---- */
 
+static u64 member(const struct json *o, const char *name)
+{
+	u64 v = 0;
+
+	json_to_u64(json_get(o, name), &v);
+	return v;
+}
+
+static void print_limits(struct hmp_call *c, const struct json *ins)
+{
+	static const char *const names[] = {
+		"bps", "bps_rd", "bps_wr", "bps_max", "bps_rd_max", "bps_wr_max",
+		"iops", "iops_rd", "iops_wr", "iops_max", "iops_rd_max", "iops_wr_max", "iops_size",
+	};
+	size_t i;
+
+	if (!json_get(ins, "group"))
+		return;
+	strbuf_puts(c->out, "    I/O throttling:  ");
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		strbuf_printf(c->out, " %s=%llu", names[i], member(ins, names[i]));
+	strbuf_printf(c->out, " group=%s\n", json_to_str(json_get(ins, "group")));
+}
+
 void hmp_info_block(struct hmp_call *c)
 {
 	const struct qmp_command *cmd;
@@ -173,6 +200,7 @@ void hmp_info_block(struct hmp_call *c)
 			continue;
 		if (json_get(ins, "backing_file"))
 			strbuf_printf(c->out, "    Backing file:     %s\n", json_to_str(json_get(ins, "backing_file")));
+		print_limits(c, ins);
 	}
 	qopts_free(call.args);
 	json_free(call.ret);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The monitor's eject and change, by the QMP commands that do them, which are
- * there when their devices are.
+ * The monitor's eject, change and block_set_io_throttle, by the QMP commands
+ * that do them, which are there when their devices are.
  */
 #include <stdio.h>
 #include "hmp.h"
@@ -9,24 +9,7 @@
 #include "qopts.h"
 #include "str.h"
 
-static void run_qmp(struct hmp_call *c, const char *name, struct json *args)
-{
-	struct qmp_call q = { .m = c->vm->m, .vm = c->vm, .err = ERR_INIT };
-	const struct qmp_command *k;
-
-	q.args = qopts_from_json(name, args, &q.err);
-	REGISTRY_FOREACH(qmp_command, k)
-		if (q.args && str_eq(k->name, name)) {
-			k->fn(&q);
-			goto out;
-		}
-	err_set(&q.err, 2, "there are no devices with removable media");
-out:
-	if (err_is_set(&q.err))
-		strbuf_printf(c->out, "Error: %s\n", q.err.msg);
-	json_free(q.ret);
-	qopts_free(q.args);
-}
+#define NO_MEDIA "there are no devices with removable media"
 
 void hmp_eject(struct hmp_call *c)
 {
@@ -40,7 +23,7 @@ void hmp_eject(struct hmp_call *c)
 	args = json_new(JSON_OBJECT);
 	json_set(args, "device", json_new_str(c->argv[c->argc - 1]));
 	json_set(args, "force", json_new_bool(force));
-	run_qmp(c, "eject", args);
+	hmp_run_qmp(c, "eject", args, NO_MEDIA);
 }
 
 void hmp_change(struct hmp_call *c)
@@ -56,5 +39,24 @@ void hmp_change(struct hmp_call *c)
 	json_set(args, "filename", json_new_str(c->argv[2]));
 	if (c->argc == 4)
 		json_set(args, "format", json_new_str(c->argv[3]));
-	run_qmp(c, "blockdev-change-medium", args);
+	hmp_run_qmp(c, "blockdev-change-medium", args, NO_MEDIA);
+}
+
+/* DEVICE bps bps_rd bps_wr iops iops_rd iops_wr */
+void hmp_limit(struct hmp_call *c)
+{
+	static const char *const names[] = { "bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr" };
+	struct json *args = json_new(JSON_OBJECT);
+	size_t i;
+	u64 v;
+
+	for (i = 0; c->argc == 2 + ARRAY_SIZE(names) && i < ARRAY_SIZE(names) && str_to_u64(c->argv[i + 2], 0, &v) == 0; i++)
+		json_set(args, names[i], json_new_uint(v));
+	if (i < ARRAY_SIZE(names)) {
+		strbuf_puts(c->out, "usage: block_set_io_throttle DEVICE BPS BPS_RD BPS_WR IOPS IOPS_RD IOPS_WR\n");
+		json_free(args);
+		return;
+	}
+	json_set(args, "device", json_new_str(c->argv[1]));
+	hmp_run_qmp(c, "block_set_io_throttle", args, "drives have no limits in this build");
 }

@@ -157,6 +157,7 @@ static const struct hmp_cmd commands[] = {
 	{ "mouse_button", "BITS", "hold buttons: 1 left, 2 middle, 4 right", hmp_mouse_button },
 	{ "eject", "[-f] DEVICE", "take the medium out", hmp_eject },
 	{ "change", "DEVICE FILE [FORMAT]", "put another one in", hmp_change },
+	{ "block_set_io_throttle", "DEVICE BPS BPS_RD BPS_WR IOPS IOPS_RD IOPS_WR", "limits of a drive a second, 0: none", hmp_limit },
 	{ "netdev_add", "TYPE,id=ID[,...]", "add a network backend", hmp_netdev_add },
 	{ "netdev_del", "ID", "remove it", hmp_netdev_del },
 	{ "set_link", "NAME on|off", "plug or pull the cable", hmp_set_link },

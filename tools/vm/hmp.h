@@ -11,6 +11,8 @@
 
 #define HMP_WORDS 12
 
+struct json;
+
 struct hmp_call {
 	struct vm *vm;
 	struct strbuf *out;
@@ -38,6 +40,8 @@ void hmp_drive_del(struct hmp_call *c);
 /* hmp-expr.c: the words from first on as one number; -1: the error was printed. */
 int  hmp_expr(struct hmp_call *c, unsigned first, u64 *val);
 /* hmp-cmds.c */
+/* Runs a QMP command with these members; its error is printed, or `missing` if it is not built in. */
+void hmp_run_qmp(struct hmp_call *c, const char *name, struct json *args, const char *missing);
 void hmp_print(struct hmp_call *c);
 void hmp_sum(struct hmp_call *c);
 void hmp_memsave(struct hmp_call *c);
@@ -51,6 +55,7 @@ void hmp_info_uuid(struct hmp_call *c);
 void hmp_info_roms(struct hmp_call *c);
 
 void hmp_info(struct hmp_call *c);
+void hmp_limit(struct hmp_call *c);
 /* For completion: the nth topic of info, NULL behind the last. */
 const char *hmp_info_topic(size_t n);
 /* hmp-input.c */

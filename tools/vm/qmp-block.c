@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* QMP's queries of block devices and nodes; shapes are QEMU 10's (qapi/block-core.json). */
 #include <stdio.h>
+#include <stdlib.h>
 #include "block/block.h"
 #include "block/toolbox.h"
 #include "dev/blkdev.h"
@@ -28,13 +29,44 @@ static void put_image(struct json *info, struct blk_node *n)
 	json_set(info, "image", image);
 }
 
-static void put_node(struct json *o, struct blk_node *n)
+/* The averages always, bursts where there are some; d NULL: of a node. */
+static void put_limits(struct json *o, const struct drive *d)
 {
-	static const char *const limits[] = { "bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr" };
-	struct json *cache = json_new(JSON_OBJECT);
-	size_t i;
+	struct blk_throttle_group *g = d && d->limits ? blk_throttle_group_of(d->limits) : NULL;
+	struct blk_throttle_config c = { .op_size = 0 };
+	char key[BLK_THROTTLE_NAME];
+	int k, dir, f;
 
-	qmp_str(o, "file", blk_filename(n));
+	if (g)
+		blk_throttle_config(g, &c);
+	for (k = 0; k < BLK_THROTTLE_KINDS; k++)
+		for (dir = 0; dir < BLK_THROTTLE_DIRS; dir++)
+			for (f = 0; f < (c.v[k][dir][BLK_THROTTLE_MAX] ? BLK_THROTTLE_FIELDS : 1); f++) {
+				blk_throttle_name(key, k, dir, f, true);
+				qmp_int(o, key, c.v[k][dir][f]);
+			}
+	if (c.op_size)
+		qmp_int(o, "iops_size", c.op_size);
+	if (g)
+		qmp_str(o, "group", blk_throttle_group_name(g));
+}
+
+static void put_filename(struct json *o, struct blk_node *n)
+{
+	char *exact = NULL;
+
+	if (!*blk_filename(n) && blk_exact_filename(n, &exact) == 0)
+		qmp_str(o, "file", exact);
+	else
+		qmp_str(o, "file", blk_filename(n));
+	free(exact);
+}
+
+static void put_node(struct json *o, struct blk_node *n, const struct drive *d)
+{
+	struct json *cache = json_new(JSON_OBJECT);
+
+	put_filename(o, n);
 	qmp_str(o, "node-name", blk_node_name(n) ? blk_node_name(n) : "");
 	qmp_bool(o, "ro", blk_read_only(n));
 	qmp_str(o, "drv", blk_driver_name(n));
@@ -42,8 +74,7 @@ static void put_node(struct json *o, struct blk_node *n)
 	if (blk_backing(n))
 		qmp_str(o, "backing_file", blk_filename(blk_backing(n)));
 	qmp_bool(o, "encrypted", false);
-	for (i = 0; i < ARRAY_SIZE(limits); i++)
-		qmp_int(o, limits[i], 0);
+	put_limits(o, d);
 	put_image(o, n);
 	json_set(o, "cache", cache);
 	qmp_bool(cache, "writeback", !(blk_flags(n) & BLK_O_WRITETHROUGH));
@@ -84,18 +115,49 @@ static struct device *owner(struct qmp_call *c, const struct drive *d)
  * "device" and "qdev" of a drive. A virtio disk behind a transport is a part of
  * the device that the user named, so it goes by its path.
  */
+static const char *qdev_name(const struct device *dev, char path[128])
+{
+	bool inner = str_starts(dev->cls->name, "virtio-blk", NULL);
+
+	snprintf(path, 128, "/machine/peripheral%s/%s%s", dev->id ? "" : "-anon", dev->id ? dev->id : dev->path,
+		 inner ? "/virtio-backend" : "");
+	return dev->id && !inner ? dev->id : path;
+}
+
 static void put_owner(struct json *o, const struct drive *d, const struct device *dev)
 {
 	char path[128];
-	bool inner;
 
 	qmp_str(o, "device", d->is_node ? "" : d->id);
-	if (!dev)
-		return;
-	inner = str_starts(dev->cls->name, "virtio-blk", NULL);
-	snprintf(path, sizeof(path), "/machine/peripheral%s/%s%s", dev->id ? "" : "-anon", dev->id ? dev->id : dev->path,
-		 inner ? "/virtio-backend" : "");
-	qmp_str(o, "qdev", dev->id && !inner ? dev->id : path);
+	if (dev)
+		qmp_str(o, "qdev", qdev_name(dev, path));
+}
+
+/* The drive by its own name, or that of the device that has it; NULL with QEMU's text. */
+static struct drive *drive_of(struct qmp_call *c)
+{
+	const char *device = NULL, *id = NULL;
+	struct drive *d;
+
+	qopts_str(c->args, "device", &device, &c->err);
+	qopts_str(c->args, "id", &id, &c->err);
+	if (err_is_set(&c->err))
+		return NULL;
+	if (!device == !id) {
+		err_set(&c->err, EINVAL, "Need exactly one of 'device' and 'id'");
+		return NULL;
+	}
+	for (d = c->vm->drives.first; d; d = d->next) {
+		struct device *dev = id ? owner(c, d) : NULL;
+		char path[128];
+
+		if (device ? !d->is_node && str_eq(d->id, device)
+			   : dev && ((dev->id && str_eq(dev->id, id)) || str_eq(qdev_name(dev, path), id)))
+			return d;
+	}
+	c->err_class = "DeviceNotFound";
+	err_set(&c->err, ENODEV, "Device '%s' not found", device ? device : id);
+	return NULL;
 }
 
 static int query_block(struct qmp_call *c)
@@ -121,7 +183,7 @@ static int query_block(struct qmp_call *c)
 			continue;
 		ins = json_new(JSON_OBJECT);
 		json_set(o, "inserted", ins);
-		put_node(ins, d->node);
+		put_node(ins, d->node, d);
 	}
 	return 0;
 }
@@ -136,7 +198,7 @@ static int query_named_block_nodes(struct qmp_call *c)
 	if (err_is_set(&c->err) || qmp_new(c, JSON_ARRAY) < 0)
 		return -c->err.code;
 	while ((n = blk_node_next(c->vm->drives.graph, n)))
-		put_node(object(c->ret), n);
+		put_node(object(c->ret), n, NULL);
 	return 0;
 }
 QMP("query-named-block-nodes", query_named_block_nodes);
@@ -256,3 +318,30 @@ static int block_resize(struct qmp_call *c)
 	return 0;
 }
 QMP("block_resize", block_resize);
+
+/* ---- limits ---- */
+
+static int block_set_io_throttle(struct qmp_call *c)
+{
+	struct blk_throttle_config cfg;
+	const char *group = NULL;
+	char key[BLK_THROTTLE_NAME];
+	struct drive *d = drive_of(c);
+	int k, dir, f;
+
+	blk_throttle_init(&cfg);
+	for (k = 0; d && k < BLK_THROTTLE_KINDS; k++)
+		for (dir = 0; dir < BLK_THROTTLE_DIRS; dir++)
+			for (f = 0; f < BLK_THROTTLE_FIELDS; f++) {
+				blk_throttle_name(key, k, dir, f, true);
+				qopts_u64(c->args, key, 0, (u64)INT64_MAX, &cfg.v[k][dir][f], &c->err);
+			}
+	qopts_u64(c->args, "iops_size", 0, (u64)INT64_MAX, &cfg.op_size, &c->err);
+	qopts_str(c->args, "group", &group, &c->err);
+	if (!d || err_is_set(&c->err))
+		return -c->err.code;
+	if (!d->node)
+		return err_set(&c->err, ENOENT, "Device has no medium");
+	return drive_limit(&c->vm->drives, d, &cfg, group ? group : d->is_node ? qmp_need_str(c, "id") : NULL, &c->err);
+}
+QMP("block_set_io_throttle", block_set_io_throttle);

@@ -167,7 +167,10 @@ static struct json *cpu_value(const struct vm *vm, unsigned cpu, const char *nam
 static struct json *object_value(const struct object *o, const char *name)
 {
 	const struct hostmem_conf *mem = hostmem_conf_of(o);
+	struct json *val = o->cls->get ? o->cls->get(o, name) : NULL;
 
+	if (val)
+		return val;
 	if (!mem)
 		return NULL;
 	if (str_eq(name, "size"))
@@ -222,6 +225,11 @@ static int qom_set(struct qmp_call *c)
 		return -c->err.code;
 	if (n.dev && n.dev->cls->set) {
 		ret = n.dev->cls->set(n.dev, name, val, &c->err);
+		if (ret != -ENOENT)
+			return ret;
+	}
+	if (n.obj && n.obj->cls->set) {
+		ret = n.obj->cls->set(n.obj, name, val, &c->err);
 		if (ret != -ENOENT)
 			return ret;
 	}

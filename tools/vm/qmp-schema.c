@@ -26,6 +26,8 @@ struct schema_entry {
 #define COPY_FILE ",format:str?,mode:NewImageMode?"
 #define MIRROR ",replaces:str?,granularity:int?,buf-size:int?,copy-mode:MirrorCopyMode?"
 
+#define LIMIT_BURSTS "bps_max:int?,bps_rd_max:int?,bps_wr_max:int?,iops_max:int?,iops_rd_max:int?,iops_wr_max:int?,bps_max_length:int?,bps_rd_max_length:int?,bps_wr_max_length:int?,iops_max_length:int?,iops_rd_max_length:int?,iops_wr_max_length:int?,iops_size:int?,"
+
 static const struct schema_type types[] = {
 	{ "RunState", "debug|inmigrate|internal-error|io-error|paused|postmigrate|prelaunch|finish-migrate|restore-vm|running|save-vm|shutdown|suspended|watchdog|guest-panicked|colo" },
 	{ "ShutdownCause", "none|host-error|host-qmp-quit|host-qmp-system-reset|host-signal|host-ui|guest-shutdown|guest-reset|guest-panic|subsystem-reset|snapshot-load" },
@@ -65,7 +67,7 @@ static const struct schema_type types[] = {
 	{ "PciInfo", "bus:int,devices:[PciDeviceInfo]" },
 	{ "BlockdevCacheInfo", "writeback:bool,direct:bool,no-flush:bool" },
 	{ "ImageInfo", "filename:str,format:str,virtual-size:int,dirty-flag:bool?,backing-image:ImageInfo?" },
-	{ "BlockDeviceInfo", "file:str,node-name:str?,ro:bool,drv:str,backing_file:str?,backing_file_depth:int,encrypted:bool,detect_zeroes:str,bps:int,bps_rd:int,bps_wr:int,iops:int,iops_rd:int,iops_wr:int,image:ImageInfo,cache:BlockdevCacheInfo,write_threshold:int" },
+	{ "BlockDeviceInfo", "file:str,node-name:str?,ro:bool,drv:str,backing_file:str?,backing_file_depth:int,encrypted:bool,detect_zeroes:str,bps:int,bps_rd:int,bps_wr:int,iops:int,iops_rd:int,iops_wr:int," LIMIT_BURSTS "group:str?,image:ImageInfo,cache:BlockdevCacheInfo,write_threshold:int" },
 	{ "BlockInfo", "device:str,qdev:str?,type:str,removable:bool,locked:bool,inserted:BlockDeviceInfo?" },
 	{ "JobType", "commit|stream|mirror|backup|create|amend|snapshot-load|snapshot-save|snapshot-delete" },
 	{ "JobStatus", "undefined|created|running|paused|ready|standby|waiting|pending|aborting|concluded|null" },
@@ -159,6 +161,7 @@ static const struct schema_entry commands[] = {
 	{ "blockdev-backup", COPY_JOB ",compress:bool?", NULL }, { "drive-backup", COPY_JOB COPY_FILE ",compress:bool?", NULL },
 	{ "blockdev-mirror", COPY_JOB MIRROR, NULL },
 	{ "blockdev-snapshot-sync", "device:str?,node-name:str?,snapshot-file:str,snapshot-node-name:str?,format:str?,mode:NewImageMode?", NULL },
+	{ "block_set_io_throttle", "device:str?,id:str?,bps:int,bps_rd:int,bps_wr:int,iops:int,iops_rd:int,iops_wr:int," LIMIT_BURSTS "group:str?", NULL },
 	{ "blockdev-snapshot", "node:str,overlay:str", NULL },
 	{ "block-stream", CHAIN_JOB "base:str?,base-node:str?", NULL },
 	{ "block-commit", CHAIN_JOB "base:str?,base-node:str?,top:str?,top-node:str?", NULL },

@@ -52,8 +52,8 @@ static const struct opt vm_opts[] = {
 	OPT_STR(0, "hdc", "FILE", A, hd[2], "in the third"),
 	OPT_STR(0, "hdd", "FILE", A, hd[3], "in the fourth"),
 	OPT_STR(0, "cdrom", "FILE", A, cdrom, "CD image in the third SATA port"),
-	OPT_LIST(0, "object", "TYPE,id=ID[,PROP=VALUE...]", A, object, "object for devices: iothread, rng-random, rng-builtin, secret, memory-backend-ram|file|memfd"),
-	OPT_LIST(0, "drive", "file=F[,if=virtio|ide|pflash|none][,format=FMT]...", A, drive, "disk image; if=virtio and ide make the device too, if=pflash a flash chip"),
+	OPT_LIST(0, "object", "TYPE,id=ID[,PROP=VALUE...]", A, object, "object for devices: iothread, rng-random, rng-builtin, secret, throttle-group, memory-backend-ram|file|memfd"),
+	OPT_LIST(0, "drive", "file=F[,if=virtio|ide|pflash|none][,format=FMT][,throttling.iops-total=N]...", A, drive, "disk image; if=virtio and ide make the device too, if=pflash a flash chip"),
 	OPT_LIST(0, "blockdev", "DRIVER,node-name=N,...", A, blockdev, "block node for -device ...,drive=N"),
 	OPT_LIST(0, "netdev", "TYPE,id=ID[,...]", A, netdev, "network backend for -device ...,netdev=ID (help lists them)"),
 	OPT_LIST(0, "nic", "TYPE[,model=M][,mac=A][,...]", A, nic, "network backend and its card; none: neither"),
@@ -305,7 +305,7 @@ static int build(struct vm *vm, struct err *err)
 	vm->netdevs.m = vm->m;
 	machine_service_add(vm->m, "netdevs", &vm->netdevs);
 	vm->drives.default_if = vm->microvm ? DRIVE_IF_VIRTIO : DRIVE_IF_IDE;
-	if (drives_init(&vm->drives) < 0)
+	if (drives_init(&vm->drives) < 0 || drives_clock_start(&vm->drives, vm->m) < 0)
 		return err_set(err, ENOMEM, "out of memory");
 	if (vm_create_chardevs(vm, err) < 0 || vm_create_netdevs(vm, err) < 0 || vm_create_devices(vm, err) < 0)
 		return -err->code;
@@ -330,6 +330,7 @@ static void destroy(struct vm *vm)
 	qtest_stop(vm);
 	qmp_stop_all(vm);
 	hmp_stop_all(vm);
+	drives_clock_stop(&vm->drives);
 	pc_free(vm->pc);
 	netdevs_free(&vm->netdevs);
 	drives_free(&vm->drives);
