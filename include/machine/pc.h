@@ -16,6 +16,7 @@
 
 struct loop;
 struct pc;
+struct smbios_conf;
 
 /* Whether there is a board "microvm" besides "q35". */
 static inline bool pc_has_microvm(void)
@@ -58,10 +59,12 @@ struct pc_config {
 	bool no_acpi;
 	bool default_devices;		/* e.g. tell the guest about a VGA */
 	const char *boot_order;		/* up to three of a floppy, c disk, d CD, n network; NULL: "cad" */
+	const char *boot_once;		/* instead of it until the first reset; NULL: none */
 	bool boot_strict;		/* nothing else is tried than what has a bootindex */
 	bool boot_menu, nographic;	/* the BIOS writes its text to the serial port as well */
-	unsigned boot_splash_ms;	/* how long the menu's prompt is shown; 0: the firmware's own */
-	int reboot_timeout_ms;		/* after nothing was bootable; 0: not at all, -1: never */
+	bool has_boot_splash_ms;
+	unsigned boot_splash_ms;	/* how long the menu's prompt is shown */
+	int reboot_timeout_ms;		/* after nothing was bootable; -1: never */
 	const char *name;
 	struct device_global *globals;	/* must stay; NULL: none */
 	const struct pc_numa *numa;	/* must stay; NULL: nothing is said about it */
@@ -70,6 +73,7 @@ struct pc_config {
 	bool rtc_discard;		/* periodic interrupts of the RTC that come too fast are lost, not owed */
 	u8  uuid[16];
 	bool has_uuid;
+	const struct smbios_conf *smbios;	/* must stay; NULL: the tables are all ours */
 };
 
 /* What the machine tells its owner; main thread, vCPUs parked when it matters. */
@@ -86,11 +90,12 @@ struct pc_events {
 	void (*debug)(void *ctx, struct x86_cpu *cpu);
 };
 
+/* Whether that is a boot order: up to three letters a, c, d, n, each once. 0 or -EINVAL. */
+int  pc_boot_order_check(const char *order, struct err *err);
 /*
  * Builds board and processors; devices may be added (device_new() ...)
  * until pc_start(). NULL with err set.
  */
-bool pc_boot_order_ok(const char *order);
 struct pc *pc_create(const struct pc_config *cfg, struct loop *loop, const struct pc_events *ev, void *ctx,
 		     struct err *err);
 void pc_free(struct pc *pc);

@@ -405,6 +405,8 @@ enum x86_exit x86_cpu_step(struct x86_cpu *cpu, u64 n);
 /* Sets request bits, and wakes the vCPU if it sleeps. */
 void x86_cpu_request(struct x86_cpu *cpu, u32 req);
 void x86_cpu_withdraw(struct x86_cpu *cpu, u32 req);
+/* What CPUID answers now for a leaf: eax, ebx, ecx, edx. Main thread, the vCPU standing. */
+void x86_cpu_cpuid(const struct x86_cpu *cpu, u32 leaf, u32 sub, u32 out[4]);
 /*
  * An NMI. A processor takes one within an instruction and latches one more while its handler runs; a vCPU looks at the
  * end of a block, so that two may have come by then, and both count.

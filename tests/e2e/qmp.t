@@ -334,7 +334,7 @@ def test_mon(t):
             vm.cmd("qmp_capabilities")
             vm.end()
     for args, want in ((["-mon", "chardev=nobody"], "nobody"), (["-mon", "mode=control"], "chardev"), (["-smp", "3,sockets=2,cores=2"], "topology"),
-                       (["-smp", "2,maxcpus=1"], "maxcpus"), (["-boot", "order=cc"], "once"), (["-daemonize", "-nographic"], "-daemonize")):
+                       (["-smp", "2,maxcpus=1"], "maxcpus"), (["-boot", "order=cc"], "twice"), (["-daemonize", "-nographic"], "-daemonize")):
         r = subprocess.run([harness.VMBOX, "vm", *args], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
         t.ok(r.returncode == 1 and want in r.stderr and len(r.stderr.splitlines()) == 1, "%s: one line" % args)
 

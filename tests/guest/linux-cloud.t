@@ -39,8 +39,9 @@ done
 
 ok "isa-serial by -device takes a chardev" \
 	boot dev -nodefaults -kernel "$kernel" -initrd ird.gz -append "console=ttyS0 panic=-1" -m 256 \
-	-chardev file,id=c,path=con.log -device isa-serial,chardev=c
+	-chardev file,id=c,path=con.log -device isa-serial,chardev=c -smbios type=1,manufacturer=Maker,product=Thing
 like "$(cat con.log)" "reboot: Power down" "and carries the console"
+like "$(cat con.log)" "DMI: Maker Thing, BIOS" "-smbios tells the kernel who made it"
 
 head -c 100000 "$kernel" >cut
 "$VMBOX" vm -kernel cut -m 256 -nographic </dev/null >cut.log 2>cut.err

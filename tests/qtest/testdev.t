@@ -85,7 +85,7 @@ def fw_cfg(m):
 
 
 def test_smbios(t):
-    with harness.Machine("-uuid", "00112233-4455-6677-8899-aabbccddeeff", "-smp", "3") as m:
+    with harness.Machine("-uuid", "00112233-4455-6677-8899-aabbccddeeff", "-smp", "3,sockets=3") as m:
         files = fw_cfg(m)
     a, data = files["etc/smbios/smbios-anchor"], files["etc/smbios/smbios-tables"]
     t.eq((a[:4], a[16:21]), (b"_SM_", b"_DMI_"), "anchor")

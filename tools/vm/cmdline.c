@@ -265,35 +265,39 @@ static int parse_machine(struct vm *vm, struct err *err)
 	return -err->code;
 }
 
+static int take_order(char **to, const char *order, struct err *err)
+{
+	if (order && pc_boot_order_check(order, err) < 0)
+		return -err->code;
+	return set_text(to, order) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+}
+
 static int parse_boot(struct vm *vm, struct err *err)
 {
 	struct qopts *q;
-	const char *order = NULL;
-	bool menu = false, strict = false;
-	s64 timeout = 0;
+	const char *order = NULL, *once = NULL;
+	struct pc_config *c = &vm->cfg;
+	s64 timeout = -1;
 	u64 splash = 0;
 
+	c->reboot_timeout_ms = -1;
 	if (!vm->args->boot)
 		return 0;
 	q = qopts_parse("-boot", vm->args->boot, "order", err);
 	if (!q)
 		return -err->code;
 	qopts_str(q, "order", &order, err);
-	qopts_bool(q, "menu", &menu, err);
-	qopts_bool(q, "strict", &strict, err);
-	qopts_u64(q, "splash-time", 0, 65535, &splash, err);
+	qopts_str(q, "once", &once, err);
+	qopts_bool(q, "menu", &c->boot_menu, err);
+	qopts_bool(q, "strict", &c->boot_strict, err);
+	c->has_boot_splash_ms = qopts_u64(q, "splash-time", 0, 65535, &splash, err) > 0;
 	qopts_s64(q, "reboot-timeout", -1, 65535, &timeout, err);
-	if (qopts_done(q, err) == 0) {
-		if (order && !pc_boot_order_ok(order))
-			err_set(err, EINVAL, "-boot: invalid order '%s': up to three of the letters a, c, d, n, each once", order);
-		else if (set_text(&vm->boot_order, order) < 0)
-			err_set(err, ENOMEM, "out of memory");
-		vm->cfg.boot_order = vm->boot_order;
-		vm->cfg.boot_menu = menu;
-		vm->cfg.boot_strict = strict;
-		vm->cfg.boot_splash_ms = (unsigned)splash;
-		vm->cfg.reboot_timeout_ms = (int)timeout;
-	}
+	if (qopts_done(q, err) == 0 && take_order(&vm->boot_order, order, err) == 0)
+		take_order(&vm->boot_once, once, err);
+	c->boot_order = vm->boot_order;
+	c->boot_once = vm->boot_once;
+	c->boot_splash_ms = (unsigned)splash;
+	c->reboot_timeout_ms = (int)timeout;
 	qopts_free(q);
 	return -err->code;
 }
@@ -476,23 +480,29 @@ static int parse_rtc(struct vm *vm, struct err *err)
 	return -err->code;
 }
 
-static int parse_uuid(struct vm *vm, struct err *err)
+int vm_uuid_parse(const char *s, u8 uuid[16])
 {
-	const char *s = vm->args->uuid;
 	unsigned i, v;
 
-	if (!s)
-		return 0;
 	for (i = 0; i < 16; i++) {
 		if (i && *s == '-')
 			s++;
 		if (sscanf(s, "%2x", &v) != 1 || !s[1])
-			return err_set(err, EINVAL, "-uuid: '%s' is no UUID", vm->args->uuid);
-		vm->cfg.uuid[i] = (u8)v;
+			return -EINVAL;
+		uuid[i] = (u8)v;
 		s += 2;
 	}
+	return *s ? -EINVAL : 0;
+}
+
+static int parse_uuid(struct vm *vm, struct err *err)
+{
+	const char *s = vm->args->uuid;
+
+	if (!s)
+		return 0;
 	vm->cfg.has_uuid = true;
-	return *s ? err_set(err, EINVAL, "-uuid: '%s' is no UUID", vm->args->uuid) : 0;
+	return vm_uuid_parse(s, vm->cfg.uuid) < 0 ? err_set(err, EINVAL, "-uuid: '%s' is no UUID", s) : 0;
 }
 
 static int parse_log(struct vm *vm, struct err *err)
@@ -613,7 +623,7 @@ int vm_parse(struct vm *vm, struct err *err)
 	size_t i;
 
 	if (parse_log(vm, err) < 0 || parse_machine(vm, err) < 0 || parse_smp(vm, err) < 0 || parse_mem(vm, err) < 0 || find_backend(vm, err) < 0 ||
-	    vm_parse_numa(vm, err) < 0 || parse_rtc(vm, err) < 0 || parse_uuid(vm, err) < 0 || parse_boot(vm, err) < 0 || parse_display(vm, err) < 0 || vm_parse_globals(vm, err) < 0)
+	    vm_parse_numa(vm, err) < 0 || parse_rtc(vm, err) < 0 || parse_uuid(vm, err) < 0 || vm_parse_smbios(vm, err) < 0 || parse_boot(vm, err) < 0 || parse_display(vm, err) < 0 || vm_parse_globals(vm, err) < 0)
 		return -err->code;
 	if (parse_name(vm, err) < 0 || parse_memory_place(vm, err) < 0)
 		return -err->code;

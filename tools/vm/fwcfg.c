@@ -16,8 +16,7 @@
 #define NAME_MAX_LEN	55
 #define FILE_MAX	(256 * MiB)
 
-/* The whole file; *len: what was read. NULL with err set. */
-static u8 *read_file(const char *path, u32 *len, struct err *err)
+u8 *vm_read_file(const char *path, u32 *len, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
@@ -67,7 +66,7 @@ static int add_item(struct vm *vm, const char *name, const char *file, const cha
 		return err_set(err, EINVAL, "name too long (max. %u char)", NAME_MAX_LEN);
 	if (string)
 		len = (u32)strlen(string);	/* without its NUL */
-	else if (!(data = loaded = read_file(file, &len, err)))
+	else if (!(data = loaded = vm_read_file(file, &len, err)))
 		return -err->code;
 	ret = fw_cfg_add_file(fw, name, data, len);
 	mem_free(loaded);

@@ -38,12 +38,13 @@ static const struct opt vm_opts[] = {
 	OPT_STR(0, "rtc", "base=utc|localtime|DATE", A, rtc, "time of the real-time clock; clock=host|rt|vm: what it goes by [host; vm with -accel qtest]; driftfix=none: its ticks may be lost (default: slew)"),
 	OPT_FLAG(0, "no-hpet", A, no_hpet, "leave out the HPET"),
 	OPT_FLAG(0, "no-acpi", A, no_acpi, "leave out the ACPI tables"),
+	OPT_LIST(0, "smbios", "file=F|type=N,FIELD=TEXT...", A, smbios, "structures of a file, or fields of types 0, 1, 2, 3, 4, 11, 17 and 41 in the SMBIOS tables"),
 	OPT_GROUP("Boot"),
 	OPT_STR(0, "kernel", "FILE", A, kernel, "Linux bzImage, PVH or multiboot ELF kernel"),
 	OPT_STR(0, "initrd", "FILE", A, initrd, "initial RAM disk"),
 	OPT_STR(0, "append", "TEXT", A, append, "kernel command line"),
 	OPT_STR(0, "bios", "FILE", A, bios, "firmware image [bios-256k.bin]"),
-	OPT_STR(0, "boot", "ORDER,menu=on|off,...", A, boot, "boot order of letters a c d n; menu=, splash-time=, reboot-timeout="),
+	OPT_STR(0, "boot", "ORDER,menu=on|off,...", A, boot, "boot order of letters a c d n; once=ORDER: until the first reset; menu=, strict=, splash-time=MS, reboot-timeout=MS|-1"),
 	OPT_LIST(0, "fw_cfg", "name=opt/NAME,file=F|string=TEXT", A, fw_cfg, "item of the firmware configuration device for the guest"),
 	OPT_GROUP("Devices"),
 	OPT_LIST(0, "device", "NAME[,PROP=VALUE...]", A, device, "add a device (help lists them; NAME,help its properties)"),
@@ -335,6 +336,7 @@ static void destroy(struct vm *vm)
 	netdevs_free(&vm->netdevs);
 	drives_free(&vm->drives);
 	mem_free(vm->boot_order);
+	mem_free(vm->boot_once);
 	mem_free(vm->name);
 	mem_free(vm->ram_backend);
 	mem_free(vm->ram_path);
@@ -385,6 +387,7 @@ out_destroy:
 		unlink(vm.args->pidfile);
 out:
 	vm_free_globals(&vm);
+	vm_free_smbios(&vm);
 	mem_free(vm.numa);
 	if (err_is_set(&err))
 		err_report(&err);

@@ -18,6 +18,7 @@
 struct json;
 struct qmp;
 struct qopts;
+struct smbios_conf;
 struct strbuf;
 
 enum vm_display { VM_DISPLAY_NONE, VM_DISPLAY_CURSES };
@@ -30,7 +31,7 @@ struct vm_args {
 	const char *machine, *cpu, *smp, *mem, *kernel, *initrd, *append, *bios, *name, *uuid, *rtc, *gdb, *boot, *incoming, *loadvm;
 	const char *display, *vga, *debug_items, *debug_file, *pidfile, *qtest, *qtest_log;
 	const char *hd[4], *cdrom, *mem_path;
-	struct opt_list accel, device, chardev, serial, monitor, mon, qmp, global, debugcon, drive, blockdev, object, action, netdev, nic, net, fw_cfg, numa, overcommit, parallel;
+	struct opt_list accel, device, chardev, serial, monitor, mon, qmp, global, smbios, debugcon, drive, blockdev, object, action, netdev, nic, net, fw_cfg, numa, overcommit, parallel;
 	bool mem_prealloc, nographic, stopped, no_reboot, no_shutdown, daemonize, nodefaults, no_hpet, no_acpi, no_user_config, gdb_default;
 };
 
@@ -47,9 +48,10 @@ struct vm {
 	enum vm_accel accel;
 	enum vm_display display;
 	struct pc_numa *numa;		/* owned; NULL: no -numa */
+	struct smbios_conf *smbios;	/* owned; NULL: no -smbios */
 	bool vga;			/* the board has its adapter */
 	bool microvm, no_isa_serial, rtc_clock_given;
-	char *boot_order, *name;	/* owned */
+	char *boot_order, *boot_once, *name;	/* owned */
 	char *ram_backend, *ram_path;	/* -machine memory-backend=, its file; owned */
 	char *machine_flash[2];		/* -machine pflash0=, pflash1=; owned */
 	unsigned flash_units;		/* chips given by -drive so far */
@@ -74,6 +76,8 @@ struct vm {
 int  vm_parse(struct vm *vm, struct err *err);
 /* True when the text was a request for help, which has been printed. */
 bool vm_help(struct vm *vm);
+/* 32 hexadecimal digits with or without dashes: 0 or -EINVAL. */
+int  vm_uuid_parse(const char *s, u8 uuid[16]);
 int  vm_device_help(const char *name, struct err *err);
 
 /* devices.c: backends and devices of the command line, in QEMU's order. */
@@ -91,6 +95,13 @@ void vm_free_globals(struct vm *vm);
 
 /* numa.c: -numa into vm->cfg, once processors and memory are known. */
 int  vm_parse_numa(struct vm *vm, struct err *err);
+
+/* fwcfg.c: the whole of a file of at most 256 MiB; *len: what was read. mem_free() it; NULL with err set. */
+u8  *vm_read_file(const char *path, u32 *len, struct err *err);
+
+/* smbios.c: -smbios into vm->cfg and back to nothing. */
+int  vm_parse_smbios(struct vm *vm, struct err *err);
+void vm_free_smbios(struct vm *vm);
 
 /* fwcfg.c: -fw_cfg, once the board has its own items. */
 int  vm_add_fw_cfg(struct vm *vm, struct err *err);

@@ -71,6 +71,10 @@ static int add_smbios(struct pc *pc, struct err *err)
 
 	if (smbios_build(&s, pc, err) < 0)
 		return -err->code;
+	if (s.len > MiB - SMBIOS_TABLES) {
+		mem_free(s.data);
+		return err_set(err, E2BIG, "the SMBIOS tables are too large to boot a kernel directly");
+	}
 	smbios_place(&s, SMBIOS_TABLES);
 	anchor = mem_dup(s.anchor, SMBIOS_ANCHOR);
 	if (boot_image_add(pc->boot, SMBIOS_TABLES, s.data, s.len, true, err) < 0 || !anchor) {

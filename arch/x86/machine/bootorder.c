@@ -15,7 +15,7 @@
 #include "pc.h"
 #include "str.h"
 
-#define CMOS_BOOT3	0x38	/* third device in bits 7-4; bit 0: floppies need no signature */
+#define CMOS_BOOT3	0x38	/* third device in bits 7-4; bit 0: floppies need no signature, which we never say */
 #define CMOS_BOOT12	0x3d
 
 static unsigned cmos_code(char c)
@@ -26,14 +26,20 @@ static unsigned cmos_code(char c)
 	return p && p > letters ? (unsigned)(p - letters) : 0;
 }
 
-bool pc_boot_order_ok(const char *order)
+int pc_boot_order_check(const char *order, struct err *err)
 {
 	size_t i, n = strlen(order);
 
-	for (i = 0; i < n; i++)
-		if (strchr(order + i + 1, order[i]))	/* twice */
-			return false;
-	return n && n <= 3 && strspn(order, "acdn") == n;
+	for (i = 0; i < n; i++) {
+		if (order[i] < 'a' || order[i] > 'p')
+			return err_set(err, EINVAL, "Invalid boot device '%c'", order[i]);
+		if (memchr(order, order[i], i))
+			return err_set(err, EINVAL, "Boot device '%c' was given twice", order[i]);
+	}
+	if (n > 3)
+		return err_set(err, EINVAL, "Too many boot devices for PC");
+	i = strspn(order, "acdn");
+	return i < n ? err_set(err, EINVAL, "Invalid boot device for PC: '%c'", order[i]) : 0;
 }
 
 /* "scsi@4" by the function's class; whole: and what hangs on it when it is a disk or card by itself. */
@@ -156,23 +162,41 @@ static int add_bootorder(struct pc *pc)
 	return ret;
 }
 
+/* The letters into the clock's memory, where SeaBIOS looks when there is no bootindex. */
+static void set_cmos_order(struct pc *pc, const char *order)
+{
+	size_t n = strlen(order);
+
+	rtc_set_cmos(pc->rtc, CMOS_BOOT12, (u8)(cmos_code(order[0]) | (n > 1 ? cmos_code(order[1]) << 4 : 0)));
+	rtc_set_cmos(pc->rtc, CMOS_BOOT3, (u8)(n > 2 ? cmos_code(order[2]) << 4 : 0));
+}
+
+static const char *lasting_order(const struct pc *pc)
+{
+	return pc->cfg.boot_order ? pc->cfg.boot_order : "cad";
+}
+
+void pc_boot_order_after_once(struct pc *pc)
+{
+	if (pc->cfg.boot_once && !pc->microvm)
+		set_cmos_order(pc, lasting_order(pc));
+	pc->cfg.boot_once = NULL;
+}
+
 int pc_boot_order(struct pc *pc)
 {
-	const char *order = pc->cfg.boot_order ? pc->cfg.boot_order : "cad";
-	size_t n = strlen(order);
 	u8 raw[4];
 	int ret = 0;
 
 	if (pc->microvm)
 		return 0;
-	rtc_set_cmos(pc->rtc, CMOS_BOOT12, (u8)(cmos_code(order[0]) | (n > 1 ? cmos_code(order[1]) << 4 : 0)));
-	rtc_set_cmos(pc->rtc, CMOS_BOOT3, (u8)((n > 2 ? cmos_code(order[2]) << 4 : 0) | 1));
+	set_cmos_order(pc, pc->cfg.boot_once ? pc->cfg.boot_once : lasting_order(pc));
 	fw_cfg_add_u16(pc->fw_cfg, FW_CFG_BOOT_MENU, pc->cfg.boot_menu);
-	if (pc->cfg.boot_splash_ms) {
+	if (pc->cfg.has_boot_splash_ms) {
 		put_le16(raw, (u16)pc->cfg.boot_splash_ms);
 		ret = fw_cfg_add_file(pc->fw_cfg, "etc/boot-menu-wait", raw, 2);
 	}
-	if (ret == 0 && pc->cfg.reboot_timeout_ms) {
+	if (ret == 0) {
 		put_le32(raw, (u32)pc->cfg.reboot_timeout_ms);
 		ret = fw_cfg_add_file(pc->fw_cfg, "etc/boot-fail-wait", raw, 4);
 	}

@@ -456,6 +456,9 @@ void pc_reset(struct pc *pc, bool by_guest)
 	(void)by_guest;
 	pc_pause(pc);
 	machine_reset_devices(&pc->m);
+	if (pc->started)
+		pc_boot_order_after_once(pc);
+	pc->started = true;
 	for (i = 0; pc->vcpus && i < pc->cfg.cpus; i++) {
 		clock_timer_del(&pc->vcpus[i].lapic_timer);
 		x86_cpu_reset(pc->vcpus[i].cpu);

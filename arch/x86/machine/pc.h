@@ -52,7 +52,7 @@ struct pc {
 	struct device *host, *mch, *lpc, *pic, *ioapic, *rtc, *fw_cfg, *fpu_irq;
 	struct mem_region bios;
 	struct mem_map bios_high;
-	bool has_firmware;
+	bool has_firmware, started;		/* its first reset was */
 	struct device *pm, *slot[MICROVM_SLOTS];	/* microvm */
 	char *append;				/* the kernel's command line, when it is not the user's */
 
@@ -89,6 +89,8 @@ int  pc_firmware_tables(struct pc *pc, struct err *err);
 bool pc_firmware_boots_kernel(const struct pc *pc);
 /* bootorder.c: -boot and bootindex as firmware reads them. 0 or -errno. */
 int  pc_boot_order(struct pc *pc);
+/* At a reset: what -boot once= said is over. */
+void pc_boot_order_after_once(struct pc *pc);
 /* The device's Open Firmware path; only where there is one. */
 struct strbuf;
 bool pc_has_firmware_path(const struct device *dev);

@@ -21,7 +21,7 @@ struct smbios {
 	u16 count, largest;
 };
 
-int  smbios_build(struct smbios *s, const struct pc *pc, struct err *err);
+int  smbios_build(struct smbios *s, struct pc *pc, struct err *err);
 /* The structures' address into the anchor, with its sums. */
 void smbios_place(struct smbios *s, u32 table_at);
 

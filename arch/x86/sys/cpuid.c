@@ -291,3 +291,8 @@ void sys_cpuid(const struct x86_cpu *cpu, u32 leaf, u32 sub, u32 r[4])
 		leaf = max;
 	basic(cpu, leaf, sub, r);
 }
+
+void x86_cpu_cpuid(const struct x86_cpu *cpu, u32 leaf, u32 sub, u32 out[4])
+{
+	sys_cpuid(cpu, leaf, sub, out);
+}
