@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Where generated code lives: one memfd mapped twice, writable and
- * executable, cut into regions that fill up one after the other. A region
- * is used again only when every vCPU has been outside of generated code since
- * it was left behind, and then its memory goes back to the host. Blocks are hashed by physical address and mode, and by
- * page for those that write to code.
+ * executable, cut into regions that fill up one after the other. When one
+ * begins to, the blocks of the next, the oldest, are dropped with all that share a page
+ * with them, for only such may have links to them; that region is used when every vCPU has been outside of generated code
+ * since. Blocks are hashed by physical address and mode, and by page for those that write to code.
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,8 +12,7 @@
 #include "asan.h"
 #include "mem.h"
 
-#define CACHE_DEFAULT	(96 * MiB)
-#define META_BYTES	(11 * MiB)	/* of a region */
+#define CACHE_DEFAULT	(40 * MiB)
 
 static unsigned hash_of(u64 gpa, u32 mode)
 {
@@ -47,6 +46,9 @@ void jit_cache_insert(struct jit *j, struct jit_block *b)
 
 	b->page_next = *pages;
 	*pages = b;
+	b->listed = true;
+	b->region_next = j->region[j->cur].blocks;
+	j->region[j->cur].blocks = b;
 	if (b->gpa2 != JIT_NO_PAGE) {
 		pages = &j->pages2[page_hash(b->gpa2)];
 		b->next2 = *pages;
@@ -93,21 +95,27 @@ static void drop_second(struct jit *j, u64 gpa)
 	}
 }
 
-void jit_drop_page(struct x86_system *sys, u64 gpa)
+static void drop_first(struct jit *j, u64 gpa)
 {
-	struct jit *j = sys->jit;
-	struct jit_block **p, *b;
+	struct jit_block **p = &j->pages[page_hash(gpa)], *b;
 
-	pthread_mutex_lock(&j->lock);
-	p = &j->pages[page_hash(gpa)];
 	while ((b = *p)) {
 		if ((b->gpa ^ gpa) & ~X86_PAGE_MASK) {
 			p = &b->page_next;
 			continue;
 		}
 		*p = b->page_next;
+		b->listed = false;
 		drop(j, b);
 	}
+}
+
+void jit_drop_page(struct x86_system *sys, u64 gpa)
+{
+	struct jit *j = sys->jit;
+
+	pthread_mutex_lock(&j->lock);
+	drop_first(j, gpa);
 	drop_second(j, gpa);
 	pthread_mutex_unlock(&j->lock);
 }
@@ -120,6 +128,7 @@ static void drop_all(struct jit *j)
 	for (unsigned i = 0; i < 1u << JIT_PAGE_BITS; i++) {
 		for (struct jit_block *b = j->pages[i]; b; b = b->page_next) {
 			b->dropped = true;
+			b->listed = false;
 			jit_host_drop(j, b);
 		}
 		j->pages[i] = j->pages2[i] = NULL;
@@ -152,11 +161,15 @@ void jit_cache_seen(struct x86_cpu *cpu)
 	} while (__atomic_load_n(&j->flush_gen, __ATOMIC_SEQ_CST) != gen);
 	if (v->jumps_gen == gen)
 		return;
+	if (v->jumps_gen + 1 == gen) {
+		jit_jumps_purge(cpu, &j->region[(gen + 1) % JIT_REGIONS]);
+	} else {
+		for (unsigned i = 0; i < JIT_TABLES; i++)
+			if (i != v->cur)
+				v->space[i].xtag = 0;
+		jit_jumps_clear(cpu->jit.jumps);
+	}
 	v->jumps_gen = gen;
-	for (unsigned i = 0; i < JIT_TABLES; i++)
-		if (i != v->cur)
-			v->space[i].xtag = 0;
-	jit_jumps_clear(cpu->jit.jumps);
 }
 
 void jit_idle(struct x86_cpu *cpu)
@@ -182,12 +195,12 @@ static bool all_seen(struct jit *j, u64 gen)
 }
 
 /* The memory of a region that nobody holds anything of goes back to the host, out of both views of the file. */
-static void give_back(struct jit_region *r)
+static void give_back(struct jit *j, struct jit_region *r)
 {
 	u8 *start = (u8 *)ALIGN_UP((uintptr_t)r->rw, (uintptr_t)4096);
 
 	madvise(start, (size_t)(r->end - start), MADV_REMOVE);
-	madvise(r->meta, META_BYTES, MADV_DONTNEED);
+	madvise(r->meta, j->meta_bytes, MADV_DONTNEED);
 	r->left = 0;
 }
 
@@ -200,26 +213,47 @@ static void give_back_stale(struct jit *j)
 		if (!r->left)
 			continue;
 		if (all_seen(j, r->left))
-			give_back(r);
+			give_back(j, r);
 		else
 			j->stale = true;
 	}
 }
 
-/* Code that runs goes on to the end of its block. */
+/* Nothing leads to the region's blocks any more but the jump tables of vCPUs, and code that runs. */
+static void drop_region(struct jit *j, struct jit_region *r)
+{
+	for (struct jit_block *b = r->blocks; b; b = b->region_next) {
+		if (b->listed)
+			drop_first(j, b->gpa);
+		drop(j, b);
+	}
+	r->blocks = NULL;
+	for (unsigned i = 0; i < 1u << JIT_PAGE_BITS; i++)
+		for (struct jit_block **p = &j->pages2[i]; *p; ) {
+			if ((*p)->dropped)
+				*p = (*p)->next2;
+			else
+				p = &(*p)->next2;
+		}
+}
+
+/* The next region, which is empty, becomes the current one. Code that runs goes on to the end of its block. */
 static void switch_region(struct jit *j)
 {
-	struct jit_region *r;
+	struct jit_region *r, *next;
 
-	j->region[j->cur].left = j->flush_gen + 1;
-	j->stale = true;
 	j->cur = (j->cur + 1) % JIT_REGIONS;
 	r = &j->region[j->cur];
 	r->left = 0;
-	drop_all(j);
 	r->used = r->rw;
 	r->meta_used = r->meta;
-	j->stats.flushes++;
+	next = &j->region[(j->cur + 1) % JIT_REGIONS];
+	if (next->blocks) {
+		drop_region(j, next);
+		next->left = j->flush_gen + 1;
+		j->stale = true;
+		j->stats.flushes++;
+	}
 	__atomic_store_n(&j->flush_gen, j->flush_gen + 1, __ATOMIC_RELEASE);
 	for (unsigned i = 0; i < j->sys->ncpus; i++)
 		x86_cpu_kick(j->sys->cpu[i]);
@@ -233,8 +267,7 @@ bool jit_cache_room(struct jit *j)
 		give_back_stale(j);
 	if ((size_t)(r->end - r->used) > JIT_BLOCK_ROOM && (size_t)(r->meta_end - r->meta_used) > 64 * KiB)
 		return true;
-	/* the next region was left JIT_REGIONS - 1 changes ago */
-	if (j->flush_gen + 1 >= JIT_REGIONS && !all_seen(j, j->flush_gen + 2 - JIT_REGIONS))
+	if (!all_seen(j, j->flush_gen))		/* that the next one was emptied */
 		return false;
 	switch_region(j);
 	return true;
@@ -277,10 +310,10 @@ static int make_regions(struct jit *j, struct err *e)
 		r->rw = i ? j->rw + part * i : start;
 		r->used = r->rw;
 		r->end = j->rw + part * (i + 1);
-		r->meta = r->meta_used = mem_pages(META_BYTES);
+		r->meta = r->meta_used = mem_pages(j->meta_bytes);
 		if (!r->meta)
 			return err_set(e, ENOMEM, "out of memory");
-		r->meta_end = r->meta + META_BYTES;
+		r->meta_end = r->meta + j->meta_bytes;
 	}
 	return 0;
 }
@@ -293,7 +326,7 @@ void jit_free(struct x86_system *sys)
 		return;
 	for (unsigned i = 0; i < JIT_REGIONS; i++)
 		if (j->region[i].meta)
-			mem_pages_free(j->region[i].meta, META_BYTES);
+			mem_pages_free(j->region[i].meta, j->meta_bytes);
 	if (j->rx && j->rx != MAP_FAILED)
 		munmap(j->rx, j->bytes);
 	if (j->rw && j->rw != MAP_FAILED)
@@ -318,6 +351,7 @@ int x86_jit_enable(struct x86_system *sys, const struct x86_jit_config *cfg, str
 	j->single = cfg->single;
 	j->verify = cfg->verify;
 	j->bytes = ALIGN_UP(cfg->cache_bytes ? cfg->cache_bytes : CACHE_DEFAULT, 256 * KiB * JIT_REGIONS);
+	j->meta_bytes = j->bytes / JIT_REGIONS / 2 + 128 * KiB;
 	pthread_mutex_init(&j->lock, NULL);
 	if (map_cache(j, e))
 		goto fail;

@@ -19,7 +19,7 @@
 #define JIT_HASH_BITS	16
 #define JIT_PAGE_BITS	12
 #define JIT_NO_PAGE	(~0ULL)
-#define JIT_REGIONS	4
+#define JIT_REGIONS	8
 #define JIT_BLOCK_ROOM	(48 * KiB)	/* code of the largest block, with room */
 #define JIT_JUMP_BITS	13		/* of one jump table */
 #define JIT_TABLES	16		/* of a vCPU */
@@ -76,7 +76,8 @@ static inline unsigned jit_limit_bytes(unsigned n)
 
 struct jit_block {
 	_Atomic(struct jit_block *) next;	/* in its hash chain */
-	struct jit_block *page_next;		/* of the same page */
+	struct jit_block *page_next;		/* of the same page, while listed */
+	struct jit_block *region_next;		/* of the same region */
 	u64 gpa;
 	u32 mode, gen;
 	struct x86_code_page *page;
@@ -84,6 +85,7 @@ struct jit_block {
 	const u8 *stale;			/* where the entry leads when the block is dropped */
 	bool marker;				/* no code: the instruction there goes over the page's end */
 	bool dropped;
+	bool listed;				/* in jit.pages[] */
 	u32 gen2;
 	/*
 	 * One instruction that goes over the page's end, with this second page. Reached
@@ -108,7 +110,7 @@ struct jit_link {
 	u8 *site;		/* displacement, writable view */
 	struct jit_block *from;
 	s32 off;		/* of the target in the page */
-	u32 region_gen;		/* of the region it is in */
+	u32 region_gen;		/* flush_gen while its region was the current one: jit_region_live() */
 	bool plain;		/* to a block without groups */
 };
 
@@ -193,7 +195,8 @@ struct jit_thunks {
 struct jit_region {
 	u8 *rw, *used, *end;	/* code, writable view */
 	u8 *meta, *meta_used, *meta_end;
-	u64 left;		/* the flush_gen since when it is not current; 0: holds nothing */
+	struct jit_block *blocks;
+	u64 left;		/* the flush_gen since when all its blocks are dropped; 0: it holds nothing, or live blocks */
 };
 
 struct jit {
@@ -205,8 +208,9 @@ struct jit {
 	u8 *rw, *rx;
 	struct jit_region region[JIT_REGIONS];
 	unsigned cur;
-	bool stale;		/* a region that was left still has its memory */
-	u64 flush_gen;		/* counts changes of region; vCPUs that saw it use nothing older */
+	bool stale;		/* a region whose blocks are dropped still has its memory */
+	size_t meta_bytes;	/* of a region */
+	u64 flush_gen;		/* counts changes of region; vCPUs that saw it use nothing of the region that is next */
 	struct jit_thunks thunks;
 	void *host;		/* the generator's */
 	struct x86_jit_stats stats;
@@ -264,8 +268,16 @@ static inline struct jit_jump *jit_jump_other(struct jit_jump *slot, unsigned n)
 	return (struct jit_jump *)((uintptr_t)slot ^ n * JIT_JUMP_WAY);
 }
 
+/* What was made at that flush_gen is there still; under the lock. The region behind the current one is empty. */
+static inline bool jit_region_live(const struct jit *j, u32 region_gen)
+{
+	return (u32)j->flush_gen - region_gen <= JIT_REGIONS - 2;
+}
+
 /* run.c: all slots of the table become unused. */
 void jit_jumps_clear(struct jit_jump *table);
+/* ...and those of all the vCPU's tables that lead into the region. */
+void jit_jumps_purge(struct x86_cpu *cpu, const struct jit_region *r);
 
 /* cache.c; region and drop functions under the lock. */
 struct jit_block *jit_cache_find(struct jit *j, u64 gpa, u64 gpa2, u32 mode);

@@ -136,6 +136,21 @@ static void jump_insert(struct x86_cpu *cpu, u64 lin, const u8 *entry)
 	*slot = (struct jit_jump){ lin, entry };
 }
 
+void jit_jumps_purge(struct x86_cpu *cpu, const struct jit_region *r)
+{
+	const struct jit *j = cpu->sys->jit;
+	const u8 *first = r->rw + (j->rx - j->rw);
+	size_t bytes = (size_t)(r->end - r->rw);
+
+	for (unsigned n = 0; n < JIT_TABLES; n++) {
+		struct jit_jump *table = jit_jumps(cpu, n);
+
+		for (unsigned i = 0; cpu->translator->space[n].xtag && i < 1u << JIT_JUMP_BITS; i++)
+			if ((size_t)((uintptr_t)table[i].entry - (uintptr_t)first) < bytes)
+				table[i] = (struct jit_jump){ .lin = table[i].lin ^ 8 };
+	}
+}
+
 static bool space_is(const struct jit_space *s, u64 xtag, u32 mode)
 {
 	return s->xtag == xtag && s->mode == mode;
@@ -297,7 +312,7 @@ static struct jit_block *find_crossing(struct x86_cpu *cpu, u64 lin, u64 gpa, co
 		return b;
 	s.cp = code_page(cpu->sys, s.gpa, true);
 	b = s.cp ? translate(cpu, gpa, host, marker->mode, &s) : NULL;
-	return b ? b : marker;
+	return b;
 }
 
 static struct jit_block *find_at(struct x86_cpu *cpu, u64 lin, u32 mode)
@@ -342,13 +357,13 @@ static const u8 *find_plain(struct x86_cpu *cpu, u32 mode)
 
 /* ---- going in and out ---- */
 
-static void link_jump(struct x86_cpu *cpu, struct jit_link *l, u32 mode)
+static void link_jump(struct x86_cpu *cpu, const struct jit_link *l, u32 mode)
 {
 	struct jit *j = cpu->sys->jit;
 	struct jit_block *b = NULL;
 
 	pthread_mutex_lock(&j->lock);
-	if (j->flush_gen == l->region_gen && atomic_load(&l->from->page->gen) == l->from->gen &&
+	if (jit_region_live(j, l->region_gen) && atomic_load(&l->from->page->gen) == l->from->gen &&
 	    (l->from->mode & ~JIT_MODE_PLAIN) == mode)
 		b = jit_cache_find(j, (l->from->gpa & ~X86_PAGE_MASK) + (u64)(s64)l->off, JIT_NO_PAGE,
 				   mode | (l->plain ? JIT_MODE_PLAIN : 0));
@@ -381,15 +396,14 @@ u64 jit_left_at(const struct x86_cpu *cpu, u64 code)
 	}
 }
 
-static struct jit_link *left(struct x86_cpu *cpu, u64 code)
+/* True: *link is the jump it was left by. A copy: the region may be another's before it is linked. */
+static bool left(struct x86_cpu *cpu, u64 code, struct jit_link *link)
 {
-	struct jit_link *l;
-
 	switch ((enum jit_exit)(code & 7)) {
 	case JIT_EXIT_LINK:
-		l = (struct jit_link *)(uintptr_t)(code & ~7ULL);
-		cpu->rip = cpu->jit.page + (u64)(s64)l->off;
-		return l;
+		*link = *(const struct jit_link *)(uintptr_t)(code & ~7ULL);
+		cpu->rip = cpu->jit.page + (u64)(s64)link->off;
+		return true;
 	case JIT_EXIT_NEXT:
 		cpu->rip = cpu->jit.page + (u64)((s64)code >> 32);
 		break;
@@ -407,7 +421,7 @@ static struct jit_link *left(struct x86_cpu *cpu, u64 code)
 	case JIT_EXIT_SET:
 		break;
 	}
-	return NULL;
+	return false;
 }
 
 u64 jit_enter(struct x86_cpu *cpu, const u8 *entry)
@@ -437,7 +451,7 @@ bool jit_one(struct x86_cpu *cpu)
 	entry = find_entry(cpu, mode);
 	if (!entry)
 		return false;
-	left(cpu, jit_enter(cpu, entry));
+	left(cpu, jit_enter(cpu, entry), &(struct jit_link){ 0 });
 	return true;
 }
 
@@ -457,7 +471,8 @@ static void run_verified(struct x86_cpu *cpu)
 
 void jit_run(struct x86_cpu *cpu)
 {
-	struct jit_link *link = NULL;
+	struct jit_link link;
+	bool linked = false;
 
 	jit_cache_seen(cpu);
 	if (cpu->jit.verify && jit_takes(cpu)) {
@@ -473,15 +488,15 @@ void jit_run(struct x86_cpu *cpu)
 			return;
 		}
 		choose_table(cpu, mode);
-		entry = link && link->plain ? find_plain(cpu, mode) : find_entry(cpu, mode);
+		entry = linked && link.plain ? find_plain(cpu, mode) : find_entry(cpu, mode);
 		if (!entry) {
 			interp_one(cpu);
-			link = NULL;
+			linked = false;
 			continue;
 		}
-		if (link)
-			link_jump(cpu, link, mode);
-		link = left(cpu, jit_enter(cpu, entry));
+		if (linked)
+			link_jump(cpu, &link, mode);
+		linked = left(cpu, jit_enter(cpu, entry), &link);
 	}
 }
 

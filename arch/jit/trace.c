@@ -65,14 +65,6 @@ bool jit_trace_crosses(struct jit_trace *t, unsigned off)
 	return off > 4096 - 15 && decode_at(t, off, &in) == -X86_DECODE_NEED_MORE;
 }
 
-static bool in_trace(const struct jit_trace *t, unsigned off)
-{
-	for (unsigned i = 0; i < t->count; i++)
-		if (t->insn[i].off == off)
-			return true;
-	return false;
-}
-
 /* Instructions behind which the block cannot go on, but for branches. */
 static bool ends(const struct x86_insn *in)
 {
@@ -259,7 +251,7 @@ static bool add_insn(struct jit_trace *t, unsigned *off)
 		s64 target = branch_target(i);
 
 		/* forward only: every way round a loop has a backward branch, where requests are looked at */
-		if (in_page(target) && target > i->off && !in_trace(t, (unsigned)target) && t->count < JIT_INSNS / 2) {
+		if (in_page(target) && target > i->off && t->count < JIT_INSNS / 2) {
 			*off = (unsigned)target;
 			return true;
 		}
@@ -286,7 +278,7 @@ void jit_trace_decode(struct jit_trace *t)
 	t->look = false;
 	t->vec = t->x87 = false;
 	t->limit = t->gpa2 != JIT_NO_PAGE ? 4096 + 15 : 4096;
-	while (t->count < max && off < 4096 && !(t->count && in_trace(t, off)) && add_insn(t, &off))
+	while (t->count < max && off < 4096 && add_insn(t, &off))
 		;
 	t->next = off;
 	t->limit = 4096;

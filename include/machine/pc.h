@@ -54,6 +54,7 @@ struct pc_config {
 	bool jit;			/* -accel jit: the translator runs 64-bit code */
 	bool jit_optional;		/* the interpreter will do where this host has no translator; a line says so */
 	bool jit_verify;		/* struct x86_jit_config */
+	size_t jit_cache_bytes;		/* the same */
 	bool one_at_a_time;		/* thread=single: vCPUs take turns */
 	bool no_cpus;			/* -accel qtest: clock by hand, nothing runs */
 	bool no_acpi;

@@ -157,7 +157,7 @@ struct x86_tlb_set {
 };
 
 /*
- * What generated code sees of the first TLB level, emptied by the MMU: by bits 19-12 of
+ * What generated code sees of the first TLB level, emptied by the MMU: by bits 20-12 of
  * the address, an access of n bytes at lin hits if lin - page < 4096 - n + 1. An unused
  * entry has the page of an address that is looked for elsewhere: 0, in entry 0 4096.
  */
@@ -166,8 +166,8 @@ struct x86_jit_page {
 	u64 host;
 };
 
-#define X86_JIT_PAGES	256
-#define X86_JIT_PAGE_GROUP 4	/* entries for a bit of pages_used */
+#define X86_JIT_PAGES	512
+#define X86_JIT_PAGE_GROUP 8	/* entries for a bit of pages_used */
 
 /*
  * And for places that stay in one page for long, at an address of its own: up

@@ -10,8 +10,10 @@
 #include "config.h"
 #include "x86/cpu.h"
 
+#define X86_JIT_CACHE_MAX GiB	/* branches in it reach 2 GiB */
+
 struct x86_jit_config {
-	size_t cache_bytes;	/* of generated code; 0: the default */
+	size_t cache_bytes;	/* of generated code, what is known of it comes beside; 0: the default */
 	bool verify;		/* each block is compared with what the interpreter does from the same state; x86_jit_stats.differences */
 	bool single;		/* for tests: blocks of one instruction, and x86_cpu_step() runs them */
 };
@@ -21,7 +23,7 @@ struct x86_jit_stats {
 	u64 code_bytes;		/* generated for them */
 	u64 helpers;		/* of the instructions, how many are calls of the interpreter */
 	u64 dropped;		/* blocks whose code was written to */
-	u64 flushes;		/* of the whole cache */
+	u64 flushes;		/* of the oldest region of the cache */
 	u64 verified, differences;	/* verify: blocks compared, and not equal */
 };
 

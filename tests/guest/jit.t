@@ -29,7 +29,8 @@ wait
 echo "init: worked on $(grep -c ^processor /proc/cpuinfo)"
 poweroff -f'
 
-for run in "1 multi" "2 multi" "2 single" "4 multi"; do
+# The last one with a cache of code that is full all the time.
+for run in "1 multi" "2 multi" "2 single" "4 multi" "4 multi,tb-size=2"; do
 	cpus=${run% *}
 	ok "boots with $cpus processor(s), thread=${run#* }, and powers off with status 0" boot "smp$cpus" \
 		-accel "jit,thread=${run#* }" -kernel "$kernel" -initrd ird.gz -append "console=ttyS0 panic=-1" -m 256 -smp "$cpus"

@@ -158,11 +158,13 @@ static int parse_accel_opt(struct vm *vm, const char *text, struct err *err)
 	struct qopts *q = qopts_parse("-accel", text, "accel", err);
 	const char *name = NULL, *thread = NULL;
 	bool verify = false;
+	u64 size = 0;
 
 	if (!q)
 		return -err->code;
 	qopts_str(q, "accel", &name, err);
 	qopts_str(q, "thread", &thread, err);
+	qopts_u64(q, "tb-size", 0, X86_JIT_CACHE_MAX / MiB, &size, err);
 	qopts_bool(q, "verify", &verify, err);
 	if (qopts_done(q, err) == 0) {
 		if (!name)
@@ -174,6 +176,7 @@ static int parse_accel_opt(struct vm *vm, const char *text, struct err *err)
 		if (verify && vm->accel != VM_ACCEL_JIT && !err_is_set(err))
 			err_set(err, EINVAL, "-accel: verify=on compares generated code: only with jit");
 		vm->cfg.jit_verify = verify;
+		vm->cfg.jit_cache_bytes = size * MiB;
 		/* what is compared must not change under it */
 		vm->cfg.one_at_a_time = verify || (thread && str_eq(thread, "single"));
 	}

@@ -26,7 +26,7 @@ static const struct opt vm_opts[] = {
 	OPT_STR(0, "machine", "TYPE[,PROP=VALUE...]", A, machine, "machine type (help lists them); accel=, hpet=on|off, pflash0=NODE, memory-backend=ID, unpack-kernel=on|off; microvm: pit=, pic=, rtc=, isa-serial=, auto-kernel-cmdline=on|off"),
 	OPT_STR('M', NULL, "TYPE", A, machine, "same as -machine"),
 	OPT_STR(0, "cpu", "MODEL[,+F,-F]", A, cpu, "processor model (help lists them)"),
-	OPT_LIST(0, "accel", "NAME", A, accel, "jit (or tcg): translator, the default, verify=on|off; interp: interpreter; both: thread=single|multi; qtest: no processor, clock by hand"),
+	OPT_LIST(0, "accel", "NAME", A, accel, "jit (or tcg): translator, the default, tb-size=MIB, verify=on|off; interp: interpreter; both: thread=single|multi; qtest: no processor, clock by hand"),
 	OPT_STR(0, "smp", "N[,sockets=S][,dies=D][,cores=C][,threads=T]", A, smp, "number of processors, and how they are grouped"),
 	OPT_STR('m', NULL, "SIZE", A, mem, "memory, in MiB unless it has a suffix [128M]"),
 	OPT_LIST(0, "numa", "node|dist|cpu,...", A, numa, "node[,nodeid=N][,cpus=A[-B]]...,memdev=ID|mem=SIZE; dist,src=N,dst=N,val=D; cpu,node-id=N[,socket-id=S][,core-id=C][,thread-id=T]"),

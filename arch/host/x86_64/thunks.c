@@ -207,9 +207,9 @@ static void fill_page(struct jit *j, struct ebuf *b, struct hrm addend, bool use
 	e_st(b, mi_(H_RSP, T2, 0, at + (s32)offsetof(struct x86_jit_page, host)), T1);
 	e_op(b, 0x2b, E_W, H_RAX, r_(H_RCX));
 	e_op(b, 0x03, E_W, H_RAX, r_(T1));
-	_Static_assert(X86_JIT_PAGES == 64 * X86_JIT_PAGE_GROUP && X86_JIT_PAGE_GROUP == 4, "a bit for 4 entries of 16 bytes");
+	_Static_assert(X86_JIT_PAGES == 64 * X86_JIT_PAGE_GROUP && X86_JIT_PAGE_GROUP == 8, "a bit for 8 entries of 16 bytes");
 	e_op(b, 0xc1, 0, 5, r_(T2));
-	e8(b, 6);
+	e8(b, 7);
 	e_ld(b, H_RCX, used);
 	e_op(b, 0x1ab, E_W, T2, r_(H_RCX));		/* bts */
 	e_st(b, used, H_RCX);

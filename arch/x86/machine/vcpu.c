@@ -98,7 +98,7 @@ int pc_vcpus_create(struct pc *pc, struct err *err)
 		return -err->code;
 	x86_system_set_topology(pc->sys, &pc->cfg.topology);
 	if (pc->cfg.jit) {
-		struct x86_jit_config jit = { .verify = pc->cfg.jit_verify };
+		struct x86_jit_config jit = { .verify = pc->cfg.jit_verify, .cache_bytes = pc->cfg.jit_cache_bytes };
 
 		if (x86_jit_enable(pc->sys, &jit, err) < 0) {
 			if (!pc->cfg.jit_optional)
