@@ -112,14 +112,15 @@ static void conn_free(struct conn *c)
 	free(c);
 }
 
-static int connect_to(const struct http *h)
+static int connect_to(const struct http *h, struct err *e)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all, *a;
 	struct timeval tv = { .tv_sec = (time_t)h->timeout };
-	int fd = -1, ret = -EHOSTUNREACH;
+	int fd = -1, ret = resolve_host(h->host, h->port, &hints, &all);
 
-	if (resolve_host(h->host, h->port, &hints, &all))
-		return ret;
+	if (ret)
+		return err_set(e, EHOSTUNREACH, "http: Could not resolve host '%s': %s", h->host, gai_strerror(ret));
+	ret = -EHOSTUNREACH;
 	for (a = all; a; a = a->ai_next) {
 		fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (fd < 0)
@@ -138,7 +139,7 @@ static int connect_to(const struct http *h)
 
 static int conn_new(struct http *h, struct conn **out, struct err *e)
 {
-	int fd = connect_to(h), ret = 0;
+	int fd = connect_to(h, e), ret = 0;
 	struct conn *c;
 
 	if (fd < 0)

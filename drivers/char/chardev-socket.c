@@ -17,13 +17,14 @@
 #include "chardev.h"
 #include "mem.h"
 #include "resolve.h"
+#include "sock_path.h"
 #include "str.h"
 
 struct sock {
 	struct chardev *c;
 	int listen_fd;
 	struct loop_fd hlisten;
-	char path[108];		/* to unlink */
+	struct sock_path path;	/* of a server */
 };
 
 static void set_tcp_options(int fd)
@@ -76,7 +77,8 @@ static int unix_socket(struct sock *s, const char *path, bool server, struct err
 	if (server) {
 		unlink(path);
 		ret = bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : listen(fd, 1) < 0 ? -errno : 0;
-		snprintf(s->path, sizeof(s->path), "%s", path);
+		if (ret == 0)
+			sock_path_keep(&s->path, path);
 	} else {
 		ret = connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
 	}
@@ -181,10 +183,10 @@ static void socket_close(struct chardev *c)
 	if (!s)
 		return;
 	loop_fd_del(&s->hlisten);
+	sock_path_unlink(&s->path);
+	sock_path_free(&s->path);
 	if (s->listen_fd >= 0)
 		close(s->listen_fd);
-	if (s->path[0])
-		unlink(s->path);
 	mem_free(s);
 }
 

@@ -182,4 +182,26 @@ for i, buf in bufs:
     assert buf.to_bytearray() == c.pread(65536, (i * 7919 % 700) * 65536)
 EOT
 unserve
+
+# Another process has the image: it is waited for, though not for ever.
+cat >held.py <<'EOT'
+import os, subprocess, sys, time
+q = subprocess.Popen(["qemu-io", "-f", "raw", "src.raw"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+q.stdin.write("read 0 512\n")
+q.stdin.flush()
+while "ops" not in q.stdout.readline():
+    pass
+server = [sys.argv[1], "qemu-nbd", "-k", os.path.abspath("held"), "-f", "raw", "src.raw"]
+late = subprocess.run(server, capture_output=True, text=True)
+assert late.returncode == 1 and 'Failed to get shared "write" lock' in late.stderr, late
+p = subprocess.Popen(server)
+time.sleep(0.2)
+q.stdin.close()
+while not os.path.exists("held") and p.poll() is None:
+    time.sleep(0.05)
+assert p.poll() is None, "it did not wait"
+p.terminate()
+assert p.wait() == 0
+EOT
+ok "the image's lock is waited for, if not for ever" timeout 120 python3 held.py "$VMBOX"
 done_testing

@@ -164,6 +164,14 @@ def test_limit(t):
         t.eq(second.recv(8), b"NBDMAGIC", "until the first has gone")
         t.eq(v.end(), 0, "the machine ends with a client connected")
         t.ok(not os.path.exists(sock), "and takes its socket along")
+        v = Vm([harness.VMBOX, "vm", "-accel", "qtest"])
+        v.cmd("nbd-server-start", addr={"type": "unix", "data": {"path": sock}})
+        os.unlink(sock)
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(sock)
+            t.eq(v.cmd("nbd-server-stop")["return"], {}, "a server ends whose path is another's now")
+            t.ok(os.path.exists(sock), "which stays")
+        t.eq(v.end(), 0, "so does the machine")
 
 
 if not QEMU or not shutil.which("nbdinfo"):

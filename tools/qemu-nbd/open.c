@@ -11,6 +11,9 @@
 #include "qnbd.h"
 #include "str.h"
 
+#define LOCK_TRIES	30
+#define LOCK_WAIT_MS	50
+
 int qnbd_objects(struct blk_graph *g, const struct qnbd_args *a)
 {
 	struct err e = ERR_INIT;
@@ -147,9 +150,37 @@ static int dress(struct blk_graph *g, struct qnbd_args *a, u32 flags, struct blk
 	return ret;
 }
 
-struct blk_node *qnbd_open(struct blk_graph *g, struct qnbd_args *a)
+/* As -f, --image-opts and the name say. */
+static int open_image(struct blk_graph *g, const struct qnbd_args *a, u32 flags, struct blk_node **n, struct err *e)
 {
 	struct blk_opts o = { 0 };
+	int ret = 0;
+
+	if (a->image_opts)
+		ret = a->fmt ? err_set(e, EINVAL, "--image-opts and -f are mutually exclusive") :
+		      blk_opts_parse(&o, a->file, NULL, e);
+	else if (a->fmt)
+		ret = blk_opts_set(&o, "driver", a->fmt);
+	ret = ret ?: blk_open(g, a->image_opts ? NULL : a->file, &o, flags, n, e);
+	blk_opts_free(&o);
+	return ret;
+}
+
+/* A server that has just ended for its clients gives its lock up a moment later: that is waited for. */
+static int open_unlocked(struct blk_graph *g, const struct qnbd_args *a, u32 flags, struct blk_node **n, struct err *e)
+{
+	int ret = open_image(g, a, flags, n, e);
+
+	for (int i = 0; ret == -EAGAIN && i < LOCK_TRIES; i++) {
+		usleep(LOCK_WAIT_MS * 1000);
+		err_clear(e);
+		ret = open_image(g, a, flags, n, e);
+	}
+	return ret;
+}
+
+struct blk_node *qnbd_open(struct blk_graph *g, struct qnbd_args *a)
+{
 	struct blk_node *n = NULL;
 	struct err e = ERR_INIT;
 	u32 flags;
@@ -157,14 +188,7 @@ struct blk_node *qnbd_open(struct blk_graph *g, struct qnbd_args *a)
 
 	if (ret)
 		return NULL;
-	if (a->image_opts)
-		ret = a->fmt ? err_set(&e, EINVAL, "--image-opts and -f are mutually exclusive") :
-		      blk_opts_parse(&o, a->file, NULL, &e);
-	else if (a->fmt)
-		ret = blk_opts_set(&o, "driver", a->fmt);
-	ret = ret ?: blk_open(g, a->image_opts ? NULL : a->file, &o, flags, &n, &e);
-	blk_opts_free(&o);
-	if (ret) {
+	if (open_unlocked(g, a, flags, &n, &e)) {
 		qnbd_error("Failed to blk_new_open '%s': %s", a->file, e.msg);
 		return NULL;
 	}

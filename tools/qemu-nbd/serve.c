@@ -10,10 +10,10 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "log.h"
 #include "qnbd.h"
+#include "sock_path.h"
 #include "str.h"
 
 #define MAX_LISTEN 8
@@ -26,30 +26,8 @@ struct serve {
 	int event, signals;
 	int clients;		/* atomic; connections now */
 	int served;		/* atomic: the last client that had got an export went, and no other is wanted */
-	char *socket;		/* made by us, unlinked at the end */
-	dev_t dev;		/* its identity */
-	ino_t ino;
+	struct sock_path socket;	/* made by us */
 };
-
-/* Where another server has put its socket in the meantime, that one stays. Called while ours is open: its inode is kept. */
-static void remove_socket(const struct serve *v)
-{
-	struct stat st;
-
-	if (v->socket && !lstat(v->socket, &st) && st.st_dev == v->dev && st.st_ino == v->ino)
-		unlink(v->socket);
-}
-
-static void keep_path(struct serve *v, const char *path)
-{
-	struct stat st;
-
-	if (lstat(path, &st))
-		return;
-	v->dev = st.st_dev;
-	v->ino = st.st_ino;
-	v->socket = realpath(path, NULL);
-}
 
 /*
  * Nobody else is served. Called before the last client sees its connection end: who waited for that
@@ -57,7 +35,7 @@ static void keep_path(struct serve *v, const char *path)
  */
 static void close_doors(struct serve *v)
 {
-	remove_socket(v);
+	sock_path_unlink(&v->socket);
 	for (int i = 0; v->own && i < v->n_listen; i++)
 		shutdown(v->listen[i], SHUT_RDWR);
 	__atomic_store_n(&v->served, 1, __ATOMIC_SEQ_CST);
@@ -136,7 +114,7 @@ static int start_listening(struct serve *v)
 		v->own = fd >= 0;
 		ret = MIN(fd, 0);
 		if (!ret && addr.path)
-			keep_path(v, addr.path);
+			sock_path_keep(&v->socket, addr.path);
 	}
 	nbd_addr_free(&addr);
 	return ret;
@@ -286,12 +264,12 @@ int qnbd_serve(struct blk_graph *g, struct blk_node *n, const struct qnbd_args *
 			;
 	}
 	if (!v.served)
-		remove_socket(&v);
+		sock_path_unlink(&v.socket);
 	for (int i = 0; i < v.n_listen; i++)
 		close(v.listen[i]);
 	qnbd_device_close(dev);
 	nbd_server_free(v.s);
-	free(v.socket);
+	sock_path_free(&v.socket);
 	close(v.event);
 	close(v.signals);
 	return ret ? 1 : 0;

@@ -13,6 +13,7 @@
 #include "block/nbd.h"
 #include "mem.h"
 #include "qmp-util.h"
+#include "sock_path.h"
 #include "str.h"
 
 #define MAX_CONNECTIONS	100		/* unless the user says otherwise */
@@ -29,7 +30,7 @@ struct vm_nbd {
 	struct loop_fd listener;
 	struct loop_bh room;		/* a client went */
 	int fd;
-	char *socket;			/* path, unlinked at the end */
+	struct sock_path socket;	/* unlinked at the end */
 	u64 max;			/* connections, 0: any number */
 	u32 clients;			/* atomic */
 	struct export *exports;
@@ -103,6 +104,7 @@ void vm_nbd_stop(struct vm *vm)
 	if (!s)
 		return;
 	loop_fd_del(&s->listener);
+	sock_path_unlink(&s->socket);
 	if (s->fd >= 0)
 		close(s->fd);
 	if (s->server)
@@ -115,9 +117,7 @@ void vm_nbd_stop(struct vm *vm)
 		tell_deleted(vm, x->id);
 		export_free(x);
 	}
-	if (s->socket)
-		unlink(s->socket);
-	mem_free(s->socket);
+	sock_path_free(&s->socket);
 	mem_free(s);
 	vm->nbd = NULL;
 }
@@ -167,8 +167,8 @@ static int start(struct vm_nbd *s, const struct nbd_addr *a, struct nbd_server_c
 	s->fd = nbd_addr_listen(a, 16, err);
 	if (s->fd < 0)
 		return s->fd;
-	if (a->path && !(s->socket = str_dup(a->path)))
-		return err_set(err, ENOMEM, "out of memory");
+	if (a->path)
+		sock_path_keep(&s->socket, a->path);
 	if (fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0 ||
 	    loop_fd_add(s->vm->loop, &s->listener, s->fd, EPOLLIN, on_client, s, "listen", "nbd-server") < 0)
 		return err_set(err, EIO, "cannot watch the socket");
