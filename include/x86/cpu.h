@@ -209,6 +209,7 @@ struct x86_jit_cpu {
 	u64 spill[4];
 	u64 group[X86_JIT_GROUPS];	/* host addresses that groups of accesses in the running block have checked */
 	u64 bounce[8] __aligned(64);	/* operand of a load that no single host address answers */
+	u8  gather[3][32] __aligned(32);	/* index, mask and destination of a gather under way */
 	u8  x87_image[112];	/* as FNSAVE leaves it */
 	u64 slot_tag[2];	/* TLB tags that the slots belong to */
 	struct x86_jit_slot slot[2][2 * X86_JIT_SLOTS];	/* CPL 0-2, CPL 3 */

@@ -107,7 +107,7 @@ struct cold *gen_cold(struct gen *g, enum cold_kind kind, u8 *site)
 		return &g->cold[0];
 	}
 	c = &g->cold[g->ncold++];
-	*c = (struct cold){ .kind = (u8)kind, .site = { site } };
+	*c = (struct cold){ .kind = (u8)kind, .site = { site }, .off = g->i ? g->i->off : 0 };
 	return c;
 }
 
@@ -153,6 +153,11 @@ static void group_cold(struct gen *g, struct cold *c)
 	e_movi32(b, T1, (u32)c->code);
 	e_call_to(b, c->thunk);
 	e_op(b, 0x85, E_W, T0, r_(T0));
+	if (c->kind == COLD_LEAVE) {
+		e_jcc_to(b, CC_NE, c->back);
+		emit_exit(g, (u64)c->off << 32 | JIT_EXIT_INTERP);
+		return;
+	}
 	e_align(b, 4, 2);
 	c->link->site = e_jcc(b, CC_E);
 	e_jmp_to(b, c->back);
@@ -175,6 +180,7 @@ static void emit_cold(struct gen *g, struct cold *c)
 		e_jmp_to(b, c->back);
 		break;
 	case COLD_GROUP:
+	case COLD_LEAVE:
 		group_cold(g, c);
 		break;
 	case COLD_EXIT:
@@ -387,6 +393,7 @@ void gen_units_check(struct gen *g)
 
 static void make_plan(struct gen *g)
 {
+	g->gathers = 0;
 	for (unsigned n = 0; n < g->t->count; n++) {
 		struct jit_insn *i = &g->t->insn[n];
 
@@ -423,7 +430,7 @@ static void gen_insn(struct gen *g, unsigned n)
 		g->in_rax = GEN_NO_GROUP;
 	if (g->plan[n] == PLAN_HELPER)
 		gen_helper(g);
-	else if (!gen_flow(g) && !gen_special(g) && !gen_string(g) && !gen_system(g))
+	else if (!gen_flow(g) && !gen_special(g) && !gen_string(g) && !gen_system(g) && !gen_gather(g))
 		gen_recode(g);
 }
 

@@ -22,7 +22,8 @@
 
 enum cold_kind {
 	COLD_MEM,	/* slow path of an access; goes back */
-	COLD_GROUP,	/* that of a group of accesses: goes back, or leaves for the same place by a block without groups */
+	COLD_GROUP,	/* that of a group of accesses: goes back, or leaves for the same place by a block without groups... */
+	COLD_LEAVE,	/* ...or for the interpreter */
 	COLD_EXIT,	/* leaves with code */
 	COLD_LINK,	/* leaves to be linked */
 	COLD_FAR,	/* far branch to a constant offset */
@@ -33,10 +34,11 @@ enum cold_kind {
 
 struct cold {
 	u8 kind;
+	u16 off;		/* of its instruction in the page */
 	u8 *site[2];		/* displacements that lead here */
 	const u8 *back;		/* executable address */
 	const u8 *thunk;
-	struct hrm page;	/* COLD_MEM, COLD_GROUP: page of the slot or entry, to be added first */
+	struct hrm page;	/* COLD_MEM, COLD_GROUP, COLD_LEAVE: page of the slot or entry, to be added first */
 	u64 code;		/* exit code, JIT_INFO, JIT_GROUP, JIT_FAR, or target offset */
 	struct jit_link *link;
 };
@@ -79,6 +81,7 @@ struct gen {
 	unsigned ncold;
 	struct cold cold[COLDS];
 	u8 plan[JIT_INSNS];
+	unsigned gathers;	/* native ones so far */
 	unsigned ngroups;
 	u8 in_rax;		/* the group whose address rax still holds, or GEN_NO_GROUP */
 	struct gen_group group[GEN_GROUPS];
@@ -133,6 +136,8 @@ void gen_ea(struct gen *g);
  */
 #define GEN_PAGES (-1)	/* the address may be in another page each time */
 void gen_access(struct gen *g, unsigned size, bool write, bool ss, int slot);
+/* The same for a read of a page, which leaves for the interpreter when the first TLB level lacks it. */
+void gen_access_or_leave(struct gen *g, unsigned size);
 /* Bits 31-n of rax, into the lower bits of r; the upper ones are anything. Destroys flags. */
 void gen_shr(struct jit *j, struct ebuf *b, unsigned r, unsigned n);
 /* Offset in x86_jit_cpu.pages[][] of the entry for the address in rax, into r. Destroys flags. */
@@ -165,6 +170,9 @@ bool gen_flow(struct gen *g);
 bool gen_special(struct gen *g);
 bool gen_string(struct gen *g);
 bool gen_system(struct gen *g);
+bool gen_gather(struct gen *g);
+/* A gather that gen_gather() is to make; counted. */
+bool gen_good_gather(struct gen *g, const struct x86_insn *in);
 void gen_recode(struct gen *g);
 
 #endif

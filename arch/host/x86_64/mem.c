@@ -146,6 +146,11 @@ void gen_access(struct gen *g, unsigned size, bool write, bool ss, int slot)
 		slot_access(g, size, write, info, (unsigned)slot, false);
 }
 
+void gen_access_or_leave(struct gen *g, unsigned size)
+{
+	page_access(g, size, false, JIT_GROUP(size), true)->kind = COLD_LEAVE;
+}
+
 static int slot_of(const struct gen *g)
 {
 	const struct x86_insn *in = &g->i->in;

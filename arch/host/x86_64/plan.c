@@ -30,14 +30,16 @@ static const struct x86_operand *mem_operand(const struct x86_insn *in)
 	return NULL;
 }
 
-static bool good_memory(const struct jit_insn *i)
+static bool good_memory(struct gen *g, const struct jit_insn *i)
 {
 	const struct x86_insn *in = &i->in;
 	s64 disp = in->disp + (in->base == X86_REG_RIP ? i->off + in->len : 0);
 
 	if (!(in->flags & X86_INSN_MEM))
 		return true;
-	if ((in->flags & X86_INSN_VSIB) || in->asize < 4 || (in->asize == 4 && in->base == X86_REG_RIP))
+	if (in->flags & X86_INSN_VSIB)
+		return gen_good_gather(g, in);
+	if (in->asize < 4 || (in->asize == 4 && in->base == X86_REG_RIP))
 		return false;
 	return disp == (s32)disp || (in->base == X86_REG_NONE && in->index == X86_REG_NONE);
 }
@@ -256,7 +258,7 @@ enum plan gen_plan(struct gen *g, struct jit_insn *i)
 	if (plan_system(g, i))
 		return PLAN_NATIVE;
 	if ((form->flags & (X86_FF_UD | X86_FF_CPL0 | X86_FF_CPL0_UD | X86_FF_IOPL | X86_FF_UMIP)) || !has_both(g, in) ||
-	    !good_memory(i))
+	    !good_memory(g, i))
 		return PLAN_HELPER;
 	if (in->opnd[0].kind == X86_OPND_REL) {
 		s64 off = (s64)i->off + in->len + (s64)in->imm;
