@@ -138,7 +138,7 @@ enum x86_tlb_class {
 enum x86_debug_stop { X86_DEBUG_STOP_STEP, X86_DEBUG_STOP_BREAK, X86_DEBUG_STOP_WATCH };
 enum x86_debug_watch { X86_DEBUG_WATCH_WRITE = 1, X86_DEBUG_WATCH_READ, X86_DEBUG_WATCH_ACCESS };
 
-#define X86_TLB_BITS	12
+#define X86_TLB_BITS	14
 #define X86_TLB_SIZE	(1u << X86_TLB_BITS)
 
 /*

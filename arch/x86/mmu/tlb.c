@@ -179,6 +179,17 @@ static void l1_clear(struct x86_mmu *m)
 			m->set[c].r[i].tag = m->set[c].w[i].tag = TAG_NONE;
 }
 
+/*
+ * The same for tables that are all zero, without a touch of each: page 0 with tag 0, which only an access that must come
+ * to access.c has, is looked for in the slots of pages 0 and ~0.
+ */
+static void l1_init(struct x86_mmu *m)
+{
+	for (unsigned c = 0; c < X86_TLB_CLASSES; c++)
+		for (unsigned i = 0; i < X86_TLB_SIZE; i += X86_TLB_SIZE - 1)
+			m->set[c].r[i].tag = m->set[c].w[i].tag = TAG_NONE;
+}
+
 /* ---- what generated code remembers of the first level ---- */
 
 static void slots_clear(struct x86_cpu *cpu, unsigned set, unsigned first)
@@ -656,7 +667,7 @@ int mmu_init(struct x86_cpu *cpu)
 	m->phys_generation = __atomic_load_n(&cpu->platform->phys_generation, __ATOMIC_ACQUIRE);
 	for (unsigned i = 0; i < ARRAY_SIZE(m->run); i++)
 		m->run[i].first = 1;
-	l1_clear(m);
+	l1_init(m);
 	pages_init(cpu);
 	x86_tlb_flush_all(cpu);
 	return 0;
