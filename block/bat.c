@@ -205,12 +205,8 @@ int blk_bat_flush(struct blk_bat *b)
 u64 blk_bat_hole(struct blk_bat *b, u64 i, u64 size, u64 *known)
 {
 	u64 off = b->table_off + i * 4;
-	struct blk_status st;
 
-	if (off < *known || blk_status(b->n->file, off, size - off, &st) || st.len < 4)
-		return 0;
-	*known = off + st.len;
-	return st.flags & BLK_ST_ZERO ? MIN(st.len / 4, b->entries - i) : 0;
+	return off < size ? MIN(blk_hole_ahead(b->n->file, off, size - off, known) / 4, b->entries - i) : 0;
 }
 
 struct bat_walk {

@@ -70,8 +70,29 @@ static bool cmp_data(struct cmp_run *r, u64 off, u64 len, bool za, bool zb, u8 *
 	return false;
 }
 
+/* The chunk that ends at @end is zeros on both sides: as far as they go on nobody need look. */
+static void cmp_skip(struct cmp_run *r, u64 end)
+{
+	struct blk_status a, b;
+	u64 m;
+
+	if (end >= r->end || r->c->strict || blk_status_chain(r->c->a, NULL, end, r->end - end, &a) ||
+	    blk_status_chain(r->c->b, NULL, end, r->end - end, &b) || !(a.flags & b.flags & BLK_ST_ZERO))
+		return;
+	m = MIN(a.len, b.len);
+	pthread_mutex_lock(&r->lock);
+	/* What another worker has taken already is its own. */
+	if (end + m > r->next) {
+		r->done += end + m - r->next;
+		r->next = end + m;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
 static void cmp_chunk(struct cmp_run *r, u64 off, u64 end, u8 *ba, u8 *bb)
 {
+	bool zeros = false;
+
 	while (off < end) {
 		struct blk_status a, b;
 		u64 m;
@@ -92,11 +113,13 @@ static void cmp_chunk(struct cmp_run *r, u64 off, u64 end, u8 *ba, u8 *bb)
 			cmp_diff(r, off, true);
 			return;
 		}
-		if (!(a.flags & BLK_ST_ZERO && b.flags & BLK_ST_ZERO) &&
-		    !cmp_data(r, off, m, a.flags & BLK_ST_ZERO, b.flags & BLK_ST_ZERO, ba, bb))
+		zeros = a.flags & b.flags & BLK_ST_ZERO;
+		if (!zeros && !cmp_data(r, off, m, a.flags & BLK_ST_ZERO, b.flags & BLK_ST_ZERO, ba, bb))
 			return;
 		off += m;
 	}
+	if (zeros)
+		cmp_skip(r, end);
 }
 
 static void *cmp_worker(void *opaque)
@@ -115,6 +138,10 @@ static void *cmp_worker(void *opaque)
 		cmp_chunk(r, off, end, ba, bb);
 		pthread_mutex_lock(&r->lock);
 		r->done += end - off;
+		if (r->c->progress.cancel && *r->c->progress.cancel && !r->ret) {
+			r->ret = -EINTR;
+			r->err_off = 0;
+		}
 		if (r->c->progress.update)
 			r->c->progress.update(r->c->progress.opaque, r->done, r->end);
 	}

@@ -70,6 +70,11 @@ int blk_node_zero(struct blk_node *n, u64 off, u64 len, u32 flags);
 int blk_node_discard(struct blk_node *n, u64 off, u64 len);
 int blk_node_flush(struct blk_node *n);
 int blk_node_map(struct blk_node *n, u64 off, u64 len, struct blk_extent *x);
+/*
+ * How many of the @len bytes from @off on are zeros because @n has a hole there or ends before them; 0: they must be read,
+ * or it is not known. *known: up to which byte @n is known to have data, 0 at first; nobody asks twice. Ignores caches.
+ */
+u64 blk_hole_ahead(struct blk_node *n, u64 off, u64 len, u64 *known);
 int blk_node_truncate(struct blk_node *n, u64 size, bool exact, int prealloc, struct err *e);
 /* Stores [off, off+len) compressed; the unit must be free of other writers (the engine locks). */
 int blk_node_put_compressed(struct blk_node *n, u64 off, u32 len, const void *cbuf, u32 clen);

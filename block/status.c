@@ -175,3 +175,17 @@ int blk_status_chain(struct blk_node *n, struct blk_node *base, u64 off, u64 len
 		st->flags |= BLK_ST_EOF;
 	return 0;
 }
+
+u64 blk_hole_ahead(struct blk_node *n, u64 off, u64 len, u64 *known)
+{
+	struct blk_status st;
+
+	if (off < *known)
+		return 0;
+	if (off >= blk_length(n))
+		return len;
+	if (blk_status(n, off, len, &st) || !st.len)
+		return 0;
+	*known = off + st.len;
+	return st.flags & BLK_ST_ZERO ? st.len : 0;
+}

@@ -12,6 +12,9 @@
 #include "json.h"
 #include "vmdk.h"
 
+#define MAX_LOOKS 4096		/* at tables, the lock held */
+#define MAX_SAID 1000		/* findings of a check that are told one by one */
+
 static struct vmdk_ext *find_extent(struct vmdk *v, u64 off)
 {
 	u32 lo = 0, hi = v->n_ext;
@@ -39,21 +42,33 @@ static int entry_at(struct vmdk_ext *x, u64 gd, u64 i, u64 *at)
 	return ret;
 }
 
+/* File offset of SESPARSE table @t; 0: none. */
+static int sesparse_table(struct vmdk_ext *x, u64 t, u64 *at)
+{
+	u32 lo, hi;
+	int ret = vmdk_get32(x, x->gd_off + t * 8, &lo);
+
+	*at = 0;
+	ret = ret ?: vmdk_get32(x, x->gd_off + t * 8 + 4, &hi);
+	if (ret || !(lo | hi))
+		return ret;
+	*at = x->se_tables + (u64)lo * x->gtes * 8;
+	return hi != 0x10000000 ? -EIO : 0;
+}
+
 static int sesparse_entry(struct vmdk_ext *x, u64 i, u64 *gte)
 {
 	u32 lo, hi;
 	u64 at;
-	int ret = vmdk_get32(x, x->gd_off + i / x->gtes * 8, &lo);
+	int ret = sesparse_table(x, i / x->gtes, &at);
 
-	ret = ret ?: vmdk_get32(x, x->gd_off + i / x->gtes * 8 + 4, &hi);
-	if (ret || !(lo | hi))
+	if (ret || !at)
 		return ret;
-	if (hi != 0x10000000)
-		return -EIO;
-	at = x->se_tables + (u64)lo * x->gtes * 8 + i % x->gtes * 8;
+	at += i % x->gtes * 8;
 	ret = vmdk_get32(x, at, &lo);
 	ret = ret ?: vmdk_get32(x, at + 4, &hi);
-	*gte = (u64)hi << 32 | lo;
+	if (!ret)
+		*gte = (u64)hi << 32 | lo;
 	return ret;
 }
 
@@ -101,13 +116,9 @@ static int place_sesparse(const struct vmdk_ext *x, u64 gte, enum blk_kind *kind
 	return -EIO;
 }
 
-static int locate(struct vmdk_ext *x, u64 i, enum blk_kind *kind, u64 *host)
+/* What an entry means. */
+static int place(const struct vmdk_ext *x, u64 gte, enum blk_kind *kind, u64 *host)
 {
-	u64 gte;
-	int ret = grain_entry(x, i, &gte);
-
-	if (ret)
-		return ret;
 	if (x->kind == VX_SESPARSE)
 		return place_sesparse(x, gte, kind, host);
 	*host = gte * 512;
@@ -118,6 +129,103 @@ static int locate(struct vmdk_ext *x, u64 i, enum blk_kind *kind, u64 *host)
 	else
 		*kind = x->compressed ? BLK_COMPRESSED : BLK_DATA;
 	return 0;
+}
+
+static int locate(struct vmdk_ext *x, u64 i, enum blk_kind *kind, u64 *host)
+{
+	u64 gte;
+	int ret = grain_entry(x, i, &gte);
+
+	return ret ?: place(x, gte, kind, host);
+}
+
+/* ---- what need not be read ---- */
+
+/* Where table @t is; 0: there is none. A stream's tables may be in memory: its grains are asked for one by one. */
+static int table_at(struct vmdk_ext *x, u64 t, u64 *at)
+{
+	return x->kind == VX_SESPARSE ? sesparse_table(x, t, at) : entry_at(x, x->gd_off, t * x->gtes, at);
+}
+
+/* What is known of the file's holes around one place: [from, to) is one, or has data. */
+struct gap {
+	u64 from, to;
+	bool hole;
+};
+
+/*
+ * How many bytes from @at on are zeros because the file has a hole there or ends before them: a directory or tables of
+ * gigabytes that take no room are not read. What is in the cache must be written.
+ */
+static u64 gap_at(struct vmdk_ext *x, struct gap *g, u64 at)
+{
+	u64 known = 0, n;
+
+	if (at < g->from || at >= g->to) {
+		n = blk_hole_ahead(x->file, at, (u64)INT64_MAX - at, &known);
+		*g = (struct gap){ .from = at, .to = n ? at + n : MAX(known, at + 512), .hole = n };
+	}
+	return g->hole ? g->to - at : 0;
+}
+
+/* Tables from @t on that are missing because their directory entries are in a hole. */
+static u64 missing_tables(struct vmdk_ext *x, u64 t, struct gap *g)
+{
+	u32 width = x->kind == VX_SESPARSE ? 8 : 4;
+
+	return x->stream ? 0 : MIN(gap_at(x, g, x->gd_off + t * width) / width, x->gts - t);
+}
+
+/* Of @n entries of a table, how many from the first on are zero. */
+static u64 zero_entries(struct vmdk_ext *x, u64 at, u64 n)
+{
+	u64 i = 0;
+	void *p;
+
+	n = MIN(n, (512 - at % 512) / 4);
+	if (blk_mcache_get(x->tables, ALIGN_DOWN(at, 512), true, &p))
+		return 0;
+	while (i < n && !get_le32((u8 *)p + at % 512 + i * 4))
+		i++;
+	blk_mcache_put(x->tables, p);
+	return i;
+}
+
+/* As many grains from @i on as are holes, known at one look; 0: it must be asked for. @g: NULL or the tables' file. */
+static u64 holes_ahead(struct vmdk_ext *x, u64 i, struct gap *g)
+{
+	u64 t = i / x->gtes, rest = x->gtes - i % x->gtes, at;
+	u32 width = x->kind == VX_SESPARSE ? 8 : 4;
+
+	if (t >= x->gts)
+		return ~0ULL;
+	if (x->stream || table_at(x, t, &at))
+		return 0;
+	if (!at)
+		return rest;
+	at += i % x->gtes * width;
+	if (g && gap_at(x, g, at) >= rest * width)
+		return rest;
+	return width == 8 ? 0 : zero_entries(x, at, rest);
+}
+
+/* Where the holes end that go on at grain @i: not before grain @end, or as far as some looks tell. */
+static u64 skip_holes(struct vmdk_ext *x, u64 i, u64 end)
+{
+	struct gap dir = { 0 }, tables = { 0 };
+	bool clean = !blk_mcache_is_dirty(x->tables);
+	u64 n;
+
+	for (int looks = 0; i < end && looks < MAX_LOOKS; looks++) {
+		/* Short runs are not worth system calls. */
+		n = holes_ahead(x, i, clean && looks > 8 ? &tables : NULL);
+		if (!n)
+			return i;
+		i += MIN(n, end - i);
+	}
+	if (clean && i < end && i % x->gtes == 0)
+		i += MIN(missing_tables(x, i / x->gtes, &dir) * x->gtes, end - i);
+	return i;
 }
 
 /* ---- where is it ---- */
@@ -143,7 +251,7 @@ static int map_compressed(const struct vmdk_ext *x, u64 i, u64 at, struct blk_ex
 
 static int map_sparse(struct blk_node *n, struct vmdk *v, struct vmdk_ext *x, u64 off, u64 len, struct blk_extent *r)
 {
-	u64 at = off - x->start, i = at / x->grain, first = i, host, h;
+	u64 at = off - x->start, i = at / x->grain, first = i, host, h, end;
 	enum blk_kind kind, k;
 	int ret = locate(x, i, &kind, &host);
 
@@ -159,8 +267,11 @@ static int map_sparse(struct blk_node *n, struct vmdk *v, struct vmdk_ext *x, u6
 	if (kind == BLK_COMPRESSED)
 		return map_compressed(x, i, host, r);
 	r->flags = kind == BLK_DATA ? BLK_X_IN_PLACE : 0;
-	len = MIN(len, x->size - at);
-	for (i++; i * x->grain - at < len && i - first < 4096; i++) {
+	end = DIV_ROUND_UP(at + MIN(len, x->size - at), x->grain);
+	i++;
+	if (kind == BLK_HOLE)
+		i = skip_holes(x, i, end);
+	for (; i < end && i - first < MAX_LOOKS; i++) {
 		if (locate(x, i, &k, &h) || k != kind)
 			break;
 		if (kind == BLK_DATA && h != host + (i - first) * x->grain)
@@ -488,55 +599,123 @@ static int vmdk_info(struct blk_node *n, struct json *j)
 	return json_set(j, "extents", list);
 }
 
-static void check_grain(struct vmdk_ext *x, u64 i, struct blk_check *c)
+struct vmdk_walk {
+	struct vmdk_ext *x;
+	struct blk_check *c;
+	u64 file;		/* its length */
+	u64 grains;		/* of the whole extent */
+	u64 said;
+};
+
+/* Of @n grains from @i on. All count; nobody reads millions of lines. */
+static void say(struct vmdk_walk *w, bool unread, u64 i, u64 n)
 {
-	u64 sector = x->start / 512 + i * (x->grain / 512), host;
-	enum blk_kind kind;
 	char line[96];
-	int ret = locate(x, i, &kind, &host);
 
-	if (!ret && (kind == BLK_HOLE || kind == BLK_ZERO || host < blk_length(x->file)))
+	w->c->corruptions += n;
+	for (; w->c->log && n && w->said < MAX_SAID; i++, n--, w->said++) {
+		u64 sector = w->x->start / 512 + i * (w->x->grain / 512);
+
+		snprintf(line, sizeof(line), unread ? "ERROR: could not get cluster_offset for sector %llu" :
+			 "ERROR: cluster offset for sector %llu points after EOF", sector);
+		w->c->log(w->c->opaque, line);
+	}
+}
+
+static void check_entry(struct vmdk_walk *w, u64 i, u64 gte)
+{
+	enum blk_kind kind;
+	u64 host;
+
+	if (!gte)
 		return;
-	snprintf(line, sizeof(line), ret ? "ERROR: could not get cluster_offset for sector %llu" :
-		 "ERROR: cluster offset for sector %llu points after EOF", sector);
-	if (c->log)
-		c->log(c->opaque, line);
-	c->corruptions++;
+	if (place(w->x, gte, &kind, &host))
+		say(w, true, i, 1);
+	else if (kind != BLK_HOLE && kind != BLK_ZERO && host >= w->file)
+		say(w, false, i, 1);
 }
 
-/* Does table @t name a grain at all? Where there is none, or only zeros behind the end of the file, it does not. */
-static bool table_has_grains(struct vmdk_ext *x, u64 t)
+/* Grains @i.. of the table at @at, a sector of it at a time: one look at the cache for all of its entries. */
+static void check_table(struct vmdk_walk *w, u64 at, u64 i, u64 n)
 {
-	u32 gt = 0;
+	u32 width = w->x->kind == VX_SESPARSE ? 8 : 4;
 
-	if (x->kind == VX_SESPARSE || x->stream)
-		return true;
-	if (vmdk_get32(x, x->gd_off + t * 4, &gt))
-		return true;
-	return gt && (u64)gt * 512 < blk_length(x->file);
+	while (n) {
+		u64 m = MIN(n, 512ULL / width);
+		void *p;
+
+		if (blk_mcache_get(w->x->tables, at, true, &p)) {
+			say(w, true, i, m);
+		} else {
+			for (u64 k = 0; k < m; k++)
+				check_entry(w, i + k, width == 8 ? get_le64((u8 *)p + k * 8) : get_le32((u8 *)p + k * 4));
+			blk_mcache_put(w->x->tables, p);
+		}
+		at += 512;
+		i += m;
+		n -= m;
+	}
 }
 
-static void check_extent(struct vmdk_ext *x, struct blk_check *c)
+static void check_stream_table(struct vmdk_walk *w, u64 i, u64 n)
 {
-	u64 grains = x->grain ? DIV_ROUND_UP(x->size, x->grain) : 0;
+	u64 gte;
 
-	for (u64 t = 0; t < x->gts && t * x->gtes < grains; t++) {
-		if (!table_has_grains(x, t))
-			continue;
-		for (u64 i = t * x->gtes; i < MIN((t + 1) * x->gtes, grains); i++)
-			check_grain(x, i, c);
+	if (!vmdk_stream_has_table(w->x, i / w->x->gtes))
+		return;
+	for (u64 k = i; k < i + n; k++) {
+		if (grain_entry(w->x, k, &gte))
+			say(w, true, k, 1);
+		else
+			check_entry(w, k, gte);
+	}
+}
+
+/* Tables behind the end of the file hold zeros. */
+static void check_extent(struct vmdk_walk *w)
+{
+	struct vmdk_ext *x = w->x;
+	struct gap dir = { 0 }, tables = { 0 };
+	u64 at;
+
+	for (u64 t = 0; t < x->gts && t * x->gtes < w->grains; t++) {
+		u64 i = t * x->gtes, n = MIN((u64)x->gtes, w->grains - i), gap = missing_tables(x, t, &dir);
+
+		if (gap)
+			t += gap - 1;
+		else if (x->stream)
+			check_stream_table(w, i, n);
+		else if (table_at(x, t, &at))
+			say(w, true, i, n);
+		else if (at && gap_at(x, &tables, at) < n * (x->kind == VX_SESPARSE ? 8 : 4))
+			check_table(w, at, i, n);
 	}
 }
 
 static int vmdk_check(struct blk_node *n, struct blk_check *c, struct err *e)
 {
 	struct vmdk *v = n->priv;
+	u64 found = c->corruptions, said = 0;
+	char line[64];
+	int ret = c->fix ? err_set(e, ENOTSUP, "This image format does not support repair") : vmdk_flush(n);
 
-	if (c->fix)
-		return err_set(e, ENOTSUP, "This image format does not support repair");
-	for (u32 k = 0; k < v->n_ext; k++)
-		check_extent(&v->ext[k], c);
-	return 0;
+	for (u32 k = 0; !ret && k < v->n_ext; k++) {
+		struct vmdk_ext *x = &v->ext[k];
+		struct vmdk_walk w = { .x = x, .c = c, .said = said };
+
+		if (!x->grain)
+			continue;
+		w.file = blk_length(x->file);
+		w.grains = DIV_ROUND_UP(x->size, x->grain);
+		check_extent(&w);
+		said = w.said;
+	}
+	found = c->corruptions - found - said;
+	if (c->log && found) {
+		snprintf(line, sizeof(line), "... and %llu more", found);
+		c->log(c->opaque, line);
+	}
+	return ret;
 }
 
 static const struct blk_driver vmdk_driver = {

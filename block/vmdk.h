@@ -105,6 +105,8 @@ int vmdk_set32(struct vmdk_ext *x, u64 at, u32 val);
 int vmdk_stream_open(struct vmdk_ext *x, u64 overhead, struct err *e);
 void vmdk_stream_free(struct vmdk_ext *x);
 int vmdk_stream_entry(struct vmdk_ext *x, u64 i, u32 *gte);
+/* Has table @t been written, or is it being filled? */
+bool vmdk_stream_has_table(const struct vmdk_ext *x, u64 t);
 int vmdk_stream_put(struct vmdk_ext *x, u64 i, const void *buf, u32 len);
 int vmdk_stream_flush(struct vmdk_ext *x);
 /* Writes one packed grain with its marker at x->end and moves that on. */

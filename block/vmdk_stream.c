@@ -87,6 +87,11 @@ int vmdk_stream_entry(struct vmdk_ext *x, u64 i, u32 *gte)
 	return 0;
 }
 
+bool vmdk_stream_has_table(const struct vmdk_ext *x, u64 t)
+{
+	return t == x->stream->cur || x->stream->gd[t];
+}
+
 /* A marker, @sectors of @body behind it. */
 static int append(struct vmdk_ext *x, u32 type, const void *body, u64 sectors)
 {

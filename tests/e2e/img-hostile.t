@@ -197,6 +197,73 @@ with open('b', 'wb') as f:
 r = img('map', '--output=json', '-f', 'parallels', 'b')
 check('parallels: an entry behind a hole', [e['start'] // 32256 for e in json.loads(r.stdout) if e['data']] == [3000000], r)
 
+# VMDK: a directory that takes no room, tables that take none, and the file ends before the directory does.
+def few_reads(name, *args):
+    """Runs img; checks that it read little."""
+    before = bytes_read()
+    r = img(*args)
+    took = bytes_read() - before
+    check(name + ': without reading the holes', 0 < took < 16 << 20, took)
+    return r
+
+
+for name, cap, size, tables in (('directory in a hole', 31 << 35, 1 << 30, {}), ('file ends before the directory', 31 << 35, 65536, {}),
+                                ('tables in a hole', 1 << 31, 1 << 30, {i: 4096 + i * 4 for i in range(1 << 15)}),
+                                ('one table for all', 1 << 33, 1 << 30, {i: 4096 for i in range(1 << 17)})):
+    with open('b', 'wb') as f:
+        f.write(vmdk(cap=cap, doff=0))
+        f.seek(21 * 512)
+        f.write(struct.pack('<%dI' % len(tables), *tables.values()))
+        f.truncate(size)
+    r = few_reads('vmdk, %s: map' % name, 'map', '--output=json', '-f', 'vmdk', 'b')
+    e = json.loads(r.stdout or b'[{"start":1}]')
+    check('vmdk, %s: nothing but a hole' % name, r.returncode == 0 and e[0]['start'] == 0 and sum(x.get('length', 0) for x in e) == cap * 512 and
+          len(e) < 3 and not any(x['data'] for x in e), r.stderr, e[:3])
+    r = few_reads('vmdk, %s: check' % name, 'check', '-f', 'vmdk', 'b')
+    check('vmdk, %s: clean' % name, r.returncode == 0, r)
+# A grain whose table stands behind holes is found; faults all count, a thousand are told.
+with open('b', 'wb') as f:
+    f.write(vmdk(cap=31 << 35, doff=0))
+    f.seek(21 * 512 + 4 * 3000000)
+    f.write(struct.pack('<I', 1 << 16))
+    f.seek(1 << 25)
+    f.write(struct.pack('<512I', *([0] * 7 + [1 << 15] + [0] * 504)))
+    f.truncate(64 << 20)
+r = few_reads('vmdk, a grain behind holes: map', 'map', '--output=json', '-f', 'vmdk', 'b')
+check('vmdk: a grain behind holes', [(x['start'], x['length'], x['offset']) for x in json.loads(r.stdout) if x['data']] ==
+      [((3000000 * 512 + 7) << 16, 65536, 16 << 20)], r.stdout[:500])
+with open('b', 'r+b') as f:
+    f.seek(21 * 512)
+    f.write(struct.pack('<5I', *[1 << 16] * 5))
+    f.seek(1 << 25)
+    f.write(struct.pack('<512I', *[1 << 30] * 512))
+r = img('check', '-f', 'vmdk', 'b')
+said = r.stderr.decode().splitlines()
+check('vmdk: faults are counted, some told', r.returncode == 2 and b'\n%d errors were found' % (6 * 512) in r.stdout and len(said) == 1001 and
+      said[513] == 'ERROR: cluster offset for sector 65664 points after EOF' and said[1000] == '... and 2072 more', said[:1] + said[-2:], r.stdout)
+
+# ---- compare ----
+
+# Zeros on both sides are passed over at once: a chunk after the other would take days.
+for name, size in (('a', '1P'), ('b', '1P')):
+    img('create', '-f', 'qcow2', name, size)
+img('create', '-f', 'qcow2', 'c', '1P')
+for at in (0, 1 << 40, (1 << 50) - 65536):
+    subprocess.run([vmbox, 'qemu-io', '-f', 'qcow2', '-c', 'write -P 7 %d 64k' % at, 'b'], check=True, stdout=subprocess.DEVNULL)
+    if at < 1 << 50 >> 1:
+        subprocess.run([vmbox, 'qemu-io', '-f', 'qcow2', '-c', 'write -P 7 %d 64k' % at, 'c'], check=True, stdout=subprocess.DEVNULL)
+r = img('compare', '-f', 'qcow2', '-F', 'qcow2', 'a', 'a')
+check('compare: petabytes of holes are the same', r.returncode == 0, r)
+r = img('compare', '-f', 'qcow2', '-F', 'qcow2', 'b', 'c')
+check('compare: what differs behind them is found', r.returncode == 1 and b'offset %d!' % ((1 << 50) - 65536) in r.stdout, r)
+# Nothing is known of these: all would be read.
+p = subprocess.Popen([vmbox, 'qemu-img', 'compare', '-p', '--image-opts', 'driver=null-co,size=4E', 'driver=null-co,size=4E'],
+                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+p.stdout.read(1)
+p.terminate()
+err = p.communicate(timeout=60)[1]
+check('compare: ends when it is asked to', p.returncode == 4 and b'interrupted' in err, p.returncode, err)
+
 # ---- inspect ----
 def inspect(name, data, code, **want):
     with open('i', 'wb') as f:

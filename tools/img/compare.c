@@ -33,7 +33,7 @@ static int check_rest(const struct compare_args *c, struct blk_node *n, const ch
 	size_t at = 0;
 	int code = buf ? 0 : 4;
 
-	while (!code && off < end) {
+	while (!code && off < end && !img_interrupted()) {
 		struct blk_status st;
 		int ret = blk_status_chain(n, NULL, off, end - off, &st);
 		u64 m;
@@ -59,6 +59,10 @@ static int check_rest(const struct compare_args *c, struct blk_node *n, const ch
 			break;
 		off += m;
 	}
+	if (!code && img_interrupted()) {
+		img_error("interrupted");
+		code = 4;
+	}
 	say(c, "Warning: Image size mismatch!", 0);
 	if (!code && off < end)
 		code = say(c, "Content mismatch at offset %llu!", off + at / 512 * 512);
@@ -79,6 +83,10 @@ static int compare(const struct compare_args *c, struct blk_node *a, struct blk_
 	if (ret == 1)
 		return say(c, r.diff_alloc ? "Strict mode: Offset %llu block status mismatch!" :
 			   "Content mismatch at offset %llu!", r.diff_off);
+	if (ret && img_interrupted()) {
+		img_error("interrupted");
+		return 4;
+	}
 	if (ret) {
 		const char *name = r.err_side ? c->file2 : c->file1;
 
