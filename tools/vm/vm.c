@@ -54,7 +54,7 @@ static const struct opt vm_opts[] = {
 	OPT_STR(0, "hdd", "FILE", A, hd[3], "in the fourth"),
 	OPT_STR(0, "cdrom", "FILE", A, cdrom, "CD image in the third SATA port"),
 	OPT_LIST(0, "object", "TYPE,id=ID[,PROP=VALUE...]", A, object, "object for devices: iothread, rng-random, rng-builtin, secret, throttle-group, memory-backend-ram|file|memfd"),
-	OPT_LIST(0, "drive", "file=F[,if=virtio|ide|pflash|none][,format=FMT][,throttling.iops-total=N]...", A, drive, "disk image; if=virtio and ide make the device too, if=pflash a flash chip"),
+	OPT_LIST(0, "drive", "file=F[,if=virtio|ide|pflash|none][,format=FMT][,...]", A, drive, "disk image; if=virtio and ide make the device too, if=pflash a flash chip; throttling.iops-total=N and its like limit it"),
 	OPT_LIST(0, "blockdev", "DRIVER,node-name=N,...", A, blockdev, "block node for -device ...,drive=N"),
 	OPT_LIST(0, "netdev", "TYPE,id=ID[,...]", A, netdev, "network backend for -device ...,netdev=ID (help lists them)"),
 	OPT_LIST(0, "nic", "TYPE[,model=M][,mac=A][,...]", A, nic, "network backend and its card; none: neither"),
