@@ -177,10 +177,10 @@ int blk_copy_range(struct blk_node *n, u64 off, struct blk_node *src, u64 src_of
 		return ret;
 	if (!(n->flags & BLK_O_RDWR))
 		return -EBADF;
-	if (!n->drv->copy_from || n->detect_zeroes || n->watches || n->flags & BLK_O_WRITETHROUGH)
+	if (!n->drv->copy_from || n->detect_zeroes || n->flags & BLK_O_WRITETHROUGH)
 		return -ENOTSUP;
 	blk_enter(n);
-	ret = n->drv->copy_from(n, off, src, src_off, len, share);
+	ret = n->watches ? -ENOTSUP : n->drv->copy_from(n, off, src, src_off, len, share);
 	blk_leave(n);
 	return ret;
 }

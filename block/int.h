@@ -49,6 +49,9 @@ void blk_leave(struct blk_node *n);
 /* This thread, if it is a queue's worker, is about to sleep for long, or has: others take its place. */
 void blk_queue_worker_sleeps(bool begins);
 
+/* Somebody waits for requests of @n: limits at and below it let all go, until go is false. Nests; the graph stays as it is. */
+void blk_let_go(struct blk_node *n, bool go);
+
 #define BLK_AS_DATA	BIT(16)		/* write flag: zeros too are stored as data */
 
 /* ---- io.c: no bounds check, no drain gate; beyond the end reads zeros ---- */

@@ -422,10 +422,15 @@ static void *worker(void *opaque)
 
 /* ---- life ---- */
 
+/* They have been told to end; limits are no reason to wait longer. */
 static void join(struct blk_job *j)
 {
+	blk_let_go(j->c.src, true);
+	blk_let_go(j->c.dst, true);
 	while (j->threads > 0)
 		thread_join(&j->th[--j->threads]);
+	blk_let_go(j->c.src, false);
+	blk_let_go(j->c.dst, false);
 }
 
 void blk_job_free(struct blk_job *j)
@@ -476,6 +481,13 @@ static int choose_clusters(struct blk_job *j, struct err *e)
 }
 
 /* What the node and those between it and the base hold. */
+static void mark_range(struct blk_job *j, u64 off, u64 len)
+{
+	pthread_mutex_lock(&j->lock);
+	set_dirty(j, off >> j->shift, ((off + len - 1) >> j->shift) - (off >> j->shift) + 1);
+	pthread_mutex_unlock(&j->lock);
+}
+
 static int mark_above(struct blk_job *j, struct err *e)
 {
 	struct blk_status st;
@@ -487,12 +499,12 @@ static int mark_above(struct blk_job *j, struct err *e)
 		if (ret || !st.len)
 			return err_errno(e, ret ? -ret : EIO, "cannot find out what '%s' holds", blk_filename(j->c.src));
 		if (st.flags & BLK_ST_ALLOCATED)
-			set_dirty(j, off >> j->shift, ((off + st.len - 1) >> j->shift) - (off >> j->shift) + 1);
+			mark_range(j, off, st.len);
 	}
 	return 0;
 }
 
-/* All, or what the node holds by itself. */
+/* Outside of requests, and inside the writes that come meanwhile: all, or what the node holds by itself. */
 static int mark_first(struct blk_job *j, struct err *e)
 {
 	u64 off = 0, run;
@@ -502,7 +514,8 @@ static int mark_first(struct blk_job *j, struct err *e)
 	if (j->c.base && j->c.kind != BLK_JOB_STREAM)
 		return mark_above(j, e);
 	if (j->c.sync != BLK_SYNC_TOP) {
-		set_dirty(j, 0, j->clusters);
+		if (j->size)
+			mark_range(j, 0, j->size);
 		return 0;
 	}
 	while (off < j->size) {
@@ -511,7 +524,7 @@ static int mark_first(struct blk_job *j, struct err *e)
 		if (ret < 0 || !run)
 			return err_errno(e, ret ? -ret : EIO, "cannot find out what '%s' holds", blk_filename(j->c.src));
 		if (ret)
-			set_dirty(j, off >> j->shift, ((off + run - 1) >> j->shift) - (off >> j->shift) + 1);
+			mark_range(j, off, run);
 		off += run;
 	}
 	return 0;
@@ -532,6 +545,28 @@ static int start_threads(struct blk_job *j, struct err *e)
 		err_clear(e);
 	pthread_mutex_unlock(&j->lock);
 	return j->threads ? 0 : ret;
+}
+
+/*
+ * While it is found out what there is to copy, writes add to it. Of the node of a stream or a commit the watch only
+ * keeps the size.
+ */
+static void watch(struct blk_job *j)
+{
+	bool in_use = j->c.kind == BLK_JOB_BACKUP || j->c.kind == BLK_JOB_MIRROR;
+
+	j->watch.after = in_use && !(j->c.kind == BLK_JOB_BACKUP && j->c.sync == BLK_SYNC_FULL) ? after : NULL;
+	blk_watch_add(j->c.src, &j->watch);
+	j->watched = true;
+}
+
+/* The moment that a backup holds. */
+static void begin(struct blk_job *j)
+{
+	blk_drain_begin(j->c.src);
+	j->watch.before = j->c.kind == BLK_JOB_BACKUP ? before : NULL;
+	j->watch.after = j->c.kind == BLK_JOB_MIRROR ? after : NULL;
+	blk_drain_end(j->c.src);
 }
 
 struct blk_job *blk_job_start(const struct blk_job_conf *c, struct err *e)
@@ -561,12 +596,10 @@ struct blk_job *blk_job_start(const struct blk_job_conf *c, struct err *e)
 		err_set(e, ENOMEM, "out of memory");
 		goto fail;
 	}
+	watch(j);
 	if (mark_first(j, e) < 0)
 		goto fail;
-	j->watch.before = c->kind == BLK_JOB_BACKUP ? before : NULL;
-	j->watch.after = c->kind == BLK_JOB_MIRROR ? after : NULL;
-	blk_watch_add(c->src, &j->watch);	/* of the others it keeps the size */
-	j->watched = true;
+	begin(j);
 	if (start_threads(j, e) < 0)
 		goto fail;
 	return j;

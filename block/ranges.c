@@ -102,26 +102,25 @@ void blk_leave(struct blk_node *n)
 	pthread_mutex_unlock(&rs->lock);
 }
 
-/* Those that hold requests back. */
-static void tell_drivers(struct blk_node *n, bool go)
+void blk_let_go(struct blk_node *n, bool go)
 {
 	if (n->drv->let_go)
 		n->drv->let_go(n, go);
 	for (int i = 0; i < n->n_children; i++)
-		tell_drivers(n->child[i].node, go);
+		blk_let_go(n->child[i].node, go);
 }
 
 void blk_drain_begin(struct blk_node *n)
 {
 	struct blk_ranges *rs = n->ranges;
 
-	tell_drivers(n, true);
+	blk_let_go(n, true);
 	pthread_mutex_lock(&rs->lock);
 	rs->drained++;
 	while (rs->in_flight)
 		pthread_cond_wait(&rs->idle, &rs->lock);
 	pthread_mutex_unlock(&rs->lock);
-	tell_drivers(n, false);
+	blk_let_go(n, false);
 }
 
 void blk_drain_end(struct blk_node *n)

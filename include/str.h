@@ -54,6 +54,8 @@ char *str_printf(const char *fmt, ...) __printf(1, 2);
 /* True when s begins with prefix; then *rest (if not NULL) is what follows. */
 bool str_starts(const char *s, const char *prefix, const char **rest);
 bool str_ends(const char *s, const char *suffix);
+/* An identifier as QEMU has them: a letter, then letters, digits, '-', '.', '_'. */
+bool str_is_id(const char *s);
 static inline bool str_eq(const char *a, const char *b)
 {
 	return __builtin_strcmp(a, b) == 0;

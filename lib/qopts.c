@@ -362,16 +362,12 @@ const struct json *qopts_json(struct qopts *q, const char *key)
 
 int qopts_id(struct qopts *q, const char *key, const char **val, struct err *err)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", more[] = "0123456789-._";
 	const char *s = NULL;
-	size_t i;
 	int ret = qopts_str(q, key, &s, err);
 
 	if (ret <= 0)
 		return ret;
-	for (i = 0; s[i] && (strchr(letters, s[i]) || (i && strchr(more, s[i]))); i++)
-		;
-	if (!i || s[i])
+	if (!str_is_id(s))
 		return err_set(err, EINVAL, "Parameter '%s' expects an identifier", key);
 	*val = s;
 	return ret;

@@ -175,6 +175,16 @@ char *str_printf(const char *fmt, ...)
 	return strbuf_steal(&b);
 }
 
+bool str_is_id(const char *s)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", more[] = "0123456789-._";
+	size_t i;
+
+	for (i = 0; s[i] && (strchr(letters, s[i]) || (i && strchr(more, s[i]))); i++)
+		;
+	return i && !s[i];
+}
+
 bool str_starts(const char *s, const char *prefix, const char **rest)
 {
 	size_t n = strlen(prefix);

@@ -292,6 +292,10 @@ struct drive *drive_take(struct machine *m, const char *id, struct err *err)
 		err_set(err, EBUSY, "drive '%s' is already in use by another device", id);
 		return NULL;
 	}
+	if (d->is_target) {
+		err_set(err, EBUSY, "Conflicts with use by a block job as 'target', which does not allow 'write' on %s", id);
+		return NULL;
+	}
 	d->in_use = true;
 	return d;
 }

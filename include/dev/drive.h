@@ -41,6 +41,7 @@ struct drive {
 	bool read_only, cdrom, in_use;
 	bool is_node;			/* -blockdev: its id is its node's name */
 	unsigned jobs;			/* block jobs that need its node where it is */
+	bool is_target;			/* one of them writes it: no device may have it */
 	int unit;			/* unit= or index=, -1: the next free one */
 	struct drive_stats stats;
 	struct blk_throttle_member *limits;	/* NULL: none; with a user, changed by blkdev_limit() */

@@ -92,8 +92,10 @@ static void release(struct blockjob *b)
 	blk_unref(b->overlay);
 	b->base = b->overlay = NULL;
 	b->src->jobs--;
-	if (b->dst)
+	if (b->dst) {
 		b->dst->jobs--;
+		b->dst->is_target = false;
+	}
 	blk_unref(b->target);
 	b->target = NULL;
 }
@@ -194,11 +196,16 @@ static int finish_chain(void *opaque)
 
 	blk_job_free(b->copy);		/* the overlay may change now */
 	b->copy = NULL;
-	if (shut && blk_reopen(b->overlay, NULL, flags | BLK_O_RDWR, &b->job->err) < 0)
-		return -b->job->err.code;
+	blk_drain_begin(b->src->node);	/* exports have no device that stands still */
+	if (shut && blk_reopen(b->overlay, NULL, flags | BLK_O_RDWR, &b->job->err) < 0) {
+		ret = -b->job->err.code;
+		goto out;
+	}
 	ret = blk_change_backing(b->overlay, b->base, file, b->base ? blk_driver_name(b->base) : NULL, &b->job->err);
 	if (shut)
 		blk_reopen(b->overlay, NULL, flags, NULL);
+out:
+	blk_drain_end(b->src->node);
 	return ret;
 }
 
@@ -253,7 +260,7 @@ static void on_news(struct loop_bh *bh)
 	} else if (b->leaving) {
 		b->leaving = false;
 		wait_or_finalize(b);
-	} else if (info.ended) {
+	} else if (info.ended && b->job->status != VM_JOB_PENDING) {
 		wait_or_finalize(b);
 	} else if (info.ready && b->job->status == VM_JOB_RUNNING) {
 		vm_job_set(b->job, VM_JOB_READY);
@@ -296,6 +303,7 @@ static int op_pause(struct vm_job *j, bool on, struct err *err)
 	} else {
 		b->failing = false;
 		blk_job_resume(b->copy);
+		loop_bh_schedule(&b->news);	/* what came while it was paused */
 	}
 	return 0;
 }
@@ -441,8 +449,10 @@ struct blockjob *blockjob_start(struct qmp_call *c, const struct blk_job_conf *c
 		return NULL;
 	}
 	src->jobs++;
-	if (dst)
+	if (dst) {
 		dst->jobs++;
+		dst->is_target = true;
+	}
 	b->target = target;
 	vm_job_set(b->job, VM_JOB_RUNNING);
 	return b;

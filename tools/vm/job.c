@@ -79,6 +79,10 @@ static struct vm_job *job_new(struct vm *vm, const char *id, const char *type, v
 {
 	struct vm_job *j;
 
+	if (!str_is_id(id)) {
+		err_set(err, EINVAL, "Invalid job ID '%s'", id);
+		return NULL;
+	}
 	if (vm_job_find(vm, id)) {
 		err_set(err, EEXIST, "Job ID '%s' already in use", id);
 		return NULL;

@@ -115,6 +115,34 @@ static struct blk_node *lowest(struct blk_node *n)
 	return n;
 }
 
+/* Somebody sees n besides the chain that it is a part of. */
+static bool has_others(const struct vm *vm, const struct blk_node *n)
+{
+	const struct drive *d;
+	struct blk_node *p = NULL;
+	int parents = 0, i;
+
+	while ((p = blk_node_next(vm->drives.graph, p)))
+		for (i = 0; i < p->n_children; i++)
+			parents += p->child[i].node == n;
+	for (d = vm->drives.first; d; d = d->next)
+		parents += d->node == n && (d->in_use || d->is_target || !d->is_node);
+	return parents > 1;
+}
+
+/* Below the top all changes: for those too who have a part of the chain for themselves. */
+static int check_others(struct qmp_call *c, struct blk_node *top, struct blk_node *base)
+{
+	struct blk_node *n = top;
+
+	do {
+		n = blk_backing(n);
+		if (has_others(c->vm, n))
+			return err_set(&c->err, EBUSY, "Node '%s' is used by others, who would see the commit", blk_node_name(n));
+	} while (n != base);
+	return 0;
+}
+
 /* The base must take writes, and be long enough. */
 static int open_base(struct qmp_call *c, struct blk_node *base, u64 size, bool *was_read_only)
 {
@@ -149,6 +177,8 @@ static int block_commit(struct qmp_call *c)
 		return err_set(&c->err, EINVAL, "'backing-file' specified, but 'top' is the active layer");
 	if (o.d->jobs)
 		return err_set(&c->err, EBUSY, "Node '%s' is busy: block device is in use by a block job", o.d->id);
+	if (check_others(c, top, base) < 0)
+		return -c->err.code;
 	if (open_base(c, base, blk_length(top), &was_read_only) < 0)
 		goto shut;
 	o.conf.kind = top == root ? BLK_JOB_MIRROR : BLK_JOB_COMMIT;
