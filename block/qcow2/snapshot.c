@@ -64,10 +64,15 @@ static int parse_one(struct qcow2 *q, u64 *at, struct qcow2_snap *s, struct err 
 
 int qcow2_snaps_read(struct qcow2 *q, struct qcow2_snap **out, struct err *e)
 {
-	struct qcow2_snap *v = calloc(q->nb_snapshots ? q->nb_snapshots : 1, sizeof(*v));
-	u64 at = q->snapshots_off;
-	int ret = v ? 0 : -ENOMEM;
+	u64 at = q->snapshots_off, file = blk_length(q->n->file);
+	struct qcow2_snap *v;
+	int ret;
 
+	/* What a file cannot hold is not made up of zeros, tens of thousands of times. */
+	if (q->nb_snapshots && (at > file || q->nb_snapshots > (file - at) / 40))
+		return err_set(e, EINVAL, "Snapshot table ends behind the end of the file");
+	v = calloc(q->nb_snapshots ? q->nb_snapshots : 1, sizeof(*v));
+	ret = v ? 0 : -ENOMEM;
 	for (u32 i = 0; !ret && i < q->nb_snapshots; i++) {
 		ret = parse_one(q, &at, &v[i], e);
 		if (!ret && at - q->snapshots_off > MAX_SNAP_TABLE)

@@ -241,6 +241,17 @@ r = img('check', '-f', 'vmdk', 'b')
 said = r.stderr.decode().splitlines()
 check('vmdk: faults are counted, some told', r.returncode == 2 and b'\n%d errors were found' % (6 * 512) in r.stdout and len(said) == 1001 and
       said[513] == 'ERROR: cluster offset for sector 65664 points after EOF' and said[1000] == '... and 2072 more', said[:1] + said[-2:], r.stdout)
+# qcow2: 60000 snapshots, of which the file has no byte.
+with open('b', 'wb') as f:
+    f.write(qcow2(snaps=60000, snap_off=0x80000))
+    f.seek(0x10000)
+    f.write(BE(0x20000))
+    f.truncate(0x40000)
+r = img('check', '-f', 'qcow2', 'b')
+check('qcow2: no snapshots behind the end of the file', r.returncode == 2 and
+      b'failed to read the snapshot table: Snapshot table ends behind the end of the file' in r.stderr and r.stderr.count(b'\n') < 20, r)
+r = img('snapshot', '-l', '-f', 'qcow2', 'b')
+check('qcow2: nor are they listed', r.stdout.count(b'\n') < 20, r.stdout[:300])
 
 # ---- compare ----
 
