@@ -102,12 +102,7 @@ void pc_firmware_path(struct strbuf *out, const struct device *dev)
 		strbuf_printf(out, "/channel@0/disk@%x,%x", (unsigned)disk->target, (unsigned)disk->lun_nr);
 }
 
-struct search {
-	s32 above, best;
-	const struct device *found;
-};
-
-static s32 bootindex_of(const struct device *dev)
+static s64 bootindex_of(const struct device *dev)
 {
 	const struct prop *p = device_prop_find(dev->cls, "bootindex");
 	s32 v = -1;
@@ -122,24 +117,31 @@ bool pc_has_firmware_path(const struct device *dev)
 	return on_bus(dev, "PCI") || ((on_bus(dev, "IDE") || on_bus(dev, "SCSI")) && on_bus(dev->bus->parent, "PCI"));
 }
 
-/* The device with the lowest index above the last one. */
+struct search {
+	s64 (*rank)(const struct device *dev);
+	s64 above, best;
+	const struct device *found;
+};
+
+/* The device with the lowest rank above the last one. */
 static int look(struct device *dev, int depth, void *opaque)
 {
 	struct search *s = opaque;
-	s32 index = pc_has_firmware_path(dev) ? bootindex_of(dev) : -1;
+	s64 rank = pc_has_firmware_path(dev) ? s->rank(dev) : -1;
 
 	(void)depth;
-	if (index > s->above && (!s->found || index < s->best)) {
-		s->best = index;
+	if (rank > s->above && (!s->found || rank < s->best)) {
+		s->best = rank;
 		s->found = dev;
 	}
 	return 0;
 }
 
-static int add_bootorder(struct pc *pc)
+int pc_firmware_list(struct pc *pc, const char *name, s64 (*rank)(const struct device *dev),
+		     void (*more)(struct strbuf *out, const struct device *dev), const char *end)
 {
+	struct search s = { .rank = rank, .above = -1 };
 	struct strbuf list = STRBUF_INIT;
-	struct search s = { .above = -1 };
 	int ret = 0;
 
 	for (;;) {
@@ -150,14 +152,16 @@ static int add_bootorder(struct pc *pc)
 		if (list.len)
 			strbuf_putc(&list, '\n');
 		pc_firmware_path(&list, s.found);
+		if (more)
+			more(&list, s.found);
 		s.above = s.best;
 	}
-	if (list.len && pc->cfg.boot_strict)
-		strbuf_puts(&list, "\nHALT");
+	if (list.len && end)
+		strbuf_puts(&list, end);
 	if (strbuf_failed(&list))
 		ret = -ENOMEM;
 	else	/* with the NUL at its end */
-		ret = fw_cfg_add_file(pc->fw_cfg, "bootorder", list.s, list.len ? (u32)list.len + 1 : 0);
+		ret = fw_cfg_add_file(pc->fw_cfg, name, list.s, list.len ? (u32)list.len + 1 : 0);
 	strbuf_free(&list);
 	return ret;
 }
@@ -200,5 +204,5 @@ int pc_boot_order(struct pc *pc)
 		put_le32(raw, (u32)pc->cfg.reboot_timeout_ms);
 		ret = fw_cfg_add_file(pc->fw_cfg, "etc/boot-fail-wait", raw, 4);
 	}
-	return ret ? ret : add_bootorder(pc);
+	return ret ? ret : pc_firmware_list(pc, "bootorder", bootindex_of, NULL, pc->cfg.boot_strict ? "\nHALT" : NULL);
 }

@@ -73,44 +73,15 @@ static void fill_cmos(struct pc *pc)
 
 /* ---- fw_cfg ---- */
 
-struct search {
-	u32 above;
-	const struct device *found;
-};
-
-/* The next one with a wish, in the order in which the devices came. */
-static int look(struct device *dev, int depth, void *opaque)
+/* In the order in which the devices came, those with a wish. */
+static s64 wish_rank(const struct device *dev)
 {
-	struct search *s = opaque;
-
-	(void)depth;
-	if (dev->order > s->above && (!s->found || dev->order < s->found->order) && pc_has_firmware_path(dev) &&
-	    (number(dev, "lcyls") || number(dev, "lheads") || number(dev, "lsecs")))
-		s->found = dev;
-	return 0;
+	return number(dev, "lcyls") || number(dev, "lheads") || number(dev, "lsecs") ? (s64)dev->order : -1;
 }
 
-static int add_wishes(struct pc *pc)
+static void add_wish(struct strbuf *out, const struct device *dev)
 {
-	struct strbuf list = STRBUF_INIT;
-	struct search s = { .above = 0 };
-	int ret;
-
-	for (;;) {
-		s.found = NULL;
-		device_walk(&pc->m, look, &s);
-		if (!s.found)
-			break;
-		if (list.len)
-			strbuf_putc(&list, '\n');
-		pc_firmware_path(&list, s.found);
-		strbuf_printf(&list, " %u %u %u", number(s.found, "lcyls"), number(s.found, "lheads"), number(s.found, "lsecs"));
-		s.above = s.found->order;
-	}
-	ret = strbuf_failed(&list) ? -ENOMEM
-				   : fw_cfg_add_file(pc->fw_cfg, "bios-geometry", list.s, list.len ? (u32)list.len + 1 : 0);
-	strbuf_free(&list);
-	return ret;
+	strbuf_printf(out, " %u %u %u", number(dev, "lcyls"), number(dev, "lheads"), number(dev, "lsecs"));
 }
 
 int pc_geometry(struct pc *pc)
@@ -118,5 +89,5 @@ int pc_geometry(struct pc *pc)
 	if (pc->microvm)
 		return 0;
 	fill_cmos(pc);
-	return add_wishes(pc);
+	return pc_firmware_list(pc, "bios-geometry", wish_rank, add_wish, NULL);
 }

@@ -95,6 +95,12 @@ void pc_boot_order_after_once(struct pc *pc);
 struct strbuf;
 bool pc_has_firmware_path(const struct device *dev);
 void pc_firmware_path(struct strbuf *out, const struct device *dev);
+/*
+ * A file of fw_cfg with the paths of devices, a line each, by their ranks (-1: not this one; no two alike); more() writes
+ * behind a path, end stands behind a list that is not empty; both may be NULL. 0 or -errno.
+ */
+int  pc_firmware_list(struct pc *pc, const char *name, s64 (*rank)(const struct device *dev),
+		      void (*more)(struct strbuf *out, const struct device *dev), const char *end);
 /* geometry.c: of the disks, in CMOS and fw_cfg. 0 or -errno. */
 int  pc_geometry(struct pc *pc);
 /* What the ACPI tables must say. */
