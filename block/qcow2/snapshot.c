@@ -66,6 +66,7 @@ int qcow2_snaps_read(struct qcow2 *q, struct qcow2_snap **out, struct err *e)
 {
 	u64 at = q->snapshots_off, file = blk_length(q->n->file);
 	struct qcow2_snap *v;
+	u32 n = 0;
 	int ret;
 
 	/* What a file cannot hold is not made up of zeros, tens of thousands of times. */
@@ -73,13 +74,13 @@ int qcow2_snaps_read(struct qcow2 *q, struct qcow2_snap **out, struct err *e)
 		return err_set(e, EINVAL, "Snapshot table ends behind the end of the file");
 	v = calloc(q->nb_snapshots ? q->nb_snapshots : 1, sizeof(*v));
 	ret = v ? 0 : -ENOMEM;
-	for (u32 i = 0; !ret && i < q->nb_snapshots; i++) {
-		ret = parse_one(q, &at, &v[i], e);
+	for (; !ret && n < q->nb_snapshots; n++) {
+		ret = parse_one(q, &at, &v[n], e);
 		if (!ret && at - q->snapshots_off > MAX_SNAP_TABLE)
 			ret = err_set(e, EFBIG, "Snapshot table is too large");
 	}
 	if (ret) {
-		qcow2_snaps_free(v, q->nb_snapshots);
+		qcow2_snaps_free(v, n);
 		return ret;
 	}
 	*out = v;
