@@ -4,6 +4,7 @@
 that others have; whoever gives them, the machine lives and the images stay whole."""
 import os
 import random
+import shutil
 import subprocess
 import sys
 sys.dont_write_bytecode = True
@@ -16,7 +17,7 @@ PORTS = ("-device", "pcie-root-port,id=rp0,slot=1", "-device", "pcie-root-port,i
 
 
 class Vm(harness.Machine):
-    def ask(self, name, **args):
+    def ask(self, name, /, **args):
         try:
             return self.qmp.execute(name, {k.replace("_", "-"): v for k, v in args.items()})
         except QmpError as e:
@@ -101,6 +102,32 @@ def test_limits(t):
         t.eq(m.ask("blockdev-add", node_name="b", driver="throttle", throttle_group="g", file={"driver": "file", "filename": "b.img"}), {}, "a slow target")
         t.eq(m.ask("blockdev-mirror", job_id="j", device="a", target="b", sync="full"), {}, "a mirror")
         t.eq(m.close(), 0, "the end")
+
+
+def test_internal_snapshots(t):
+    """Of one disk, by the same orders as QEMU's; where that is there, with the same answers."""
+    qemu = shutil.which("qemu-system-x86_64")
+    said = []
+    for binary in (None, qemu) if qemu else (None,):
+        img("create", "-q", "-f", "qcow2", "s.qcow2", "1M")
+        images("a")
+        got = []
+        with Vm("-drive", "if=none,id=d,file=s.qcow2", "-drive", "if=none,id=r,file=a.img,format=raw", "-drive",
+                "if=none,id=ro,file=a.img,format=raw,readonly=on,file.locking=off", binary=binary) as m:
+            for n, args in enumerate(({"device": "d", "name": "one"}, {"device": "d", "name": "one"}, {"device": "d", "name": "two"}, {"device": "d", "name": ""},
+                                      {"device": "r", "name": "x"}, {"device": "ro", "name": "x"}, {"device": "none", "name": "x"}, {"device": "d"})):
+                got.append(m.ask("blockdev-snapshot-internal-sync", **args))
+            listed = img("snapshot", "-U", "-l", "s.qcow2").stdout
+            got.append([line.split()[:2] for line in listed.splitlines()[2:]])
+            for args in ({"device": "d"}, {"device": "d", "id": "1", "name": "two"}, {"device": "d", "name": "three"}, {"device": "d", "id": "2", "name": "two"},
+                         {"device": "d", "name": "one"}, {"device": "d", "name": "one"}):
+                answer = m.ask("blockdev-snapshot-delete-internal-sync", **args)
+                got.append({k: v for k, v in answer.items() if not k.startswith(("date", "vm-clock"))} if isinstance(answer, dict) else answer)
+            t.eq(m.close(), 0, "the end")
+        t.eq(img("check", "-q", "s.qcow2").returncode, 0, "the image is whole")
+        said.append(got)
+    t.eq(said[0][8], [["1", "one"], ["2", "two"]], "two snapshots")
+    t.eq(said[0], said[-1], "what QEMU says")
 
 
 ORDERS = ("job-cancel", "job-pause", "job-resume", "job-complete", "job-finalize", "job-dismiss")
