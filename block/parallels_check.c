@@ -9,6 +9,8 @@
 #include <string.h>
 #include "parallels.h"
 
+#define COPY_PIECE 65536U
+
 struct par_walk {
 	struct blk_node *n;
 	struct parallels *p;
@@ -57,17 +59,21 @@ static void take_ext(void *opaque, u64 host)
 	take(opaque, host);
 }
 
-/* The second user of a cluster gets one of its own. */
+/* The second user of a cluster gets one of its own. In pieces: the header says how big clusters are. */
 static int give_copy(struct par_walk *w, u64 i, u64 host)
 {
 	struct blk_bat *b = &w->p->bat;
-	u8 *buf = blk_buf_alloc(b->block);
+	u8 *buf = blk_buf_alloc(COPY_PIECE);
 	u64 to;
 	u32 raw;
-	int ret = buf ? blk_node_pread(w->n->file, host, buf, b->block) : -ENOMEM;
+	int ret = buf ? b->reserve(b, i, &raw, &to) : -ENOMEM;
 
-	ret = ret ?: b->reserve(b, i, &raw, &to);
-	ret = ret ?: blk_node_pwrite(w->n->file, to, buf, b->block);
+	for (u64 at = 0; !ret && at < b->block; at += COPY_PIECE) {
+		u64 n = MIN(b->block - at, (u64)COPY_PIECE);
+
+		ret = blk_node_pread(w->n->file, host + at, buf, n);
+		ret = ret ?: blk_node_pwrite(w->n->file, to + at, buf, n);
+	}
 	ret = ret ?: blk_node_flush(w->n->file);
 	ret = ret ?: blk_bat_set(b, i, raw);
 	w->c->image_end_offset = ret ? w->c->image_end_offset : MAX(w->c->image_end_offset, to + b->block);
