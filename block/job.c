@@ -480,7 +480,6 @@ static int choose_clusters(struct blk_job *j, struct err *e)
 	return 0;
 }
 
-/* What the node and those between it and the base hold. */
 static void mark_range(struct blk_job *j, u64 off, u64 len)
 {
 	pthread_mutex_lock(&j->lock);
@@ -488,6 +487,7 @@ static void mark_range(struct blk_job *j, u64 off, u64 len)
 	pthread_mutex_unlock(&j->lock);
 }
 
+/* What the node and those between it and the base hold. */
 static int mark_above(struct blk_job *j, struct err *e)
 {
 	struct blk_status st;
