@@ -12,7 +12,7 @@
 #include "asan.h"
 #include "mem.h"
 
-#define CACHE_DEFAULT	(32 * MiB)
+#define CACHE_DEFAULT	(24 * MiB)
 
 static unsigned hash_of(u64 gpa, u32 mode)
 {

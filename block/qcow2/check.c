@@ -12,6 +12,7 @@
 
 #define CHUNK_BITS 12
 #define CHUNK (1U << CHUNK_BITS)
+#define ZEROS_BITS 16
 
 struct chunk {
 	u64 index;
@@ -32,6 +33,8 @@ struct walk {
 	u64 limit;		/* references that a refcount field can hold */
 	u32 fix;		/* what this pass repairs */
 	bool rebuild;
+	u64 *zeros;		/* 1 << ZEROS_BITS: numbers, from 1, of pieces of L1 tables that were seen to be all zero */
+	bool changed;		/* an entry was repaired: what is zero is to be read again */
 };
 
 static void say(struct walk *w, const char *fmt, ...) __printf(2, 3);
@@ -156,6 +159,7 @@ static int add(struct walk *w, u64 off, u64 len)
 
 static int fix_entry(struct walk *w, u64 l2, u32 i)
 {
+	w->changed = true;
 	int ret = qcow2_set_entry(w->q, l2, i, q_extl2(w->q) ? 0 : OFLAG_ZERO,
 				  q_extl2(w->q) ? 0xffffffffULL << 32 : 0);
 
@@ -220,16 +224,52 @@ static int walk_entry(struct walk *w, u64 l2, u32 i, bool active)
 	return q->has_data_file ? 0 : add(w, off, len);
 }
 
+static u64 *zeros_at(struct walk *w, u64 off)
+{
+	return &w->zeros[(off / w->q->slice * 0x9e3779b97f4a7c15ULL) >> (64 - ZEROS_BITS)];
+}
+
+/*
+ * How many of @left entries from @off on need not be read: a hole of the file, or a piece that another table has, too.
+ * Thousands of snapshots may name tables of megabytes in a file of nothing.
+ */
+static u32 zeros_ahead(struct walk *w, u64 off, u32 left, u64 *known)
+{
+	u64 n;
+
+	if (w->changed)
+		return 0;
+	n = blk_hole_ahead(w->q->n->file, off, left * 8ULL, known) / 8;
+	if (!n && !(off % w->q->slice) && *zeros_at(w, off) == off / w->q->slice + 1)
+		n = w->q->slice / 8;
+	return (u32)MIN(n, (u64)left);
+}
+
 static int walk_l1(struct walk *w, u64 off, u32 size, bool active)
 {
 	struct qcow2 *q = w->q;
 	int ret = add(w, off, size * 8ULL);
+	u64 known = 0, piece = 0;
+	bool zeros = false;
 
 	for (u32 i = 0; !ret && i < size; i++) {
-		u64 e, l2;
+		u64 e, l2, at = off + i * 8ULL;
 
-		ret = qcow2_get_u64(q, active ? q->l1 : q->l2, off + i * 8ULL, &e);
+		if (!i || !(at % q->slice)) {
+			u32 n = zeros_ahead(w, at, size - i, &known);
+
+			if (zeros)
+				*zeros_at(w, piece) = piece / q->slice + 1;
+			zeros = !n && !(at % q->slice);
+			piece = at;
+			if (n) {
+				i += n - 1;
+				continue;
+			}
+		}
+		ret = qcow2_get_u64(q, active ? q->l1 : q->l2, at, &e);
 		l2 = e & L1_OFFSET_MASK;
+		zeros &= !l2;
 		if (ret || !l2)
 			continue;
 		ret = add(w, l2, q->cluster_size);
@@ -243,6 +283,8 @@ static int walk_l1(struct walk *w, u64 off, u32 size, bool active)
 		for (u32 k = 0; !ret && k < 1U << q->l2_bits; k++)
 			ret = walk_entry(w, l2, k, active);
 	}
+	if (zeros && !((off + size * 8ULL) % q->slice))
+		*zeros_at(w, piece) = piece / q->slice + 1;
 	return ret;
 }
 
@@ -330,8 +372,9 @@ static int walk_blocks(struct walk *w)
 static int pass1(struct walk *w)
 {
 	struct qcow2 *q = w->q;
-	int ret = add(w, 0, q->cluster_size);
+	int ret = w->c->fix ? qcow2_sync(q) : 0;	/* holes are looked for below the caches */
 
+	ret = ret ?: add(w, 0, q->cluster_size);
 	ret = ret ?: walk_l1(w, q->l1_off, q->l1_size, true);
 	w->next_contiguous = 0;
 	ret = ret ?: walk_snapshots(w);
@@ -622,6 +665,7 @@ static void free_walk(struct walk *w)
 	}
 	free(w->hash);
 	free(w->order);
+	free(w->zeros);
 }
 
 static void forget_counts(struct walk *w)
@@ -629,6 +673,7 @@ static void forget_counts(struct walk *w)
 	for (u32 i = 0; i < 1U << w->hash_bits; i++)
 		for (struct chunk *c = w->hash[i]; c; c = c->next)
 			memset(c->n, 0, sizeof(c->n));
+	memset(w->zeros, 0, sizeof(*w->zeros) << ZEROS_BITS);
 	w->highest = w->next_contiguous = 0;
 	w->rebuild = false;
 }
@@ -715,8 +760,11 @@ int qcow2_check(struct blk_node *n, struct blk_check *c, struct err *e)
 
 	w.max_chunks = MAX(64ULL, blk_max_meta(n) * 16 / sizeof(struct chunk));
 	w.hash = calloc(1U << w.hash_bits, sizeof(*w.hash));
-	if (!w.hash)
+	w.zeros = calloc(1U << ZEROS_BITS, sizeof(*w.zeros));
+	if (!w.hash || !w.zeros) {
+		free_walk(&w);
 		return -ENOMEM;
+	}
 	pthread_mutex_lock(&q->lock);
 	ret = check_locked(&w);
 	if (!ret && c->fix && !c->check_errors && c->corruptions == c->corruptions_fixed) {
@@ -768,8 +816,11 @@ int qcow2_change_width(struct qcow2 *q, u64 bits, struct err *e)
 		return err_set(e, EINVAL, "Refcount width must be a power of two and may not exceed 64 bits");
 	w.max_chunks = MAX(64ULL, blk_max_meta(q->n) * 16 / sizeof(struct chunk));
 	w.hash = calloc(1U << w.hash_bits, sizeof(*w.hash));
-	if (!w.hash)
+	w.zeros = calloc(1U << ZEROS_BITS, sizeof(*w.zeros));
+	if (!w.hash || !w.zeros) {
+		free_walk(&w);
 		return -ENOMEM;
+	}
 	w.limit = 0xffffffff;
 	ret = qcow2_sync(q);
 	ret = ret ?: pass1(&w);

@@ -221,6 +221,25 @@ for name, cap, size, tables in (('directory in a hole', 31 << 35, 1 << 30, {}), 
           len(e) < 3 and not any(x['data'] for x in e), r.stderr, e[:3])
     r = few_reads('vmdk, %s: check' % name, 'check', '-f', 'vmdk', 'b')
     check('vmdk, %s: clean' % name, r.returncode == 0, r)
+# qcow2: thousands of snapshots name tables of 32 MiB, in a hole or in zeros that take room: neither is read again and again.
+for name, stored in (('in a hole', b''), ('of zeros', bytes(32 << 20))):
+    with open('b', 'wb') as f:
+        f.write(b'QFI\xfb' + struct.pack('>IQIIQIIQQIIQQQQII', 3, 0, 0, 16, 1 << 30, 0, 2, 0x30000, 0x10000, 1, 3000, 0x40000, 0, 0, 0, 4, 104))
+        f.seek(0x10000)
+        f.write(struct.pack('>Q', 0x20000))
+        f.seek(0x40000)
+        f.write((struct.pack('>QIHHIIQII', 8 << 20, 4 << 20, 0, 0, 0, 0, 0, 0, 16) + bytes(16)) * 3000)
+        f.seek(8 << 20)
+        f.write(stored)
+        f.truncate(64 << 20)
+    before = bytes_read()
+    r = img('check', '-f', 'qcow2', 'b')
+    took = bytes_read() - before
+    check('qcow2, tables of snapshots %s: all references count' % name, r.returncode == 2 and
+          b'ERROR cluster 639 refcount=0 reference=3000\n' in r.stderr and b'\n519 errors were found' in r.stdout, r.stdout)
+    check('qcow2, tables of snapshots %s: read once' % name, 0 < took < 64 << 20, took)
+    r = img('check', '-r', 'all', '-f', 'qcow2', 'b')
+    check('qcow2, tables of snapshots %s: repaired' % name, r.returncode == 0 and img('check', '-f', 'qcow2', 'b').returncode == 0, r.stdout)
 # A grain whose table stands behind holes is found; faults all count, a thousand are told.
 with open('b', 'wb') as f:
     f.write(vmdk(cap=31 << 35, doff=0))
