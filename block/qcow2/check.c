@@ -2,32 +2,20 @@
 /*
  * Consistency check and repair. Pass 1 walks everything that names clusters
  * and counts references; pass 2 compares them with the stored refcounts;
- * pass 3 looks at the COPIED flags. Counts stand in chunks made on demand, so
- * the memory follows what is in use, not the length of a sparse file.
+ * pass 3 looks at the COPIED flags.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "counts.h"
 #include "qcow2.h"
 
-#define CHUNK_BITS 12
-#define CHUNK (1U << CHUNK_BITS)
 #define ZEROS_BITS 16
-
-struct chunk {
-	u64 index;
-	struct chunk *next;
-	u32 n[CHUNK];
-};
 
 struct walk {
 	struct qcow2 *q;
 	struct blk_check *c;
-	struct chunk **hash;
-	u32 hash_bits;
-	u64 chunks, max_chunks;
-	u64 *order;		/* indices of the first n_order chunks made, ascending */
-	u64 n_order;
+	struct qcow2_counts counts;
 	u64 highest;		/* cluster in use */
 	u64 next_contiguous;
 	u64 limit;		/* references that a refcount field can hold */
@@ -51,79 +39,6 @@ static void say(struct walk *w, const char *fmt, ...)
 	w->c->log(w->c->opaque, text);
 }
 
-static struct chunk **bucket(struct walk *w, u64 index)
-{
-	return &w->hash[(index * 0x9e3779b97f4a7c15ULL) >> (64 - w->hash_bits)];
-}
-
-static u32 *count_at(struct walk *w, u64 cluster, bool make)
-{
-	u64 index = cluster >> CHUNK_BITS;
-	struct chunk **b = bucket(w, index), *c;
-
-	for (c = *b; c; c = c->next)
-		if (c->index == index)
-			return &c->n[cluster & (CHUNK - 1)];
-	if (!make || w->chunks >= w->max_chunks)
-		return NULL;
-	c = calloc(1, sizeof(*c));
-	if (!c)
-		return NULL;
-	c->index = index;
-	c->next = *b;
-	*b = c;
-	w->chunks++;
-	return &c->n[cluster & (CHUNK - 1)];
-}
-
-static u32 count(struct walk *w, u64 cluster)
-{
-	u32 *p = count_at(w, cluster, false);
-
-	return p ? *p : 0;
-}
-
-static int by_index(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* For next_counted(), after chunks were made: a file of exabytes may have three of them. */
-static int order_chunks(struct walk *w)
-{
-	u64 *v = realloc(w->order, (w->chunks + 1) * sizeof(*v)), k = 0;
-
-	if (!v)
-		return -ENOMEM;
-	w->order = v;
-	for (u32 i = 0; i < 1U << w->hash_bits; i++)
-		for (const struct chunk *c = w->hash[i]; c; c = c->next)
-			v[k++] = c->index;
-	w->n_order = k;
-	qsort(v, k, sizeof(*v), by_index);
-	return 0;
-}
-
-/* The next cluster at or after @c, but below @end, that may have references; else @end. */
-static u64 next_counted(struct walk *w, u64 c, u64 end)
-{
-	u64 lo = 0, hi = w->n_order, index = c >> CHUNK_BITS;
-
-	while (lo < hi) {
-		u64 mid = (lo + hi) / 2;
-
-		if (w->order[mid] < index)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == w->n_order)
-		return end;
-	return MIN(MAX(c, w->order[lo] << CHUNK_BITS), end);
-}
-
 static int add(struct walk *w, u64 off, u64 len)
 {
 	u64 file = blk_length(w->q->n->file), end;
@@ -139,7 +54,7 @@ static int add(struct walk *w, u64 off, u64 len)
 		return 0;
 	}
 	for (u64 c = q_index(w->q, off); c <= q_index(w->q, end - 1); c++) {
-		u32 *p = count_at(w, c, true);
+		u32 *p = qcow2_count_at(&w->counts, c, true);
 
 		if (!p)
 			return -ENOMEM;
@@ -278,7 +193,7 @@ static int walk_l1(struct walk *w, u64 off, u32 size, bool active)
 			w->c->corruptions++;
 			continue;
 		}
-		if (count(w, q_index(q, l2)) > 65535)
+		if (qcow2_count(&w->counts, q_index(q, l2)) > 65535)
 			continue;	/* the same table over and over: counted often enough */
 		for (u32 k = 0; !ret && k < 1U << q->l2_bits; k++)
 			ret = walk_entry(w, l2, k, active);
@@ -360,8 +275,8 @@ static int walk_blocks(struct walk *w)
 			continue;
 		}
 		ret = add(w, off, q->cluster_size);
-		if (!ret && count(w, q_index(q, off)) != 1) {
-			say(w, "ERROR refcount block %llu refcount=%u", i, count(w, q_index(q, off)));
+		if (!ret && qcow2_count(&w->counts, q_index(q, off)) != 1) {
+			say(w, "ERROR refcount block %llu refcount=%u", i, qcow2_count(&w->counts, q_index(q, off)));
 			w->c->corruptions++;
 			w->rebuild = true;
 		}
@@ -389,7 +304,7 @@ static int pass1(struct walk *w)
 
 static int compare_one(struct walk *w, u64 c, u64 stored)
 {
-	u64 want = count(w, c), off = c << w->q->cluster_bits;
+	u64 want = qcow2_count(&w->counts, c), off = c << w->q->cluster_bits;
 	bool leak = stored > want, fix;
 	int ret = 0;
 
@@ -436,8 +351,8 @@ static u64 next_used_region(struct walk *w, u64 r, u64 last)
 {
 	u64 end = last + 1;
 
-	for (u64 c = next_counted(w, r << w->q->rb_bits, end); c < end; c = next_counted(w, c + 1, end))
-		if (count(w, c))
+	for (u64 c = qcow2_counts_next(&w->counts, r << w->q->rb_bits, end); c < end; c = qcow2_counts_next(&w->counts, c + 1, end))
+		if (qcow2_count(&w->counts, c))
 			return c >> w->q->rb_bits;
 	return ~0ULL;
 }
@@ -457,7 +372,7 @@ static int pass2(struct walk *w)
 {
 	struct qcow2 *q = w->q;
 	u64 regions = MAX(table_entries(q), (w->highest >> q->rb_bits) + 1);
-	int ret = order_chunks(w);
+	int ret = qcow2_counts_sort(&w->counts);
 
 	/* First the ones that are referenced but have no block: they decide on a rebuild. */
 	for (u64 r = 0; !ret && r < regions; r = next_region(w, r)) {
@@ -475,13 +390,13 @@ static int pass2(struct walk *w)
 		if (ret || (!off && r > w->highest >> q->rb_bits))
 			continue;
 		/* A block that is used twice was told already, and says nothing. */
-		if (off && count(w, q_index(q, off)) != 1)
+		if (off && qcow2_count(&w->counts, q_index(q, off)) != 1)
 			continue;
 		for (u64 c = first; !ret && c < first + (1ULL << q->rb_bits); c++) {
 			u64 stored = 0;
 
 			if (!off)
-				c = next_counted(w, c, first + (1ULL << q->rb_bits));
+				c = qcow2_counts_next(&w->counts, c, first + (1ULL << q->rb_bits));
 			if (c == first + (1ULL << q->rb_bits))
 				break;
 
@@ -519,13 +434,13 @@ static int rebuild(struct walk *w, bool keep)
 	u32 old_cl = q->reftable_clusters;
 	u64 k = 0;
 	u8 *t, *b;
-	int ret = order_chunks(w);
+	int ret = qcow2_counts_sort(&w->counts);
 
 	if (ret)
 		return ret;
 	/* The old structure is no longer referenced. */
 	for (u64 c = 0; !keep && c < old_cl; c++) {
-		u32 *p = count_at(w, q_index(q, old_off) + c, false);
+		u32 *p = qcow2_count_at(&w->counts, q_index(q, old_off) + c, false);
 
 		if (p && *p)
 			--*p;
@@ -536,7 +451,7 @@ static int rebuild(struct walk *w, bool keep)
 
 		if (region_block(w, i, &off) || !off)
 			continue;
-		p = count_at(w, q_index(q, off), false);
+		p = qcow2_count_at(&w->counts, q_index(q, off), false);
 		if (p && *p)
 			--*p;
 	}
@@ -561,7 +476,7 @@ static int rebuild(struct walk *w, bool keep)
 	ret = blk_node_truncate(q->n->file, end << q->cluster_bits, false, 0, NULL);
 	for (u64 c = start; !ret && c < end; c++)
 		ret = add(w, c << q->cluster_bits, 1);
-	ret = ret ?: order_chunks(w);
+	ret = ret ?: qcow2_counts_sort(&w->counts);
 	if (ret)
 		return ret;
 	t = calloc(tclusters, q->cluster_size);
@@ -570,7 +485,7 @@ static int rebuild(struct walk *w, bool keep)
 	for (u64 r = next_used_region(w, 0, end - 1); !ret && r != ~0ULL; r = next_used_region(w, r + 1, end - 1)) {
 		memset(b, 0, q->cluster_size);
 		for (u64 i = 0; i < 1ULL << q->rb_bits; i++)
-			put_count(q, b, i, count(w, (r << q->rb_bits) + i));
+			put_count(q, b, i, qcow2_count(&w->counts, (r << q->rb_bits) + i));
 		put_be64(t + r * 8, (start + k) << q->cluster_bits);
 		ret = blk_node_pwrite(q->n->file, (start + k) << q->cluster_bits, b, q->cluster_size);
 		k++;
@@ -653,26 +568,25 @@ static int pass3(struct walk *w)
 	return ret;
 }
 
+static int init_walk(struct walk *w)
+{
+	int ret = qcow2_counts_init(&w->counts, blk_max_meta(w->q->n) * 16);
+
+	if (ret)
+		return ret;
+	w->zeros = calloc(1U << ZEROS_BITS, sizeof(*w->zeros));
+	return w->zeros ? 0 : -ENOMEM;
+}
+
 static void free_walk(struct walk *w)
 {
-	for (u32 i = 0; w->hash && i < 1U << w->hash_bits; i++) {
-		while (w->hash[i]) {
-			struct chunk *c = w->hash[i];
-
-			w->hash[i] = c->next;
-			free(c);
-		}
-	}
-	free(w->hash);
-	free(w->order);
+	qcow2_counts_free(&w->counts);
 	free(w->zeros);
 }
 
 static void forget_counts(struct walk *w)
 {
-	for (u32 i = 0; i < 1U << w->hash_bits; i++)
-		for (struct chunk *c = w->hash[i]; c; c = c->next)
-			memset(c->n, 0, sizeof(c->n));
+	qcow2_counts_clear(&w->counts);
 	memset(w->zeros, 0, sizeof(*w->zeros) << ZEROS_BITS);
 	w->highest = w->next_contiguous = 0;
 	w->rebuild = false;
@@ -755,15 +669,13 @@ static int check_locked(struct walk *w)
 int qcow2_check(struct blk_node *n, struct blk_check *c, struct err *e)
 {
 	struct qcow2 *q = n->priv;
-	struct walk w = { .q = q, .c = c, .hash_bits = 14 };
+	struct walk w = { .q = q, .c = c };
 	int ret;
 
-	w.max_chunks = MAX(64ULL, blk_max_meta(n) * 16 / sizeof(struct chunk));
-	w.hash = calloc(1U << w.hash_bits, sizeof(*w.hash));
-	w.zeros = calloc(1U << ZEROS_BITS, sizeof(*w.zeros));
-	if (!w.hash || !w.zeros) {
+	ret = init_walk(&w);
+	if (ret) {
 		free_walk(&w);
-		return -ENOMEM;
+		return ret;
 	}
 	pthread_mutex_lock(&q->lock);
 	ret = check_locked(&w);
@@ -805,7 +717,7 @@ static int switch_width(struct walk *w, u32 order)
 int qcow2_change_width(struct qcow2 *q, u64 bits, struct err *e)
 {
 	struct blk_check c = { 0 };
-	struct walk w = { .q = q, .c = &c, .hash_bits = 14 };
+	struct walk w = { .q = q, .c = &c };
 	u32 order = bits ? (u32)__builtin_ctzll(bits) : 0;
 	u64 max = 0;
 	int ret;
@@ -814,22 +726,17 @@ int qcow2_change_width(struct qcow2 *q, u64 bits, struct err *e)
 		return err_set(e, EINVAL, "Refcount widths other than 16 bits require compatibility level 1.1 or above (use compat=1.1 or greater)");
 	if (!bits || bits > 64 || bits & (bits - 1))
 		return err_set(e, EINVAL, "Refcount width must be a power of two and may not exceed 64 bits");
-	w.max_chunks = MAX(64ULL, blk_max_meta(q->n) * 16 / sizeof(struct chunk));
-	w.hash = calloc(1U << w.hash_bits, sizeof(*w.hash));
-	w.zeros = calloc(1U << ZEROS_BITS, sizeof(*w.zeros));
-	if (!w.hash || !w.zeros) {
+	ret = init_walk(&w);
+	if (ret) {
 		free_walk(&w);
-		return -ENOMEM;
+		return ret;
 	}
 	w.limit = 0xffffffff;
 	ret = qcow2_sync(q);
 	ret = ret ?: pass1(&w);
 	if (!ret && (c.corruptions || w.rebuild))
 		ret = err_set(e, EIO, "The image is damaged; check and repair it first");
-	for (u32 i = 0; !ret && i < 1U << w.hash_bits; i++)
-		for (struct chunk *k = w.hash[i]; k; k = k->next)
-			for (u32 j = 0; j < CHUNK; j++)
-				max = MAX(max, (u64)k->n[j]);
+	max = qcow2_counts_max(&w.counts);
 	if (!ret && bits < 32 && max >= 1ULL << bits)
 		ret = err_set(e, EINVAL, "Cannot decrease refcount entry width to %llu bits: Cluster at offset %#llx has a refcount of %llu",
 			      bits, 0ULL, max);
